@@ -1,0 +1,24 @@
+"""The transfer manager of Jupyter that never loses a byte.
+
+Importing the package imports nothing heavy: the server extension, the CLI and the notebook
+magics each load what they need when they are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+try:
+    from ._version import __version__
+except ImportError:  # a checkout that was never built
+    __version__ = "0.0.0"
+
+
+def _jupyter_labextension_paths() -> list[dict[str, str]]:
+    return [{"src": "labextension", "dest": "jupyter-transfer"}]
+
+
+def _jupyter_server_extension_points() -> list[dict[str, Any]]:
+    from .app import TransferApp  # noqa: PLC0415 - only the server needs it
+
+    return [{"module": "jupyter_transfer", "app": TransferApp}]

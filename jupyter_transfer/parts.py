@@ -1,0 +1,251 @@
+"""A part file and its journal: what is on disk while a file is not yet whole.
+
+Both lie in the staging folder of the nearest existing ancestor of the destination, named by the
+id of the upload or job: ``<id>.part`` holds the bytes, ``<id>.journal`` the truth about them. The
+journal is append-only: one record a line, ``<crc32> <json>``. A torn last line (power cut while it
+was written) fails its checksum and is cut off when the journal is opened again. A record speaks
+of bytes only after those bytes were synced: `Part.sync` first, `Part.append` second.
+
+Publishing is idempotent. Before the final name is given, a record names it together with the
+inode; whoever comes back after a crash finds by it that the work is done (`Part.published`).
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import zlib
+from contextlib import suppress
+from typing import Any
+
+from .errors import TransferError, from_os_error
+from .paths import Conflict, Root, split_path
+
+Record = dict[str, Any]
+
+_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Part:
+    """An open part file with its journal, locked against every other process.
+
+    Make one with `create` or `open`; close it with `close` (the bytes stay for later), `forget`
+    (after publishing) or `discard` (everything goes).
+    """
+
+    def __init__(self, root: Root, folder: str, id: str, fd: int, journal_fd: int) -> None:
+        self.root = root
+        self.folder = folder
+        """Path below the root of the folder whose staging folder holds this part."""
+        self.id = id
+        self.fd = fd
+        """Descriptor of the bytes, open for reading and writing; -1 once published."""
+        self._journal_fd = journal_fd
+
+    # -- opening and closing --
+
+    @classmethod
+    def create(cls, root: Root, destination: str, id: str, header: Record) -> Part:
+        """A new part for a file that will stand in the folder `destination`, its journal
+        beginning with `header`; both are on disk when this returns."""
+        folder = root.nearest_folder(destination)
+        with root.staging(folder, create=True) as staging:
+            fd = _open(staging, f"{id}.part", _OPEN | os.O_CREAT | os.O_EXCL)
+            try:
+                journal_fd = _open(staging, f"{id}.journal", _OPEN | os.O_CREAT | os.O_EXCL)
+            except TransferError:
+                os.close(fd)
+                os.unlink(f"{id}.part", dir_fd=staging)
+                raise
+            part = cls(root, folder, id, fd, journal_fd)
+            try:
+                part._lock()
+                part.append(header)
+                os.fsync(staging)
+            except (OSError, TransferError) as error:
+                part.discard()
+                raise _as_transfer_error(error) from None
+        return part
+
+    @classmethod
+    def open(cls, root: Root, folder: str, id: str) -> Part:
+        """The part that an earlier process left in `folder`'s staging folder.
+
+        Raises ``not_found`` when its journal is gone, ``conflict`` when another process has it.
+        A part whose bytes were published already opens with ``fd == -1``.
+        """
+        with root.staging(folder) as staging:
+            journal_fd = _open(staging, f"{id}.journal", _OPEN)
+            try:
+                fd = _open(staging, f"{id}.part", _OPEN)
+            except TransferError as error:
+                if error.code != "not_found":
+                    os.close(journal_fd)
+                    raise
+                fd = -1
+        part = cls(root, folder, id, fd, journal_fd)
+        try:
+            part._lock()
+        except TransferError:
+            part.close()
+            raise
+        return part
+
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._journal_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise TransferError(
+                "conflict",
+                "Another process is writing this file.",
+                "Wait until it has ended.",
+                retryable=True,
+            ) from None
+        except OSError:
+            pass  # a network file system without locks: the queue runs each job once
+
+    def close(self) -> None:
+        """Let go of the files; what was synced and recorded stays for `open`."""
+        for name in ("fd", "_journal_fd"):
+            descriptor = getattr(self, name)
+            if descriptor >= 0:
+                os.close(descriptor)
+                setattr(self, name, -1)
+
+    def forget(self) -> None:
+        """Remove the journal and close: the last step, after the row is committed."""
+        self._remove(f"{self.id}.journal")
+
+    def discard(self) -> None:
+        """Remove bytes and journal and close."""
+        self._remove(f"{self.id}.part", f"{self.id}.journal")
+
+    def _remove(self, *names: str) -> None:
+        self.close()
+        try:
+            with self.root.staging(self.folder) as staging:
+                for name in names:
+                    with suppress(FileNotFoundError):
+                        os.unlink(name, dir_fd=staging)
+        except TransferError as error:
+            if error.code != "not_found":
+                raise
+        self.root.remove_staging(self.folder)
+
+    # -- the journal --
+
+    def append(self, record: Record) -> None:
+        """Add a record; it is on disk when this returns."""
+        line = json.dumps(record, separators=(",", ":")).encode()
+        data = b"%08x %s\n" % (zlib.crc32(line), line)
+        try:
+            end = os.lseek(self._journal_fd, 0, os.SEEK_END)
+            try:
+                _write_all(self._journal_fd, data)
+            except OSError:
+                os.ftruncate(self._journal_fd, end)  # no half line before the next record
+                raise
+            os.fdatasync(self._journal_fd)
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    def records(self) -> list[Record]:
+        """All whole records, oldest first; a torn tail is cut off."""
+        os.lseek(self._journal_fd, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(self._journal_fd), "rb") as file:
+            data = file.read()
+        records: list[Record] = []
+        good = 0
+        for line in data.splitlines(keepends=True):
+            checksum, _, text = line.rstrip(b"\n").partition(b" ")
+            if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+                break
+            records.append(json.loads(text))
+            good += len(line)
+        if good < len(data):
+            os.ftruncate(self._journal_fd, good)
+        return records
+
+    # -- the bytes --
+
+    def sync(self) -> None:
+        """fdatasync the bytes: after this they survive a power cut."""
+        try:
+            os.fdatasync(self.fd)
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    def publish(self, path: str, conflict: Conflict, *, mtime_ns: int | None = None) -> str:
+        """Give the file its final name and return that name (a path below the root).
+
+        `conflict` says what to do when something stands there: ``rename`` takes the next free
+        name, ``overwrite`` replaces it, ``skip`` discards the new bytes and returns the old name,
+        ``fail`` raises ``exists`` (the part stays). The caller commits its row and then calls
+        `forget`.
+        """
+        try:
+            if mtime_ns is not None:
+                os.utime(self.fd, ns=(mtime_ns, mtime_ns))
+            os.fsync(self.fd)
+        except OSError as error:
+            raise from_os_error(error, path) from None
+        while True:
+            target = self.root.available_name(path) if conflict == "rename" else path
+            self.append({"publish": target, "inode": os.fstat(self.fd).st_ino})
+            try:
+                with self.root.staging(self.folder) as staging:
+                    name = f"{self.id}.part"
+                    self.root.publish(staging, name, target, replace=conflict == "overwrite")
+            except TransferError as error:
+                if error.code == "exists" and conflict == "rename":
+                    continue  # someone took the name between the look and the link
+                if error.code == "exists" and conflict == "skip":
+                    self.discard()
+                    return target
+                raise
+            os.close(self.fd)
+            self.fd = -1
+            return target
+
+    def published(self) -> str | None:
+        """The final name, if an earlier process gave it before it died; None if not."""
+        for record in reversed(self.records()):
+            if "publish" not in record:
+                continue
+            path = str(record["publish"])
+            try:
+                same = self.root.lstat(path).st_ino == record["inode"]
+            except TransferError:
+                same = False
+            if same:
+                self._finish_link(path)
+                return path
+        return None
+
+    def _finish_link(self, path: str) -> None:
+        """Do what was left after `link`: sync the folder's entry, drop the staged name."""
+        with self.root.folder(split_path(path)[0]) as folder:
+            os.fsync(folder)
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+        with self.root.staging(self.folder) as staging, suppress(FileNotFoundError):
+            os.unlink(f"{self.id}.part", dir_fd=staging)
+
+
+def _open(staging: int, name: str, flags: int) -> int:
+    try:
+        return os.open(name, flags, 0o666, dir_fd=staging)
+    except OSError as error:
+        raise from_os_error(error) from None
+
+
+def _as_transfer_error(error: OSError | TransferError) -> TransferError:
+    return error if isinstance(error, TransferError) else from_os_error(error)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

@@ -1,0 +1,461 @@
+"""The gate to the disk: the only module that opens a file of the user.
+
+A path is a string below the server's root, segments joined by ``/``, ``""`` for the root itself.
+`Root` turns it into file descriptors with ``openat2(RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS)``
+(Linux 5.6), so that no ``..``, no absolute path and no symbolic link, not even one swapped in
+while we look, leads out of the root. Where the kernel or a seccomp filter refuses openat2, the
+path is walked one component at a time and links are not followed at all.
+
+`Root.publish` is the last step of every transfer. The order is fixed, each step measured by power
+cuts: the caller has written, synced and verified the file; then fsync, `link` (which never
+overwrites) or `rename`, fsync of the folder.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import Literal
+
+from .errors import TransferError, from_os_error
+
+STAGING = ".jupyter-transfer"
+"""Name of the folder that holds part files; never listed, archived, read or written by users."""
+
+Conflict = Literal["rename", "overwrite", "skip", "fail"]
+CONFLICTS: tuple[Conflict, ...] = ("rename", "overwrite", "skip", "fail")
+
+MAX_NAME = 255
+"""Bytes in one name: the limit of ext4, xfs, NFS and nearly everything else."""
+MAX_PATH = 4096
+"""Bytes in a path below the root (PATH_MAX)."""
+
+# C0 and C1 controls, line separators, and the bidi overrides that make "gpj.exe" read "exe.jpg".
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+# ---- names ------------------------------------------------------------------------------------
+
+
+def parse_path(path: str, *, allow_hidden: bool = False, new: bool = False) -> str:
+    """The normal form of a path below the root, without leading or trailing slash.
+
+    `new` applies the stricter rules for names that we are about to create: no control
+    characters, no bidi overrides, no backslash, valid Unicode.
+
+    Raises `TransferError`: ``invalid_path`` (absolute, ``..``, empty segment, NUL, too long),
+    ``hidden_path`` (a segment that starts with a dot, unless `allow_hidden`).
+    """
+    if path in ("", ".", "/", "./"):
+        return ""
+    shown = _shown(path)
+    if "\0" in path:
+        raise TransferError("invalid_path", f"The path {shown} holds a NUL character.")
+    if path.startswith("/"):
+        raise TransferError("invalid_path", f"The path {shown} is absolute.")
+    segments = path.removesuffix("/").split("/")
+    for segment in segments:
+        _check_segment(segment, shown, allow_hidden=allow_hidden, new=new)
+    normal = "/".join(segments)
+    if len(os.fsencode(normal)) > MAX_PATH:
+        raise TransferError("invalid_path", f"The path {shown} is longer than {MAX_PATH} bytes.")
+    return normal
+
+
+def _check_segment(segment: str, shown: str, *, allow_hidden: bool, new: bool) -> None:
+    if segment in ("", ".", ".."):
+        raise TransferError("invalid_path", f"The path {shown} holds an empty, “.” or “..” part.")
+    try:
+        size = len(segment.encode("utf-8") if new else os.fsencode(segment))
+    except UnicodeEncodeError:
+        raise TransferError("invalid_path", f"The path {shown} is not valid Unicode.") from None
+    if size > MAX_NAME:
+        raise TransferError(
+            "invalid_path", f"A name in the path {shown} is longer than {MAX_NAME} bytes."
+        )
+    if new and ("\\" in segment or _UNPRINTABLE.search(segment)):
+        raise TransferError(
+            "invalid_path", f"The path {shown} holds a backslash or an unprintable character."
+        )
+    if segment == STAGING or (segment.startswith(".") and not allow_hidden):
+        raise TransferError("hidden_path", f"The path {shown} leads to a hidden file.")
+
+
+def _shown(path: str) -> str:
+    """`path` fit for an error message: printable and short."""
+    text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", path)
+    text = text.encode("utf-8", "replace").decode("utf-8")
+    return f"“{text[:80]}…”" if len(text) > 80 else f"“{text}”"
+
+
+def safe_name(name: str, fallback: str = "download") -> str:
+    """A file name that a remote side proposed, made safe to create: its last segment, without
+    control characters, leading dots, trailing dots and spaces, at most `MAX_NAME` bytes."""
+    name = re.split(r"[/\\]", unicodedata.normalize("NFC", name.rstrip("/\\")))[-1]
+    name = name.encode("utf-8", "ignore").decode("utf-8")
+    name = _UNPRINTABLE.sub("", name).strip().lstrip(".").rstrip(". ")
+    return shorten_name(name) or fallback
+
+
+def shorten_name(name: str, suffix: str = "") -> str:
+    """`name` with `suffix` before its extension, its stem cut so that all fits `MAX_NAME` bytes."""
+    stem, extension = _split_extension(name)
+    room = MAX_NAME - len((suffix + extension).encode("utf-8", "surrogateescape"))
+    if room < 1:
+        stem, extension, room = name, "", MAX_NAME - len(suffix.encode())
+    cut = stem.encode("utf-8", "surrogateescape")[:room].decode("utf-8", "ignore")
+    return cut + suffix + extension
+
+
+def _split_extension(name: str) -> tuple[str, str]:
+    """As os.path.splitext, but ``.tar.gz`` and its kind are one extension."""
+    stem, extension = os.path.splitext(name)
+    inner, tar = os.path.splitext(stem)
+    return (inner, tar + extension) if tar == ".tar" and inner else (stem, extension)
+
+
+def alternative_names(name: str) -> Iterator[str]:
+    """`name`, then ``name (1).ext``, ``name (2).ext`` … for the conflict policy ``rename``."""
+    yield name
+    for number in count(1):
+        yield shorten_name(name, f" ({number})")
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """Folder and name of a normal path: ``"a/b/c"`` -> ``("a/b", "c")``."""
+    folder, _, name = path.rpartition("/")
+    return folder, name
+
+
+def join_path(folder: str, name: str) -> str:
+    """The normal path of `name` in `folder`."""
+    return f"{folder}/{name}" if folder else name
+
+
+# ---- openat2 ----------------------------------------------------------------------------------
+
+_SYS_OPENAT2 = 437  # the same number on every Linux architecture but alpha
+_RESOLVE_NO_MAGICLINKS = 0x02
+_RESOLVE_BENEATH = 0x08
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = [
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    ]
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _openat2(folder_fd: int, path: str, flags: int, mode: int) -> int:
+    how = _OpenHow(
+        flags | os.O_CLOEXEC,
+        mode if flags & os.O_CREAT else 0,
+        _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS,
+    )
+    for _ in range(64):
+        fd: int = _libc.syscall(
+            _SYS_OPENAT2, folder_fd, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how)
+        )
+        if fd >= 0:
+            return fd
+        # EAGAIN: something was renamed meanwhile and the kernel could not prove containment.
+        if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR):
+            break
+    number = ctypes.get_errno()
+    raise OSError(number, os.strerror(number))
+
+
+def _open_by_component(folder_fd: int, path: str, flags: int, mode: int) -> int:
+    """What `_openat2` does, for kernels without it: no link is followed at all."""
+    current = os.dup(folder_fd)
+    try:
+        *parents, last = path.split("/")
+        for name in parents:
+            step = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
+            os.close(current)
+            current = step
+        return os.open(last, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=current)
+    finally:
+        os.close(current)
+
+
+def openat2_works() -> bool:
+    """Whether the kernel, and the seccomp filter above it, let us call openat2."""
+    try:
+        here = os.open("/", os.O_PATH | os.O_DIRECTORY)
+    except OSError:
+        return False
+    try:
+        os.close(_openat2(here, ".", os.O_PATH | os.O_DIRECTORY, 0))
+    except OSError:
+        return False
+    finally:
+        os.close(here)
+    return True
+
+
+_RENAME_NOREPLACE = 1
+
+
+def _rename_no_replace(source_fd: int, source: str, target_fd: int, target: str) -> None:
+    """renameat2(RENAME_NOREPLACE): for file systems that have no hard links."""
+    result = _libc.renameat2(
+        source_fd, os.fsencode(source), target_fd, os.fsencode(target), _RENAME_NOREPLACE
+    )
+    if result != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+# ---- the root ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a folder: its name and its own status (`os.lstat`)."""
+
+    name: str
+    status: os.stat_result
+
+
+class Root:
+    """The folder below which all paths of a user lie.
+
+    Parameters
+    ----------
+    folder: the folder on disk; links in *its* path are resolved once, here.
+    allow_hidden: whether names that start with a dot may be read and written.
+    use_openat2: None asks the kernel; False forces the walk by component (tests).
+    """
+
+    def __init__(
+        self, folder: str, *, allow_hidden: bool = False, use_openat2: bool | None = None
+    ) -> None:
+        self.allow_hidden = allow_hidden
+        self._fd = os.open(os.path.realpath(folder), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        beneath = openat2_works() if use_openat2 is None else use_openat2
+        self._open_beneath = _openat2 if beneath else _open_by_component
+
+    def close(self) -> None:
+        """Give the root's descriptor back."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def parse(self, path: str, *, new: bool = False) -> str:
+        """`parse_path` with this root's `allow_hidden`."""
+        return parse_path(path, allow_hidden=self.allow_hidden, new=new)
+
+    # -- opening --
+
+    def open(self, path: str, flags: int = os.O_RDONLY, mode: int = 0o666) -> int:
+        """A descriptor of the regular file at `path`, which must be a normal path.
+
+        Raises `TransferError`: ``not_found``, ``invalid_path`` (a link leads out),
+        ``not_a_file`` (folder, device, fifo, socket), ``permission_denied`` …
+        """
+        try:
+            # O_NONBLOCK: a fifo must not hang us before we know that it is one.
+            fd = self._open_beneath(self._fd, path or ".", flags | os.O_NONBLOCK, mode)
+        except OSError as error:
+            raise from_os_error(error, path) from None
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise TransferError("not_a_file", f"{_shown(path)} is not a regular file.")
+        return fd
+
+    @contextmanager
+    def folder(self, path: str, *, create: bool = False) -> Iterator[int]:
+        """A descriptor of the folder at `path` for the length of a ``with`` block; with `create`
+        it and its parents are made when they are missing."""
+        try:
+            fd = self._open_folder(path, create=create)
+        except OSError as error:
+            raise from_os_error(error, path) from None
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def _open_folder(self, path: str, *, create: bool) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY
+        try:
+            return self._open_beneath(self._fd, path or ".", flags, 0)
+        except FileNotFoundError:
+            if not create or not path:
+                raise
+        parent, name = split_path(path)
+        parent_fd = self._open_folder(parent, create=True)
+        try:
+            os.mkdir(name, dir_fd=parent_fd)
+            os.fsync(parent_fd)
+        except FileExistsError:
+            pass  # made by someone else meanwhile, or a dangling link: the open below tells
+        finally:
+            os.close(parent_fd)
+        return self._open_beneath(self._fd, path, flags, 0)
+
+    # -- looking --
+
+    def stat(self, path: str) -> os.stat_result:
+        """The status of what stands at `path`; inner links are followed, outer ones refused."""
+        try:
+            fd = self._open_beneath(self._fd, path or ".", os.O_PATH, 0)
+        except OSError as error:
+            raise from_os_error(error, path) from None
+        try:
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
+    def lstat(self, path: str) -> os.stat_result:
+        """The status of the entry at `path` itself, which may be a link."""
+        folder, name = split_path(path)
+        if not name:
+            return self.stat("")
+        with self.folder(folder) as fd:
+            try:
+                return os.stat(name, dir_fd=fd, follow_symlinks=False)
+            except OSError as error:
+                raise from_os_error(error, path) from None
+
+    def exists(self, path: str) -> bool:
+        """Whether an entry of any kind, even a dangling link, stands at `path`."""
+        try:
+            self.lstat(path)
+        except TransferError as error:
+            if error.code in ("not_found", "not_a_directory"):
+                return False
+            raise
+        return True
+
+    def scan(self, path: str) -> list[Entry]:
+        """The entries of the folder at `path` by name, without our own staging folder and without
+        hidden ones (unless `allow_hidden`). An entry that vanishes meanwhile is left out."""
+        entries = []
+        with self.folder(path) as fd:
+            for name in sorted(os.listdir(fd)):
+                if name == STAGING or (name.startswith(".") and not self.allow_hidden):
+                    continue
+                try:
+                    status = os.stat(name, dir_fd=fd, follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                entries.append(Entry(name, status))
+        return entries
+
+    def nearest_folder(self, path: str) -> str:
+        """The folder at `path`, or its nearest ancestor that is there. Part files are staged in
+        it, so that no folder is made before there is something whole to put into it.
+
+        Raises ``not_a_directory`` when a file stands in the way.
+        """
+        while path:
+            try:
+                status = self.stat(path)
+            except TransferError as error:
+                if error.code != "not_found":
+                    raise
+                path = split_path(path)[0]
+                continue
+            if not stat.S_ISDIR(status.st_mode):
+                raise TransferError("not_a_directory", f"{_shown(path)} is not a folder.")
+            return path
+        return ""
+
+    def free_bytes(self, path: str) -> int:
+        """Bytes that this process may still write on the file system of `path` or of its nearest
+        ancestor that is there."""
+        with self.folder(self.nearest_folder(path)) as fd:
+            status = os.fstatvfs(fd)
+        return status.f_bavail * status.f_frsize
+
+    # -- staging and publishing --
+
+    @contextmanager
+    def staging(self, folder: str, *, create: bool = False) -> Iterator[int]:
+        """A descriptor of the staging folder in `folder`, for the length of a ``with`` block."""
+        with self.folder(folder) as parent:
+            try:
+                if create:
+                    try:
+                        os.mkdir(STAGING, 0o700, dir_fd=parent)
+                        os.fsync(parent)
+                    except FileExistsError:
+                        pass
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                fd = os.open(STAGING, flags, dir_fd=parent)
+            except OSError as error:
+                raise from_os_error(error, folder) from None
+        try:
+            yield fd
+        finally:
+            os.close(fd)
+
+    def remove_staging(self, folder: str) -> None:
+        """Remove the staging folder in `folder` if nothing is left in it."""
+        try:
+            with self.folder(folder) as parent:
+                os.rmdir(STAGING, dir_fd=parent)
+        except (OSError, TransferError):
+            pass  # still in use, or gone already
+
+    def available_name(self, path: str) -> str:
+        """`path`, or the first ``name (n)`` beside it that is free now."""
+        folder, name = split_path(path)
+        return next(
+            candidate
+            for candidate in (join_path(folder, other) for other in alternative_names(name))
+            if not self.exists(candidate)
+        )
+
+    def publish(self, staging_fd: int, part: str, path: str, *, replace: bool) -> None:
+        """Give the finished file `part` of a staging folder its final name `path`.
+
+        The data must be synced already. Without `replace` it never overwrites: ``exists``. With
+        it the old file is replaced in one step and its permission bits are kept.
+        """
+        folder, name = split_path(path)
+        with self.folder(folder, create=True) as target_fd:
+            try:
+                if replace:
+                    self._keep_mode(target_fd, name, staging_fd, part)
+                    os.rename(part, name, src_dir_fd=staging_fd, dst_dir_fd=target_fd)
+                else:
+                    _link_no_replace(staging_fd, part, target_fd, name)
+                os.fsync(target_fd)
+            except OSError as error:
+                raise from_os_error(error, path) from None
+
+    @staticmethod
+    def _keep_mode(target_fd: int, name: str, staging_fd: int, part: str) -> None:
+        try:
+            old = os.stat(name, dir_fd=target_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        if stat.S_ISREG(old.st_mode):
+            os.chmod(part, stat.S_IMODE(old.st_mode) & 0o777, dir_fd=staging_fd)
+
+
+def _link_no_replace(staging_fd: int, part: str, target_fd: int, name: str) -> None:
+    try:
+        os.link(part, name, src_dir_fd=staging_fd, dst_dir_fd=target_fd, follow_symlinks=False)
+    except OSError as error:
+        # vfat, exFAT, some FUSE and CIFS mounts have no hard links.
+        if error.errno not in (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK):
+            raise
+        _rename_no_replace(staging_fd, part, target_fd, name)
+    else:
+        os.unlink(part, dir_fd=staging_fd)
