@@ -1,0 +1,81 @@
+import { ServerConnection } from '@jupyterlab/services';
+import type { ITiming } from '../timing';
+import type { IUploadBatch, IUploadItem } from '../tokens';
+import { Uploader } from '../uploader';
+import type { TusServer } from './tusserver';
+
+/** Short enough for a test, long enough for a busy machine. */
+export const QUICK: Partial<ITiming> = {
+  stall: 3000,
+  backoff: 40,
+  backoffMax: 100,
+  coalesce: 20
+};
+
+/** jsdom reports each broken connection on the console; here they are meant. */
+export function quiet(): void {
+  jest.spyOn(console, 'error').mockImplementation(() => undefined);
+}
+
+export function settingsFor(server: TusServer): ServerConnection.ISettings {
+  return ServerConnection.makeSettings({
+    baseUrl: server.baseUrl,
+    token: 'secret'
+  });
+}
+
+export function makeUploader(
+  server: TusServer,
+  timing: Partial<ITiming> = {}
+): Uploader {
+  return new Uploader({
+    serverSettings: settingsFor(server),
+    timing: { ...QUICK, ...timing }
+  });
+}
+
+/** Bytes that differ everywhere, so that a piece in the wrong place shows. */
+export function bytesOf(size: number): Buffer {
+  const data = Buffer.alloc(size);
+  for (let at = 0; at + 4 <= size; at += 4) {
+    data.writeUInt32LE((at * 2654435761) >>> 0, at);
+  }
+  return data;
+}
+
+/** A file; made of jsdom's Blob, since Jest's `File` is Node's, which XMLHttpRequest does not take. */
+export function item(relativePath: string, data: Buffer | string): IUploadItem {
+  const name = relativePath.split('/').pop() ?? '';
+  const content = typeof data === 'string' ? data : new Uint8Array(data);
+  const file = Object.assign(new Blob([content]), {
+    name,
+    lastModified: 1_700_000_000_123,
+    webkitRelativePath: ''
+  });
+  return { file: file as File, relativePath };
+}
+
+/** Wait until `condition` holds; a hang guard ends the test. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+}
+
+/** The states that a batch shows until it ends. */
+export async function statesOf(
+  uploader: Uploader,
+  batch: IUploadBatch
+): Promise<string[]> {
+  const states: string[] = [];
+  const note = () => {
+    if (states[states.length - 1] !== batch.state) {
+      states.push(batch.state);
+    }
+  };
+  uploader.changed.connect(note);
+  await batch.finished;
+  note();
+  uploader.changed.disconnect(note);
+  return states;
+}

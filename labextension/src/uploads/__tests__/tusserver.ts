@@ -1,0 +1,268 @@
+/**
+ * A small tus server on loopback for the tests: the contract's part that the
+ * uploader uses, plus hooks to misbehave. It can be killed and started again
+ * on the same port with what it had.
+ */
+import * as http from 'http';
+import type { AddressInfo, Socket } from 'net';
+
+export interface IStored {
+  id: string;
+  length: number;
+  data: Buffer;
+  metadata: Record<string, string>;
+  path: string | null;
+}
+
+/** Called before a request is dealt with; returning true means: I answered. */
+export type Fault = (
+  verb: string,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  upload: IStored | undefined
+) => boolean | void;
+
+const ROUTE = '/base/jupyter-transfer/tus/';
+const DOWNLOADS = '/base/jupyter-transfer/download/';
+
+export class TusServer {
+  readonly uploads = new Map<string, IStored>();
+  readonly files = new Map<string, Buffer>();
+  readonly mtimes = new Map<string, number>();
+  /** `VERB` of each request, preflights left out. */
+  readonly log: string[] = [];
+  /** Header lines of each request. */
+  readonly requests: http.IncomingMessage[] = [];
+  fault: Fault | null = null;
+  /** Bytes of a PATCH after which the connection is cut, once. */
+  cutAfter = 0;
+  /** The most requests that were open at a time. */
+  peak = 0;
+
+  get baseUrl(): string {
+    return `http://127.0.0.1:${this._port}/base/`;
+  }
+
+  async start(): Promise<void> {
+    const server = http.createServer((request, response) =>
+      this._serve(request, response)
+    );
+    server.on('connection', socket => {
+      this._sockets.add(socket);
+      socket.on('close', () => this._sockets.delete(socket));
+    });
+    server.keepAliveTimeout = 1000;
+    this._server = server;
+    await new Promise<void>(resolve =>
+      server.listen(this._port, '127.0.0.1', resolve)
+    );
+    this._port = (server.address() as AddressInfo).port;
+  }
+
+  /** End as a killed process does: every connection is reset. */
+  async kill(): Promise<void> {
+    const server = this._server;
+    this._server = null;
+    this._sockets.forEach(socket => socket.destroy());
+    await new Promise(resolve => (server ? server.close(resolve) : resolve(0)));
+  }
+
+  count(verb: string): number {
+    return this.log.filter(entry => entry === verb).length;
+  }
+
+  private _serve(
+    request: http.IncomingMessage,
+    response: http.ServerResponse
+  ): void {
+    response.setHeader('Access-Control-Allow-Origin', '*');
+    response.setHeader(
+      'Access-Control-Allow-Headers',
+      request.headers['access-control-request-headers'] ?? '*'
+    );
+    response.setHeader(
+      'Access-Control-Allow-Methods',
+      'POST, HEAD, PATCH, DELETE'
+    );
+    response.setHeader(
+      'Access-Control-Expose-Headers',
+      'Location, Upload-Offset, Upload-Length, Tus-Resumable, Transfer-Path, Retry-After, Last-Modified, Content-Length'
+    );
+    if (request.method === 'OPTIONS') {
+      response.writeHead(204).end();
+      return;
+    }
+    this._open += 1;
+    this.peak = Math.max(this.peak, this._open);
+    response.on('close', () => (this._open -= 1));
+    const url = request.url ?? '';
+    const upload = this.uploads.get(url.slice(ROUTE.length));
+    const override = request.headers['x-http-method-override'];
+    const verb = String(override ?? request.method);
+    this.log.push(verb);
+    this.requests.push(request);
+    if (url.startsWith(DOWNLOADS)) {
+      this._download(decodeURIComponent(url.slice(DOWNLOADS.length)), response);
+      return;
+    }
+    if (this.fault?.(verb, request, response, upload)) {
+      return;
+    }
+    response.setHeader('Tus-Resumable', '1.0.0');
+    if (request.headers['tus-resumable'] !== '1.0.0') {
+      fail(response, 412, 'version_mismatch');
+    } else if (verb === 'POST') {
+      this._create(request, response);
+    } else if (!upload) {
+      request.resume();
+      fail(response, 404, 'not_found');
+    } else if (verb === 'HEAD') {
+      response.setHeader('Upload-Length', upload.length);
+      this._state(upload, response, 200);
+    } else if (verb === 'DELETE') {
+      this.uploads.delete(upload.id);
+      response.writeHead(204).end();
+    } else {
+      this._patch(upload, request, response);
+    }
+  }
+
+  private _download(path: string, response: http.ServerResponse): void {
+    const file = this.files.get(path);
+    if (!file) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.setHeader('Content-Length', file.length);
+    const mtime = this.mtimes.get(path) ?? 0;
+    response.setHeader('Last-Modified', new Date(mtime).toUTCString());
+    response.writeHead(200).end();
+  }
+
+  private _create(
+    request: http.IncomingMessage,
+    response: http.ServerResponse
+  ): void {
+    const metadata = decode(String(request.headers['upload-metadata'] ?? ''));
+    const wanted = pathOf(metadata);
+    if (this.files.has(wanted) && /skip|fail/.test(metadata.conflict)) {
+      request.resume();
+      fail(response, 409, 'exists');
+      return;
+    }
+    const id = `u${++this._created}`;
+    const length = Number(request.headers['upload-length']);
+    const data = Buffer.alloc(0);
+    const upload: IStored = { id, length, data, metadata, path: null };
+    this.uploads.set(id, upload);
+    // A server behind proxies believes to have another name.
+    response.setHeader('Location', `http://inner.example${ROUTE}${id}`);
+    this._take(upload, request, () => this._state(upload, response, 201));
+  }
+
+  private _patch(
+    upload: IStored,
+    request: http.IncomingMessage,
+    response: http.ServerResponse
+  ): void {
+    if (Number(request.headers['upload-offset']) !== upload.data.length) {
+      request.resume();
+      response.setHeader('Upload-Offset', upload.data.length);
+      fail(response, 409, 'offset_mismatch');
+      return;
+    }
+    if (request.headers['content-type'] !== 'application/offset+octet-stream') {
+      fail(response, 415, 'unsupported_media_type');
+      return;
+    }
+    this._take(upload, request, () => this._state(upload, response, 204));
+  }
+
+  private _take(
+    upload: IStored,
+    request: http.IncomingMessage,
+    done: () => void
+  ): void {
+    request.on('data', (chunk: Buffer) => {
+      if (
+        this.cutAfter > 0 &&
+        upload.data.length + chunk.length >= this.cutAfter
+      ) {
+        const keep = chunk.subarray(0, this.cutAfter - upload.data.length);
+        upload.data = Buffer.concat([upload.data, keep]);
+        this.cutAfter = 0;
+        request.destroy();
+        return;
+      }
+      upload.data = Buffer.concat([upload.data, chunk]);
+    });
+    request.on('end', done);
+  }
+
+  private _state(
+    upload: IStored,
+    response: http.ServerResponse,
+    status: number
+  ): void {
+    if (upload.data.length === upload.length && upload.path === null) {
+      upload.path = this._publish(upload);
+    }
+    if (upload.path !== null) {
+      response.setHeader('Transfer-Path', encodeURIComponent(upload.path));
+    }
+    response.setHeader('Upload-Offset', upload.data.length);
+    response.writeHead(status).end();
+  }
+
+  private _publish(upload: IStored): string {
+    const wanted = pathOf(upload.metadata);
+    let path = wanted;
+    for (let n = 1; this.files.has(path); n++) {
+      path =
+        upload.metadata.conflict === 'overwrite' ? path : `${wanted} (${n})`;
+      if (path === wanted) {
+        break;
+      }
+    }
+    this.files.set(path, upload.data);
+    this.mtimes.set(path, Number(upload.metadata.mtime));
+    return path;
+  }
+
+  private _server: http.Server | null = null;
+  private _sockets = new Set<Socket>();
+  private _port = 0;
+  private _created = 0;
+  private _open = 0;
+}
+
+/** Answer with the contract's JSON error. */
+export function fail(
+  response: http.ServerResponse,
+  status: number,
+  code: string,
+  retryable = false
+): void {
+  const error = {
+    code,
+    message: `${code}.`,
+    remedy: 'Act.',
+    retryable,
+    detail: {}
+  };
+  response.setHeader('Content-Type', 'application/json');
+  response.writeHead(status).end(JSON.stringify({ error }));
+}
+
+function pathOf(metadata: Record<string, string>): string {
+  return [metadata.path, metadata.filename].filter(Boolean).join('/');
+}
+
+function decode(header: string): Record<string, string> {
+  const metadata: Record<string, string> = {};
+  for (const pair of header.split(',')) {
+    const [key, value = ''] = pair.trim().split(' ');
+    metadata[key] = Buffer.from(value, 'base64').toString('utf8');
+  }
+  return metadata;
+}

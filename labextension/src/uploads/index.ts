@@ -1,0 +1,13 @@
+/** The browser's side of an upload: files in, final paths out. No UI. */
+export { UploadError } from './errors';
+export { itemsOf } from './items';
+export type {
+  ConflictPolicy,
+  ITransferErrorData,
+  IUploadBatch,
+  IUploadFailure,
+  IUploadItem,
+  IUploadOptions,
+  UploadState
+} from './tokens';
+export { Uploader } from './uploader';

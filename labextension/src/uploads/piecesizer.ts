@@ -1,0 +1,78 @@
+/** Bytes. */
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+/** nginx and many ingresses refuse more than 1 MiB unless told otherwise. */
+const START = 512 * KIB;
+const MIN = 64 * KIB;
+const MAX = 256 * MIB;
+
+/** How fast one request may grow over the last. */
+const GROWTH = 4;
+
+/** Successes at a ceiling that only a broken connection set, before it is doubted. */
+const PATIENCE = 16;
+
+/**
+ * How many bytes the next request should carry.
+ *
+ * Requests are bounded by time, not by size: proxies end long ones, and what
+ * a buffering proxy holds is lost with it. One sizer serves all uploads to one
+ * server, since they share the way there.
+ */
+export class PieceSizer {
+  /** @param target - milliseconds that one request should take. */
+  constructor(target: number) {
+    this._target = target;
+  }
+
+  /** Bytes of the next piece. */
+  get size(): number {
+    return this._size;
+  }
+
+  /** Bytes of the smallest piece. */
+  readonly smallest = MIN;
+
+  /** A piece of `bytes` was acknowledged after `elapsed` milliseconds. */
+  succeeded(bytes: number, elapsed: number): void {
+    if (bytes < this._size / 2) {
+      // The tail of a file says little about the speed of long requests.
+      return;
+    }
+    if (!this._hard && this._size >= this._ceiling && ++this._calm > PATIENCE) {
+      this._ceiling = Math.min(this._ceiling * 2, MAX);
+      this._calm = 0;
+    }
+    const wanted = (bytes / Math.max(elapsed, 1)) * this._target;
+    this._set(Math.min(wanted, bytes * GROWTH));
+  }
+
+  /** A request of `bytes` was refused as too large: never that much again. */
+  refused(bytes: number): void {
+    this._ceiling = Math.min(this._ceiling, Math.max(bytes / 2, MIN));
+    this._hard = true;
+    this._set(this._size);
+  }
+
+  /** The connection broke or took too long while `bytes` were on their way. */
+  broke(bytes: number): void {
+    // Several requests that were under way fail together: halve only once.
+    if (bytes / 2 < this._size) {
+      this._ceiling = Math.max(bytes / 2, MIN);
+      this._calm = 0;
+      this._set(this._ceiling);
+    }
+  }
+
+  private _set(size: number): void {
+    const rounded = Math.floor(size / (64 * KIB)) * 64 * KIB;
+    this._size = Math.min(Math.max(rounded, MIN), this._ceiling);
+  }
+
+  private _target: number;
+  private _size = START;
+  private _ceiling = MAX;
+  private _hard = false;
+  private _calm = 0;
+}

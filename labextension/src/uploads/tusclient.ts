@@ -1,0 +1,237 @@
+import { URLExt } from '@jupyterlab/coreutils';
+import type { ServerConnection } from '@jupyterlab/services';
+import {
+  clientErrors,
+  errorFromResponse,
+  parseOffset,
+  UploadError
+} from './errors';
+import type { IHttpResponse, ITransport } from './transport';
+
+/** Below the base URL; the contract of the server. */
+const ROUTE = 'jupyter-transfer/tus/';
+const DOWNLOAD_ROUTE = 'jupyter-transfer/download/';
+
+const VERSION = '1.0.0';
+const BODY_TYPE = 'application/offset+octet-stream';
+
+/** What the server says of an upload. */
+export interface ITusState {
+  readonly url: string;
+  /** Bytes that the server has. */
+  readonly offset: number;
+  /** The final path below the root once the file stands there, else null. */
+  readonly path: string | null;
+}
+
+/** What a request may carry besides its verb. */
+export interface ITusRequestOptions {
+  readonly signal?: AbortSignal;
+  readonly deadline?: number;
+  readonly onSent?: (bytes: number) => void;
+}
+
+/**
+ * The verbs of tus 1.0 (https://tus.io/protocols/resumable-upload), one method
+ * each; it remembers nothing of an upload.
+ *
+ * Where a proxy blocks PATCH, HEAD or DELETE, the verb travels as POST with
+ * X-HTTP-Method-Override from then on.
+ */
+export class TusClient {
+  constructor(settings: ServerConnection.ISettings, transport: ITransport) {
+    this._root = URLExt.join(settings.baseUrl, ROUTE);
+    this._downloads = URLExt.join(settings.baseUrl, DOWNLOAD_ROUTE);
+    this._transport = transport;
+  }
+
+  /**
+   * Create an upload of `length` bytes; with `body`, its first bytes travel in
+   * the same request (extension creation-with-upload).
+   */
+  async create(
+    metadata: Readonly<Record<string, string>>,
+    length: number,
+    body?: Blob,
+    options: ITusRequestOptions = {}
+  ): Promise<ITusState> {
+    const response = await this._send('POST', this._root, body, options, {
+      'Upload-Length': String(length),
+      'Upload-Metadata': encodeMetadata(metadata)
+    });
+    const location = response.header('Location');
+    if (response.status !== 201 || !location) {
+      throw clientErrors.protocol('an upload was created without an address');
+    }
+    // Without Upload-Offset the server took none of the body.
+    const hasOffset = response.header('Upload-Offset') !== null;
+    return {
+      url: this._resolve(location),
+      offset: hasOffset ? readOffset(response, length) : 0,
+      path: readPath(response)
+    };
+  }
+
+  /** Ask how many of `length` bytes the server has. */
+  async head(
+    url: string,
+    length: number,
+    options: ITusRequestOptions = {}
+  ): Promise<ITusState> {
+    const response = await this._send('HEAD', url, undefined, options);
+    const offset = readOffset(response, length);
+    return { url, offset, path: readPath(response) };
+  }
+
+  /** Send `body` to stand at `offset`. */
+  async patch(
+    url: string,
+    offset: number,
+    length: number,
+    body: Blob,
+    options: ITusRequestOptions = {}
+  ): Promise<ITusState> {
+    const response = await this._send('PATCH', url, body, options, {
+      'Upload-Offset': String(offset)
+    });
+    const acknowledged = readOffset(response, length);
+    return { url, offset: acknowledged, path: readPath(response) };
+  }
+
+  /** Let the server forget the upload. One that it does not know is as good as forgotten. */
+  async terminate(url: string): Promise<void> {
+    try {
+      await this._send('DELETE', url, undefined, {});
+    } catch (error) {
+      if (!isGone(error)) {
+        throw error;
+      }
+    }
+  }
+
+  /**
+   * Whether a file of that size and modification time (milliseconds) stands at
+   * `path` already: the answer to its upload may have been lost on the way.
+   */
+  async isDelivered(
+    path: string,
+    size: number,
+    mtime: number,
+    signal: AbortSignal
+  ): Promise<boolean> {
+    const response = await this._transport.send({
+      method: 'HEAD',
+      url: this._downloads + URLExt.encodeParts(path),
+      headers: {},
+      signal
+    });
+    const modified = Date.parse(response.header('Last-Modified') ?? '');
+    return (
+      response.status === 200 &&
+      Number(response.header('Content-Length')) === size &&
+      modified === Math.floor(mtime / 1000) * 1000
+    );
+  }
+
+  private async _send(
+    verb: string,
+    url: string,
+    body: Blob | undefined,
+    options: ITusRequestOptions,
+    headers: Record<string, string> = {}
+  ): Promise<IHttpResponse> {
+    const all: Record<string, string> = {
+      'Tus-Resumable': VERSION,
+      ...headers
+    };
+    if (body) {
+      all['Content-Type'] = BODY_TYPE;
+    }
+    const overridden = this._blocked.has(verb);
+    if (overridden) {
+      all['X-HTTP-Method-Override'] = verb;
+    }
+    const method = overridden ? 'POST' : verb;
+    const request = { method, url, headers: all, body, ...options };
+    const response = await this._transport.send(request);
+    const { status } = response;
+    if ((status === 405 || status === 501) && method !== 'POST') {
+      this._blocked.add(verb);
+      return this._send(verb, url, body, options, headers);
+    }
+    if (status < 200 || status > 299) {
+      throw errorFromResponse(response);
+    }
+    if (response.header('Tus-Resumable') === null) {
+      // Most likely a login page that a redirect led to.
+      throw clientErrors.signedOut(status);
+    }
+    return response;
+  }
+
+  /**
+   * The address of an upload below our own base URL, whatever scheme and host
+   * a server behind proxies believes to have.
+   */
+  private _resolve(location: string): string {
+    const base = new URL(this._root, document.baseURI);
+    const url = new URL(location, base);
+    const at = url.pathname.lastIndexOf(ROUTE);
+    if (at < 0) {
+      throw clientErrors.protocol('an upload lies at a foreign address');
+    }
+    return this._root + url.pathname.slice(at + ROUTE.length) + url.search;
+  }
+
+  private _root: string;
+  private _downloads: string;
+  private _transport: ITransport;
+  private _blocked = new Set<string>();
+}
+
+/** Whether the server says that it does not know the upload (any more). */
+export function isGone(error: unknown): error is UploadError {
+  // A 404 of a proxy or hub says nothing of our upload.
+  return (
+    error instanceof UploadError &&
+    error.fromTus &&
+    (error.status === 404 || error.status === 410)
+  );
+}
+
+/** Upload-Metadata: a list of `key base64` pairs; an empty value is left out. */
+export function encodeMetadata(
+  metadata: Readonly<Record<string, string>>
+): string {
+  return Object.entries(metadata)
+    .map(([key, value]) => (value ? `${key} ${toBase64(value)}` : key))
+    .join(',');
+}
+
+function toBase64(text: string): string {
+  let binary = '';
+  for (const byte of new TextEncoder().encode(text)) {
+    binary += String.fromCharCode(byte);
+  }
+  return btoa(binary);
+}
+
+function readOffset(response: IHttpResponse, length: number): number {
+  const offset = parseOffset(response.header('Upload-Offset'));
+  if (offset === null || offset > length) {
+    throw clientErrors.protocol('it states no valid offset');
+  }
+  return offset;
+}
+
+function readPath(response: IHttpResponse): string | null {
+  const path = response.header('Transfer-Path');
+  if (path === null) {
+    return null;
+  }
+  try {
+    return decodeURIComponent(path).replace(/^\/+/, '');
+  } catch {
+    throw clientErrors.protocol('it names no valid path');
+  }
+}

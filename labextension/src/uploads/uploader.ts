@@ -1,0 +1,193 @@
+import type { ServerConnection } from '@jupyterlab/services';
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+import { UploadBatch } from './batch';
+import { Connectivity } from './connectivity';
+import { PieceSizer } from './piecesizer';
+import type { ITiming } from './timing';
+import { DEFAULT_TIMING } from './timing';
+import type { IUploadBatch, IUploadItem, IUploadOptions } from './tokens';
+import type { ITransport } from './transport';
+import { TusClient } from './tusclient';
+import { XhrTransport } from './xhrtransport';
+
+/** A browser opens six connections to one origin; kernels need theirs. */
+const MAX_CONNECTIONS = 4;
+
+/**
+ * Sends files of this browser to the server, several at a time, until they
+ * arrived. There is one for the page; it knows nothing of how it looks.
+ */
+export class Uploader implements IDisposable {
+  constructor(options: Uploader.IOptions) {
+    const { serverSettings } = options;
+    const timing = { ...DEFAULT_TIMING, ...options.timing };
+    const transport =
+      options.transport ?? new XhrTransport(serverSettings, timing);
+    this._timing = timing;
+    this._client = new TusClient(serverSettings, transport);
+    this._sizer = new PieceSizer(timing.piece);
+    this._connectivity = new Connectivity(serverSettings.baseUrl);
+    this._maxConnections = Math.min(
+      Math.max(options.maxConnections ?? MAX_CONNECTIONS, 1),
+      MAX_CONNECTIONS
+    );
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** All batches that were not removed, the oldest first. */
+  get batches(): readonly IUploadBatch[] {
+    return this._batches;
+  }
+
+  /** Emitted when anything changed: at most some ten times a second. */
+  get changed(): ISignal<Uploader, void> {
+    return this._changed;
+  }
+
+  /** Emitted once when a batch is done, failed, cancelled or skipped (again after a retry). */
+  get batchFinished(): ISignal<Uploader, IUploadBatch> {
+    return this._batchFinished;
+  }
+
+  /** Whether files would be lost by closing the page. */
+  get holdsBytes(): boolean {
+    return this._live.size > 0;
+  }
+
+  /** Send `items`; begins at once. */
+  upload(items: IUploadItem[], options: IUploadOptions): IUploadBatch {
+    const context = {
+      client: this._client,
+      sizer: this._sizer,
+      timing: this._timing,
+      destination: options.destination.replace(/^\/+|\/+$/g, ''),
+      conflict: options.conflict ?? 'rename'
+    };
+    const batch = new UploadBatch(items, options, context, {
+      connectivity: this._connectivity,
+      changed: () => this._scheduleChanged(),
+      wanting: () => {
+        this._live.add(batch);
+        this._schedulePump();
+      },
+      finished: () => this._onFinished(batch)
+    });
+    this._batches.push(batch);
+    if (!batch.isEnded) {
+      this._live.add(batch);
+    }
+    this._scheduleChanged();
+    this._schedulePump();
+    return batch;
+  }
+
+  /** Take a batch off the list, cancelling it if it has not arrived. */
+  remove(id: string): void {
+    const index = this._batches.findIndex(batch => batch.id === id);
+    if (index >= 0) {
+      const [batch] = this._batches.splice(index, 1);
+      void batch.cancel();
+      this._scheduleChanged();
+    }
+  }
+
+  /** Stop everything; what the server has stays there until it expires. */
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    window.clearTimeout(this._timer);
+    this._live.forEach(batch => batch.pause());
+    this._connectivity.dispose();
+    Signal.clearData(this);
+  }
+
+  /** Give free connections to the batches that have fewest. */
+  private _pump(): void {
+    this._isPumpScheduled = false;
+    while (this._connections < this._maxConnections && !this._isDisposed) {
+      const batch = this._neediest();
+      if (batch === null) {
+        return;
+      }
+      this._connections += 1;
+      void batch.begin().finally(() => {
+        this._connections -= 1;
+        this._schedulePump();
+      });
+    }
+  }
+
+  private _neediest(): UploadBatch | null {
+    let neediest: UploadBatch | null = null;
+    for (const batch of this._live) {
+      if (
+        batch.isWanting &&
+        (neediest === null || batch.connections < neediest.connections)
+      ) {
+        neediest = batch;
+      }
+    }
+    return neediest;
+  }
+
+  private _schedulePump(): void {
+    if (!this._isPumpScheduled) {
+      this._isPumpScheduled = true;
+      queueMicrotask(() => this._pump());
+    }
+  }
+
+  private _scheduleChanged(): void {
+    if (this._timer === 0 && !this._isDisposed) {
+      const next = this._lastChanged + this._timing.coalesce;
+      this._timer = window.setTimeout(
+        () => {
+          this._timer = 0;
+          this._lastChanged = Date.now();
+          this._changed.emit();
+        },
+        Math.max(next - Date.now(), 0)
+      );
+    }
+  }
+
+  private _onFinished(batch: UploadBatch): void {
+    this._live.delete(batch);
+    this._batchFinished.emit(batch);
+    this._scheduleChanged();
+  }
+
+  private _client: TusClient;
+  private _sizer: PieceSizer;
+  private _timing: ITiming;
+  private _connectivity: Connectivity;
+  private _maxConnections: number;
+  private _connections = 0;
+  private _batches: UploadBatch[] = [];
+  private _live = new Set<UploadBatch>();
+  private _isDisposed = false;
+  private _isPumpScheduled = false;
+  private _timer = 0;
+  private _lastChanged = 0;
+  private _changed = new Signal<this, void>(this);
+  private _batchFinished = new Signal<this, IUploadBatch>(this);
+}
+
+export namespace Uploader {
+  export interface IOptions {
+    readonly serverSettings: ServerConnection.ISettings;
+    /** Requests at a time, at most (and by default) 4. */
+    readonly maxConnections?: number;
+    /** How requests travel; by default XMLHttpRequest. */
+    readonly transport?: ITransport;
+    /** Deviations from `DEFAULT_TIMING`. */
+    readonly timing?: Partial<ITiming>;
+  }
+}
