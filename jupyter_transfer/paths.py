@@ -183,12 +183,22 @@ def _open_by_component(folder_fd: int, path: str, flags: int, mode: int) -> int:
     try:
         *parents, last = path.split("/")
         for name in parents:
-            step = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=current)
+            step = _open_entry(current, name, os.O_PATH | os.O_DIRECTORY, 0)
             os.close(current)
             current = step
-        return os.open(last, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=current)
+        return _open_entry(current, last, flags, mode)
     finally:
         os.close(current)
+
+
+def _open_entry(folder_fd: int, name: str, flags: int, mode: int) -> int:
+    try:
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, mode, dir_fd=folder_fd)
+    except NotADirectoryError:
+        # With O_DIRECTORY the kernel says ENOTDIR of a link where it says ELOOP without.
+        if stat.S_ISLNK(os.stat(name, dir_fd=folder_fd, follow_symlinks=False).st_mode):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
+        raise
 
 
 def openat2_works() -> bool:

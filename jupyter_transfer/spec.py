@@ -6,6 +6,7 @@ bytes a second, `eta` seconds.
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timezone
@@ -74,6 +75,29 @@ def new_id() -> str:
     return secrets.token_hex(16)
 
 
+_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?(?:/s)?", re.IGNORECASE)
+_RATE_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
+
+
+def parse_rate(value: Any) -> int | None:
+    """A bandwidth as bytes a second: ``5M`` is 5 MiB; None, 0 and "" are no limit.
+
+    Raises `TransferError` ``bad_request``.
+    """
+    if value is None or value == "":
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**53:
+        return int(value) or None
+    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if match is None:
+        raise TransferError(
+            "bad_request",
+            "The bandwidth must be bytes a second, such as 500000 or “5M”.",
+            "Give a number, with K, M or G behind it if you like.",
+        )
+    return int(float(match[1]) * _RATE_UNITS[match[2].lower()]) or None
+
+
 @dataclass(frozen=True)
 class Progress:
     """How far a job is. Totals are None while unknown; `rate` and `eta` None when not moving."""
@@ -130,6 +154,9 @@ class JobSpec:
             raise TransferError(
                 "bad_request", "The field “priority” must be a whole number from -1000 to 1000."
             )
+        options = {**options}
+        if "bandwidth" in options:
+            options["bandwidth"] = parse_rate(options["bandwidth"])
         return cls(kind, source, destination, options, priority)
 
 
@@ -161,6 +188,8 @@ class Job:
     started: str | None = None
     finished: str | None = None
     attempt: int = 0
+    phase: str | None = None
+    """What a running job is doing when it is not moving bytes: ``planning``, ``checking`` …"""
     revision: int = 0
 
     @classmethod
@@ -186,7 +215,7 @@ class Job:
                 f"A job that is {self.state.value} cannot become {state.value}.",
                 "Reload the list of jobs.",
             )
-        return replace(self, state=state, **changes)
+        return replace(self, **{"phase": None, **changes, "state": state})
 
     def as_dict(self) -> dict[str, Any]:
         """The job as the contract's JSON."""

@@ -37,6 +37,9 @@ Verb = TypeVar("Verb", bound=Callable[..., Any])
 SERVER_OWNER = "owner"
 """Owner of everything on a server that has one user."""
 
+MAX_PAGE = 1000
+"""Rows in one answer at most."""
+
 _SINGLE_USER_PROVIDERS = (IdentityProvider, PasswordIdentityProvider, LegacyIdentityProvider)
 
 _CODE_OF_STATUS = {
@@ -123,6 +126,23 @@ class TransferHandler(APIHandler):
             return json.loads(self.request.body)
         except ValueError:
             raise TransferError("bad_request", "The body is not valid JSON.") from None
+
+    def number(self, name: str, default: int | None, low: int, high: int) -> int | None:
+        """The query argument `name` as a whole number. Raises ``bad_request``."""
+        text = self.get_query_argument(name, "")
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise TransferError(
+                "bad_request", f"“{name}” must be a whole number from {low} to {high}."
+            )
+        return int(text)
+
+    def page(self) -> tuple[int, int]:
+        """The query arguments ``limit`` and ``offset``."""
+        limit = self.number("limit", MAX_PAGE, 1, MAX_PAGE)
+        offset = self.number("offset", 0, 0, 2**53)
+        return limit or MAX_PAGE, offset or 0
 
     def write_json(self, value: Any, status: int = 200) -> None:
         """Answer with `value` as JSON."""

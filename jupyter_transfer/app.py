@@ -1,0 +1,256 @@
+"""The server extension: its settings, and the wiring of the parts it is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from datetime import datetime, timezone
+from itertools import count
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_core.paths import jupyter_data_dir
+from jupyter_core.utils import ensure_async
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.services.contents.filemanager import FileContentsManager
+from tornado.ioloop import IOLoop
+from traitlets import Bool, Int, List, TraitError, Unicode, Union, default, validate
+
+from . import events
+from .errors import TransferError
+from .handlers import routes
+from .jobs import JobTable
+from .net import Policy
+from .paths import Root
+from .queue import Queue, QueueSettings
+from .spec import parse_rate
+from .store import Store
+from .streams import Streams
+from .workers import WorkerPool
+
+if TYPE_CHECKING:
+    from .archives.manager import Archives
+    from .uploads.manager import Uploads
+
+PROBE_TIMEOUT = 60.0
+"""Seconds that a look at an address may take."""
+
+
+class TransferApp(ExtensionApp):
+    """Moves files between the person's computer, this server and where data lives."""
+
+    name = "jupyter_transfer"
+    load_other_extensions = True
+
+    state_dir = Unicode(
+        help="Folder for the list of transfers (default: in the Jupyter data folder)."
+    ).tag(config=True)
+    max_workers = Int(4, min=1, max=64, help="Jobs that run at the same time.").tag(config=True)
+    max_retries = Int(
+        8, min=0, help="Attempts in a row that move no byte before a job is left as failed."
+    ).tag(config=True)
+    bandwidth = Union(
+        [Int(), Unicode()],
+        default_value=0,
+        help="Bytes a second for all jobs together, such as 5000000 or '5M'; 0 is no limit.",
+    ).tag(config=True)
+    enabled_backends = List(
+        Unicode(), help="Names of the backends that may be used; empty means all."
+    ).tag(config=True)
+    allow_networks = List(
+        Unicode(), help="Networks (CIDR) that may be called though they are refused by default."
+    ).tag(config=True)
+    deny_networks = List(Unicode(), help="Networks (CIDR) that may not be called.").tag(config=True)
+    ca_file = Unicode(
+        help="File with further certificate authorities (PEM), on top of the system's."
+    ).tag(config=True)
+
+    uploads_enabled = Bool(True, help="Whether files may be uploaded.").tag(config=True)
+    max_upload_size = Int(
+        None, allow_none=True, help="Bytes in one uploaded file at most; None is no limit."
+    ).tag(config=True)
+    max_open_uploads = Int(
+        1000, min=1, help="Unfinished uploads that one user may have at a time."
+    ).tag(config=True)
+    upload_expiry = Int(
+        7 * 24 * 3600, min=60, help="Seconds after which an abandoned upload is removed."
+    ).tag(config=True)
+    trust_forwarded = Bool(
+        False, help="Whether X-Forwarded-Proto and X-Forwarded-Host name this server's address."
+    ).tag(config=True)
+
+    archives_enabled = Bool(True, help="Whether selections may be downloaded as an archive.").tag(
+        config=True
+    )
+    max_archive_size = Int(
+        None, allow_none=True, help="Bytes in one archive at most; None is no limit."
+    ).tag(config=True)
+
+    @default("state_dir")
+    def _default_state_dir(self) -> str:
+        return os.path.join(jupyter_data_dir(), "jupyter_transfer")
+
+    @validate("allow_networks", "deny_networks")
+    def _check_networks(self, proposal: Any) -> Any:
+        try:
+            Policy(allow=tuple(proposal["value"]))
+        except ValueError as error:
+            raise TraitError(f"Not a network in CIDR form: {error}") from None
+        return proposal["value"]
+
+    @validate("bandwidth")
+    def _check_bandwidth(self, proposal: Any) -> Any:
+        try:
+            parse_rate(proposal["value"])
+        except TransferError as error:
+            raise TraitError(error.message) from None
+        return proposal["value"]
+
+    # -- what handlers use --
+
+    queue: Queue
+    streams: Streams
+    uploads: Uploads
+    archives: Archives
+    store: Store
+    policy: Policy
+
+    @property
+    def root(self) -> Root:
+        """The gate to the user's files. Raises ``not_local`` where they are not on this disk."""
+        if self._root is None:
+            raise TransferError(
+                "not_local", "The files of this server are not kept on its own disk."
+            )
+        return self._root
+
+    def require_local(self) -> None:
+        """Raise ``not_local`` unless the contents of this server are files on its disk."""
+        _ = self.root
+
+    def backend_enabled(self, name: str) -> bool:
+        """Whether the administrator lets people use the backend `name`."""
+        return not self.enabled_backends or name in self.enabled_backends
+
+    async def probe(
+        self, url: str, options: dict[str, Any], credential: dict[str, Any] | None
+    ) -> dict[str, Any]:
+        """What stands at `url`, as the contract's JSON. Raises what a worker finds wrong."""
+        message = {**self._context, "url": url, "options": options, "credential": credential}
+        result = await self._pool.probe(message, PROBE_TIMEOUT)
+        return {**result, "free_bytes": self.root.free_bytes("")}
+
+    def keep_alive(self) -> None:
+        """Bytes are moving: tell idle cullers that this server is in use."""
+        times = self.settings_of_server["last_activity_times"]
+        times["jupyter_transfer"] = datetime.now(timezone.utc)
+
+    async def announce_saved(self, path: str) -> None:
+        """Tell the rest of the server that the file at `path` is new: post-save hooks and the
+        contents event, which file ids, collaboration and audit rely on. Failures are logged."""
+        manager = self._contents_manager
+        try:
+            model = await ensure_async(manager.get(path, content=False))
+            hooks = manager.run_post_save_hooks(model, manager._get_os_path(path))
+            if hooks is not None:
+                await ensure_async(hooks)
+            manager.emit({"action": "save", "path": path})
+        except Exception:
+            self.log.warning("The hooks for the new file %s failed", path, exc_info=True)
+
+    @property
+    def settings_of_server(self) -> dict[str, Any]:
+        """The settings of the whole web application (`settings` are this extension's)."""
+        assert self.serverapp is not None
+        return cast("dict[str, Any]", self.serverapp.web_app.settings)
+
+    # -- wiring --
+
+    def initialize_settings(self) -> None:
+        """Open the gate to the disk and the database; start nothing yet."""
+        assert self.serverapp is not None
+        self._contents_manager = self.serverapp.contents_manager
+        self._root = self._open_root()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.policy = Policy(allow=tuple(self.allow_networks), deny=tuple(self.deny_networks))
+        self._context = {
+            "root": self._root_folder,
+            "allow_hidden": self._contents_manager.allow_hidden,
+            "policy": self.policy.as_dict(),
+            "ca_file": self.ca_file or None,
+        }
+        self.store = self._open_store()
+        self._wire()
+        # The loop is not running yet; what an earlier process left is taken over as soon as it is.
+        IOLoop.current().add_callback(self._start)
+
+    @property
+    def _root_folder(self) -> str:
+        return os.path.realpath(self._contents_manager.root_dir)
+
+    def _open_root(self) -> Root | None:
+        if not isinstance(self._contents_manager, FileContentsManager):
+            self.log.warning("The contents are not local files: transfers to them are refused.")
+            return None
+        return Root(self._root_folder, allow_hidden=self._contents_manager.allow_hidden)
+
+    def _open_store(self) -> Store:
+        """The database of this root folder; a second live server on it takes one of its own."""
+        name = hashlib.sha256(self._root_folder.encode()).hexdigest()[:16]
+        for number in count():
+            folder = os.path.join(self.state_dir, name if number == 0 else f"{name}-{number}")
+            try:
+                return Store(folder)
+            except BlockingIOError:
+                self.log.warning("Another server has the transfers of this folder.")
+        raise AssertionError("count() never ends")
+
+    def _wire(self) -> None:
+        from .archives.manager import Archives  # noqa: PLC0415
+        from .uploads.manager import Uploads  # noqa: PLC0415
+
+        assert self.serverapp is not None
+        logger = self.serverapp.event_logger
+        logger.register_event_schema(events.SCHEMA)
+        publisher = events.Publisher(
+            lambda data: logger.emit(schema_id=events.SCHEMA_ID, data=data), self.store.revision
+        )
+        jobs = JobTable(self.store, publisher)
+        self.streams = Streams(jobs, self.keep_alive)
+        self._pool = WorkerPool(os.path.dirname(self.store.path), self.log)
+        self.queue = Queue(
+            jobs,
+            self.streams,
+            self._pool,
+            QueueSettings(
+                max_workers=self.max_workers,
+                max_retries=self.max_retries,
+                bandwidth=parse_rate(self.bandwidth),
+                context=self._context,
+            ),
+            on_published=self._announce_later,
+            keep_alive=self.keep_alive,
+            log=self.log,
+        )
+
+    def _announce_later(self, path: str) -> None:
+        task = asyncio.ensure_future(self.announce_saved(path))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self) -> None:
+        try:
+            await self.queue.ready()
+            await self._pool.warm_up()
+        except Exception:
+            self.log.exception("The transfers of an earlier server could not be taken over")
+
+    def initialize_handlers(self) -> None:
+        """Add our addresses."""
+        self.handlers.extend(routes())
+
+    async def stop_extension(self) -> None:
+        """Stop workers and close the database; unfinished jobs go on with the next server."""
+        await self.queue.stop()
+        if self._root is not None:
+            self._root.close()

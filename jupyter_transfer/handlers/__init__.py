@@ -1,0 +1,16 @@
+"""HTTP only: each handler parses, authorises, calls one method and writes the answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Route = tuple[Any, ...]
+
+
+def routes() -> list[Route]:
+    """All addresses of the extension; whatever else is asked below our prefix is 404 in JSON."""
+    from . import archives, base, downloads, jobs, probe, tus  # noqa: PLC0415
+
+    known = [jobs.ROUTES, probe.ROUTES, tus.ROUTES, downloads.ROUTES, archives.ROUTES]
+    rest: list[Route] = [(r"jupyter-transfer(?:/.*)?", base.NotFoundHandler)]
+    return [route for group in known for route in group] + rest

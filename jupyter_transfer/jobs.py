@@ -1,0 +1,149 @@
+"""All jobs of this server as they are now: in memory while unfinished, on disk always.
+
+A `Job` is immutable; each step replaces it by one with a new revision, tells every tab and saves
+the row. The database waits for the disk at each commit, so it is called on a thread of its own,
+in order; nothing here blocks the server's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from .errors import TransferError
+from .events import Publisher
+from .spec import Job, State
+from .store import Store
+
+T = TypeVar("T")
+
+
+class JobTable:
+    """The jobs of a server.
+
+    Parameters
+    ----------
+    store: where they are remembered.
+    publisher: who is told of each change.
+    """
+
+    def __init__(self, store: Store, publisher: Publisher) -> None:
+        self.live: dict[str, Job] = {}
+        """Unfinished jobs by id."""
+        self._store = store
+        self._publisher = publisher
+        self._thread = ThreadPoolExecutor(1, "jupyter-transfer-store")
+
+    async def load(self) -> None:
+        """Read the unfinished jobs that an earlier server process left."""
+        for job in await self.db(self._store.jobs_unfinished):
+            self.live[job.id] = job
+
+    async def close(self) -> None:
+        """Say nothing more, and close the database."""
+        self._publisher.close()
+        await self.db(self._store.close)
+        self._thread.shutdown()
+
+    async def db(self, method: Callable[..., T], *arguments: Any) -> T:
+        """Call a method of the store on the database's thread, after all earlier calls."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, method, *arguments)
+
+    # -- changing --
+
+    async def put(self, job: Job) -> Job:
+        """Make `job` the present state of itself; it is on disk when this returns.
+
+        Raises ``disk_full`` or ``io_error`` when its row cannot be written.
+        """
+        job = replace(job, revision=self._store.next_revision())
+        if job.state.finished:
+            self.live.pop(job.id, None)
+        else:
+            self.live[job.id] = job
+        self._publisher.changed(job)
+        await self.db(self._store.job_save, job)
+        return job
+
+    async def add(self, job: Job) -> Job:
+        """`put` a new job; if that fails there is none."""
+        try:
+            return await self.put(job)
+        except TransferError:
+            self.live.pop(job.id, None)
+            raise
+
+    def move(self, job: Job) -> None:
+        """A change that only memory and the tabs need to know of: progress."""
+        job = replace(job, revision=self._store.next_revision())
+        self.live[job.id] = job
+        self._publisher.changed(job)
+
+    async def remove(self, job: Job) -> None:
+        """Forget a finished job and its report."""
+        revision = self._store.next_revision()
+        await self.db(self._store.job_remove, job.id, job.owner, revision)
+        self._publisher.removed(job.id, revision)
+
+    # -- asking --
+
+    async def get(self, id: str, owner: str) -> Job:
+        """The job `id` of `owner`. Raises ``not_found``, the same for a stranger's job."""
+        job = self.live.get(id) or await self.db(self._store.job_get, id)
+        if job is None or job.owner != owner:
+            raise TransferError("not_found", "There is no such job.", "Reload the list of jobs.")
+        return job
+
+    async def page(
+        self, owner: str, state: State | None, since: int | None, limit: int, offset: int
+    ) -> dict[str, Any]:
+        """A page of `owner`'s jobs, newest first, as the contract's JSON.
+
+        With `since` only what changed after that revision, and the ids that were removed; a
+        revision of another server process gives everything, marked ``full``.
+        """
+        first, revision = self._store.first_revision, self._store.revision
+        delta = since is not None and first <= since <= revision
+        floor = since if delta and since is not None else -1
+        name = state.value if state else None
+        saved, total = await self.db(self._store.jobs_list, owner, name, floor, limit, offset)
+        jobs = [self.live.get(job.id, job) for job in saved]
+        answer: dict[str, Any] = {"total": total, "revision": revision, "removed": []}
+        if delta:
+            jobs += self._moved_since(floor, owner, {job.id for job in jobs})
+            answer["removed"] = await self.db(self._store.jobs_removed, owner, floor)
+        elif since is not None:
+            answer["full"] = True
+        matching = [job for job in jobs if state is None or job.state is state]
+        return {"jobs": [job.as_dict() for job in matching], **answer}
+
+    def _moved_since(self, revision: int, owner: str, known: set[str]) -> list[Job]:
+        """Live jobs whose progress, which has no row, is newer than `revision`."""
+        return [
+            job
+            for job in self.live.values()
+            if job.owner == owner and job.revision > revision and job.id not in known
+        ]
+
+    # -- reports --
+
+    async def save_files(self, job: Job, files: list[dict[str, Any]]) -> None:
+        """Add rows to the report of `job`, and remember what it delivered."""
+        await self.db(self._store.files_save, job.id, files)
+        whole = [f for f in files if f["state"] == "done" and f.get("mtime_ns") is not None]
+        if whole:
+            await self.db(self._store.delivered_save, job.source, whole)
+
+    async def files(
+        self, id: str, state: str | None, limit: int, offset: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of the report of a job, failed files first, and how many rows there are."""
+        return await self.db(self._store.files_list, id, state, limit, offset)
+
+    async def delivered(self, source: str) -> list[dict[str, Any]]:
+        """What earlier jobs published from `source`."""
+        return await self.db(self._store.delivered_list, source)

@@ -1,0 +1,414 @@
+"""The queue: which job runs next, in which worker, and what becomes of it when it ends.
+
+A job that fails for a reason that may pass goes back to `queued` and says when it will be tried
+again. After a crash of the server `ready` queues again what was running: the journals on disk know
+how far it was. Everything here runs on the server's loop and waits for nothing but messages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .errors import TransferError
+from .jobs import JobTable
+from .meter import Meter
+from .spec import Job, JobSpec, Progress, State, iso_time, now, parse_rate
+from .streams import Streams
+from .workers import Message, Worker, WorkerPool
+
+RETRY_FIRST = 2.0
+"""Seconds before the first retry; each further one waits twice as long, with jitter."""
+RETRY_LONGEST = 300.0
+"""Seconds between two retries at most."""
+
+FILES_BATCH = 200
+"""Report rows that are saved together."""
+
+
+@dataclass
+class QueueSettings:
+    """What the administrator decides about the queue."""
+
+    max_workers: int = 4
+    max_retries: int = 8
+    """Attempts in a row that move no byte before a job is left as failed."""
+    bandwidth: int | None = None
+    """Bytes a second for all jobs together; None is no limit."""
+    context: dict[str, Any] = field(default_factory=dict)
+    """What every worker must know: root, allow_hidden, policy, ca_file."""
+
+
+@dataclass
+class _Activity:
+    """A job that is running, or about to."""
+
+    bytes_before: int
+    task: asyncio.Task[None] | None = None
+    worker: Worker | None = None
+    order: str | None = None
+    """``pause`` or ``cancel``, if a person asked for it."""
+    meter: Meter = field(default_factory=Meter)
+    files: list[dict[str, Any]] = field(default_factory=list)
+    """Report rows that are not saved yet."""
+    saving: asyncio.Future[None] | None = None
+
+
+class Queue:
+    """Runs the unfinished jobs of this server.
+
+    Parameters
+    ----------
+    jobs: the jobs as they are now.
+    streams: the jobs that a browser runs.
+    pool: where workers come from.
+    on_published: called with the path of each file that a job has published.
+    keep_alive: called while bytes move, so that an idle culler lets the server live.
+    """
+
+    def __init__(
+        self,
+        jobs: JobTable,
+        streams: Streams,
+        pool: WorkerPool,
+        settings: QueueSettings,
+        *,
+        on_published: Callable[[str], None],
+        keep_alive: Callable[[], None],
+        log: logging.Logger,
+    ) -> None:
+        self._jobs = jobs
+        self._streams = streams
+        self._pool = pool
+        self._settings = settings
+        self._on_published = on_published
+        self._keep_alive = keep_alive
+        self._log = log
+        self._active: dict[str, _Activity] = {}
+        self._retry_at: dict[str, float] = {}
+        self._credentials: dict[str, dict[str, Any]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._recovery: asyncio.Future[None] | None = None
+        self._stopping = False
+
+    # -- life --
+
+    async def ready(self) -> None:
+        """Wait until the jobs of an earlier server process are taken over."""
+        if self._recovery is None:
+            self._recovery = asyncio.ensure_future(self._recover())
+        await asyncio.shield(self._recovery)
+
+    async def _recover(self) -> None:
+        await self._jobs.load()
+        await self._streams.recover()
+        for job in list(self._jobs.live.values()):
+            if job.state is State.RUNNING:
+                await self._jobs.put(job.moved(State.QUEUED, reason=None))
+        self._schedule()
+
+    async def stop(self) -> None:
+        """Stop all workers; running jobs stay `running` in the database and go on next time."""
+        self._stopping = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._recovery is not None:
+            await asyncio.gather(self._recovery, return_exceptions=True)
+        await self._pool.close()
+        tasks = [activity.task for activity in self._active.values() if activity.task]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._jobs.close()
+
+    # -- what people ask for --
+
+    async def submit(
+        self, spec: JobSpec, owner: str, credential: dict[str, Any] | None = None
+    ) -> Job:
+        """Queue a new job; it is on disk when this returns. A `credential` stays in memory."""
+        await self.ready()
+        if credential is not None:
+            spec = replace(spec, options={**spec.options, "credential": "memory"})
+        job = await self._jobs.add(Job.new(spec, owner))
+        if credential is not None:
+            self._credentials[job.id] = credential
+        self._schedule()
+        return job
+
+    async def get(self, id: str, owner: str) -> Job:
+        """The job `id` of `owner`. Raises ``not_found``."""
+        await self.ready()
+        return await self._jobs.get(id, owner)
+
+    async def page(
+        self, owner: str, state: State | None, since: int | None, limit: int, offset: int
+    ) -> dict[str, Any]:
+        """See `JobTable.page`."""
+        await self.ready()
+        return await self._jobs.page(owner, state, since, limit, offset)
+
+    async def files(
+        self, id: str, owner: str, state: str | None, limit: int, offset: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of the report of a job, failed files first, and how many rows there are."""
+        await self.get(id, owner)
+        await self._save_files(id)
+        return await self._jobs.files(id, state, limit, offset)
+
+    async def act(self, id: str, owner: str, action: str) -> Job:
+        """Do `action` (pause, resume, cancel, retry, approve) and return the job after it.
+
+        Raises ``conflict`` where the job's state does not allow it.
+        """
+        job = await self.get(id, owner)
+        if action == "cancel" and not job.state.finished:
+            if job.kind == "download":
+                return await self._streams.cancel(job)
+            return await self._halt(job, "cancel", State.CANCELLED)
+        if job.kind == "download":
+            raise TransferError(
+                "conflict",
+                "This download runs in the browser.",
+                "Pause it in the browser, or download it again.",
+            )
+        if action == "pause" and not job.state.finished:
+            return await self._halt(job, "pause", State.PAUSED)
+        if action == "resume" and job.state in (State.PAUSED, State.WAITING):
+            return await self._queue_again(job)
+        if action == "retry" and job.state in (State.FAILED, State.CANCELLED, State.QUEUED):
+            return await self._queue_again(replace(job, attempt=0, finished=None))
+        if action == "approve" and job.state is State.WAITING:
+            options = {**job.options, "approve": True}
+            return await self._queue_again(replace(job, options=options))
+        raise TransferError("conflict", f"A job that is {job.state.value} cannot {action}.")
+
+    async def tune(self, id: str, owner: str, changes: dict[str, Any]) -> Job:
+        """Change ``priority`` or ``bandwidth`` (bytes a second) of an unfinished job."""
+        job = await self.get(id, owner)
+        if job.state.finished:
+            raise TransferError("conflict", f"The job is {job.state.value} already.")
+        if "priority" in changes:
+            job = replace(job, priority=changes["priority"])
+        if "bandwidth" in changes:
+            bandwidth = parse_rate(changes["bandwidth"])
+            job = replace(job, options={**job.options, "bandwidth": bandwidth})
+        job = await self._jobs.put(job)
+        self._share_bandwidth()
+        self._schedule()
+        return job
+
+    async def remove(self, id: str, owner: str) -> None:
+        """Cancel the job if it is unfinished, else forget it."""
+        job = await self.get(id, owner)
+        if job.state.finished:
+            await self._jobs.remove(job)
+        else:
+            await self.act(id, owner, "cancel")
+
+    # -- steps --
+
+    async def _queue_again(self, job: Job) -> Job:
+        self._retry_at.pop(job.id, None)
+        job = replace(job.moved(State.QUEUED), reason=None)
+        job = await self._jobs.put(job)
+        self._schedule()
+        return job
+
+    async def _halt(self, job: Job, order: str, state: State) -> Job:
+        activity = self._active.get(job.id)
+        if activity is None:
+            return await self._halt_idle(job, state)
+        if activity.order != "cancel":
+            activity.order = order
+        if activity.worker is not None:
+            activity.worker.send({"op": activity.order})
+        if activity.task is not None:
+            await asyncio.wait([activity.task], timeout=5)
+        return await self.get(job.id, job.owner)
+
+    async def _halt_idle(self, job: Job, state: State) -> Job:
+        self._retry_at.pop(job.id, None)
+        finished = now() if state.finished else None
+        job = await self._jobs.put(job.moved(state, reason=None, finished=finished))
+        if state is State.CANCELLED and job.started is not None:
+            await self._discard(job)
+        return job
+
+    async def _discard(self, job: Job) -> None:
+        """Have a worker remove what an unfinished job left on disk."""
+        worker = await self._pool.take()
+        try:
+            await worker.request({**self._message(job), "op": "discard"}, "end")
+        except TransferError as error:
+            self._log.warning("The leftovers of job %s were not removed: %s", job.id, error)
+        finally:
+            self._pool.give_back(worker)
+
+    # -- running --
+
+    def _schedule(self) -> None:
+        """Start what may start now; come back when the next retry is due."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._stopping:
+            return
+        moment = time.monotonic()
+        ready = [
+            job
+            for job in self._jobs.live.values()
+            if job.state is State.QUEUED
+            and job.kind != "download"
+            and job.id not in self._active
+            and self._retry_at.get(job.id, 0) <= moment
+        ]
+        ready.sort(key=lambda job: (-job.priority, job.created))
+        for job in ready[: max(0, self._settings.max_workers - len(self._active))]:
+            activity = self._active[job.id] = _Activity(job.progress.bytes_done)
+            activity.task = asyncio.ensure_future(self._run(job.id, activity))
+        due = [at for id, at in self._retry_at.items() if at > moment and id not in self._active]
+        if due:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(min(due) - moment, self._schedule)
+
+    async def _run(self, id: str, activity: _Activity) -> None:
+        try:
+            end = await self._run_in_worker(self._jobs.live[id], activity)
+        except TransferError as error:
+            end = {"state": "failed", "error": error.as_dict()}
+        except Exception:
+            self._log.exception("Job %s failed in the server", id)
+            failure = TransferError("internal", "The server failed to run this job.")
+            end = {"state": "failed", "error": failure.as_dict()}
+        if self._stopping:
+            return
+        try:
+            await self._save_files(id)
+            await self._settle(self._jobs.live[id], activity, end)
+        except TransferError as error:
+            # The row could not be saved (its disk is full): the job is what memory says.
+            self._log.error("The state of job %s was not saved: %s", id, error)
+        finally:
+            del self._active[id]
+            self._share_bandwidth()
+            self._schedule()
+
+    async def _run_in_worker(self, job: Job, activity: _Activity) -> Message:
+        self._retry_at.pop(job.id, None)
+        job = job.moved(State.RUNNING, reason=None, started=job.started or now())
+        job = await self._jobs.put(job)
+        delivered = await self._jobs.delivered(job.source)
+        worker = await self._pool.take()
+        try:
+            activity.worker = worker
+            if activity.order is not None:
+                raise TransferError("cancelled", "It was halted before it began.")
+            self._share_bandwidth()
+            message = {**self._message(job), "op": "run", "delivered": delivered}
+            return await worker.request(message, "end", lambda e: self._on_event(job.id, e))
+        finally:
+            activity.worker = None
+            self._pool.give_back(worker)
+
+    def _message(self, job: Job) -> Message:
+        return {
+            **self._settings.context,
+            "job": {
+                "id": job.id,
+                "kind": job.kind,
+                "source": job.source,
+                "destination": job.destination,
+                "options": job.options,
+                "bandwidth": self._share_of(job),
+            },
+            "credential": self._credentials.get(job.id),
+        }
+
+    def _on_event(self, id: str, event: Message) -> None:
+        activity, job = self._active[id], self._jobs.live[id]
+        kind = event.get("event")
+        if kind == "progress":
+            progress = activity.meter.measure(Progress.from_dict(event["progress"]))
+            self._move(replace(job, progress=progress))
+        elif kind == "state":
+            self._move(replace(job, phase=event["note"]))
+        elif kind == "note":
+            remark = TransferError(event["code"], event["message"])
+            self._move(replace(job, reason=remark.as_dict()))
+        elif kind == "file":
+            activity.files.append(event["file"])
+            if event["file"]["state"] == "done":
+                self._on_published(event["file"]["path"])
+
+    def _move(self, job: Job) -> None:
+        self._keep_alive()
+        self._jobs.move(job)
+        activity = self._active[job.id]
+        if len(activity.files) >= FILES_BATCH and activity.saving is None:
+            activity.saving = asyncio.ensure_future(self._save_files(job.id))
+
+    async def _save_files(self, id: str) -> None:
+        """Write the report rows that have come in since the last time."""
+        activity = self._active.get(id)
+        if activity is None:
+            return
+        files, activity.files = activity.files, []
+        try:
+            if files:
+                await self._jobs.save_files(self._jobs.live[id], files)
+        finally:
+            activity.saving = None
+
+    async def _settle(self, job: Job, activity: _Activity, end: Message) -> None:
+        """Put `job` into the state in which its worker left it."""
+        state = State(end["state"])
+        error = TransferError.from_dict(end["error"]) if end.get("error") else None
+        job = replace(job, progress=job.progress.at_rest())
+        if state is State.FAILED and activity.order is not None:
+            # It failed while it was being halted: a person's word counts more.
+            state, error = (State.PAUSED if activity.order == "pause" else State.CANCELLED), None
+            if state is State.CANCELLED:
+                await self._discard(job)
+        if state is State.FAILED and error is not None and error.retryable:
+            progressed = job.progress.bytes_done > activity.bytes_before
+            attempt = 1 if progressed else job.attempt + 1
+            if attempt <= self._settings.max_retries:
+                await self._retry_later(job, error, attempt)
+                return
+        if state.finished:
+            self._credentials.pop(job.id, None)
+        remark = job.reason if state is State.DONE else None
+        await self._jobs.put(
+            job.moved(
+                state,
+                reason=error.as_dict() if error else remark,
+                verified=end.get("verified") if state is State.DONE else job.verified,
+                finished=now() if state.finished else None,
+            )
+        )
+
+    async def _retry_later(self, job: Job, error: TransferError, attempt: int) -> None:
+        longest = min(RETRY_LONGEST, RETRY_FIRST * 2.0 ** (attempt - 1))
+        delay = max(longest * random.uniform(0.5, 1), error.retry_after or 0)  # noqa: S311
+        self._retry_at[job.id] = time.monotonic() + delay
+        reason = {**error.as_dict(), "retry_at": iso_time(time.time() + delay)}
+        await self._jobs.put(job.moved(State.QUEUED, reason=reason, attempt=attempt))
+
+    # -- bandwidth --
+
+    def _share_of(self, job: Job) -> int | None:
+        limits = [job.options.get("bandwidth")]
+        if self._settings.bandwidth:
+            limits.append(max(1, self._settings.bandwidth // max(1, len(self._active))))
+        return min((limit for limit in limits if limit), default=None)
+
+    def _share_bandwidth(self) -> None:
+        """Tell every running worker its share, which changes with the number of jobs."""
+        for id, activity in self._active.items():
+            if activity.worker is not None and id in self._jobs.live:
+                share = self._share_of(self._jobs.live[id])
+                activity.worker.send({"op": "bandwidth", "value": share})

@@ -1,0 +1,447 @@
+"""The database of a server: jobs, their files, uploads. The only SQL of the package.
+
+One SQLite file in the state folder, written by one process. It caches what the journals on disk
+know better and remembers what was asked for. Every method is synchronous, short, and may be
+called from any thread; the server calls them from one thread of its own, never from its loop.
+
+A revision is a whole number that grows with every change of any job, over restarts too, so that a
+client can ask for what changed since it last looked.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import json
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from .errors import TransferError
+from .spec import Job, Progress, State
+
+SCHEMA_VERSION = 1
+
+_SCHEMA = """
+create table jobs (
+    id text primary key,
+    owner text not null,
+    kind text not null,
+    source text not null,
+    destination text not null,
+    options text not null,
+    state text not null,
+    priority integer not null,
+    reason text,
+    progress text not null,
+    verified integer,
+    created text not null,
+    started text,
+    finished text,
+    attempt integer not null,
+    revision integer not null
+);
+create index jobs_by_revision on jobs (revision);
+create index jobs_by_state on jobs (state);
+
+create table removed (id text primary key, owner text not null, revision integer not null);
+
+create table files (
+    job text not null references jobs (id) on delete cascade,
+    path text not null,
+    state text not null,
+    size integer,
+    digest text,
+    verified integer,
+    seconds real,
+    error text,
+    primary key (job, path)
+) without rowid;
+
+create table delivered (
+    path text primary key,
+    source text not null,
+    size integer not null,
+    mtime_ns integer not null,
+    digest text,
+    validators text not null
+) without rowid;
+create index delivered_by_source on delivered (source);
+
+create table uploads (
+    id text primary key,
+    owner text not null,
+    folder text not null,
+    destination text not null,
+    length integer,
+    created real not null,
+    expires real not null,
+    state text not null,
+    path text,
+    metadata text not null
+) without rowid;
+create index uploads_by_expiry on uploads (state, expires);
+"""
+
+_JOB_COLUMNS = (
+    "id, owner, kind, source, destination, options, state, priority, reason, progress, "
+    "verified, created, started, finished, attempt, revision"
+)
+
+# statfs(2) f_type of file systems on which several machines may see one file, where SQLite's WAL
+# (shared memory) does not work.
+_NETWORK_FILE_SYSTEMS = {
+    0x6969,  # NFS
+    0x517B,  # SMB
+    0xFE534D42,  # SMB2
+    0xFF534D42,  # CIFS
+    0x00C36400,  # Ceph
+    0x0BD00BD0,  # Lustre
+    0x47504653,  # GPFS
+    0x65735546,  # FUSE (JuiceFS, s3fs, sshfs, GlusterFS …)
+    0x01021997,  # 9P
+    0x5346414F,  # AFS
+    0x20030528,  # OrangeFS
+    0x7461636F,  # OCFS2
+    0x01161970,  # GFS2
+    0x19830326,  # BeeGFS
+}
+
+
+def on_network_filesystem(path: str) -> bool:
+    """Whether `path` lies on a file system that other machines may write too (by statfs)."""
+    buffer = ctypes.create_string_buffer(256)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.statfs(os.fsencode(path), buffer) != 0:
+        return True  # unknown: take the careful way
+    kind = ctypes.cast(buffer, ctypes.POINTER(ctypes.c_long))[0] & 0xFFFFFFFF
+    return kind in _NETWORK_FILE_SYSTEMS
+
+
+class Store:
+    """The database in the folder `state_dir`, which is made (mode 0700) when it is missing.
+
+    Raises BlockingIOError when another live server holds this folder.
+    """
+
+    def __init__(self, state_dir: str) -> None:
+        os.makedirs(state_dir, mode=0o700, exist_ok=True)
+        self._lock_fd = _lock_folder(state_dir)
+        self._lock = threading.RLock()
+        self.path = os.path.join(state_dir, "transfers.sqlite")
+        self._db = self._connect(on_network_filesystem(state_dir))
+        self._migrate()
+        highest: int
+        (highest,) = self._db.execute(
+            "select max(coalesce((select max(revision) from jobs), 0),"
+            " coalesce((select max(revision) from removed), 0))"
+        ).fetchone()
+        # Progress between two commits has revisions too, which a crash forgets: begin above all
+        # that a former process can have handed out.
+        self.first_revision: int = max(highest + 1, int(time.time() * 1000))
+        self._revision: int = self.first_revision
+
+    def _connect(self, shared: bool) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        os.chmod(self.path, 0o600)
+        db.execute(f"pragma journal_mode = {'truncate' if shared else 'wal'}")
+        db.execute("pragma synchronous = full")
+        db.execute("pragma foreign_keys = on")
+        db.execute("pragma busy_timeout = 5000")
+        return db
+
+    def _migrate(self) -> None:
+        (version,) = self._db.execute("pragma user_version").fetchone()
+        if version > SCHEMA_VERSION:
+            raise RuntimeError(
+                f"The database {self.path} was written by a newer jupyter_transfer "
+                f"(schema {version}, this one knows {SCHEMA_VERSION}): upgrade it."
+            )
+        if version < 1:
+            self._db.executescript(
+                f"begin; {_SCHEMA} pragma user_version = {SCHEMA_VERSION}; commit;"
+            )
+
+    def close(self) -> None:
+        """Close the database and let another server have the folder."""
+        with self._lock:
+            self._db.close()
+            if self._lock_fd >= 0:
+                os.close(self._lock_fd)
+                self._lock_fd = -1
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """All the statements of a ``with`` block or none. Raises ``disk_full``, ``io_error``."""
+        with self._lock:
+            try:
+                self._db.execute("begin immediate")
+                yield self._db
+                self._db.execute("commit")
+            except BaseException as error:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise _as_transfer_error(error) from error
+                raise
+
+    # -- revisions --
+
+    @property
+    def revision(self) -> int:
+        """The revision of the latest change."""
+        return self._revision
+
+    def next_revision(self) -> int:
+        """A new revision, greater than every one before."""
+        with self._lock:
+            self._revision += 1
+            return self._revision
+
+    # -- jobs --
+
+    def job_save(self, job: Job) -> None:
+        """Insert or replace the row of `job`."""
+        row = (
+            job.id,
+            job.owner,
+            job.kind,
+            job.source,
+            job.destination,
+            json.dumps(job.options),
+            job.state.value,
+            job.priority,
+            json.dumps(job.reason) if job.reason else None,
+            json.dumps(asdict(job.progress.at_rest())),
+            job.verified,
+            job.created,
+            job.started,
+            job.finished,
+            job.attempt,
+            job.revision,
+        )
+        places = ", ".join("?" * len(row))
+        updates = ", ".join(f"{name} = excluded.{name}" for name in _JOB_COLUMNS.split(", ")[1:])
+        with self._transaction() as db:
+            db.execute(
+                f"insert into jobs ({_JOB_COLUMNS}) values ({places})"  # noqa: S608
+                f" on conflict (id) do update set {updates}",
+                row,
+            )
+
+    def job_get(self, id: str) -> Job | None:
+        """The job `id`, or None."""
+        rows = self._jobs("where id = ?", (id,))
+        return rows[0] if rows else None
+
+    def jobs_unfinished(self) -> list[Job]:
+        """All jobs that are queued, running, paused or waiting, oldest first."""
+        return self._jobs(
+            "where state in ('queued', 'running', 'paused', 'waiting') order by created", ()
+        )
+
+    def jobs_list(
+        self, owner: str, state: str | None, since: int, limit: int, offset: int
+    ) -> tuple[list[Job], int]:
+        """A page of `owner`'s jobs, newest first, and how many there are in all."""
+        where = "where owner = ? and revision > ? and (? is null or state = ?)"
+        values = (owner, since, state, state)
+        with self._lock:
+            (total,) = self._db.execute(f"select count(*) from jobs {where}", values).fetchone()  # noqa: S608
+        page = f"{where} order by created desc, id limit ? offset ?"
+        return self._jobs(page, (*values, limit, offset)), total
+
+    def job_remove(self, id: str, owner: str, revision: int) -> None:
+        """Forget the job and its files; remember for a while that it was removed."""
+        with self._transaction() as db:
+            db.execute("delete from jobs where id = ?", (id,))
+            db.execute("insert or replace into removed values (?, ?, ?)", (id, owner, revision))
+            db.execute(
+                "delete from removed where revision <="
+                " (select revision from removed order by revision desc limit 1 offset 10000)"
+            )
+
+    def jobs_removed(self, owner: str, since: int) -> list[str]:
+        """Ids of `owner`'s jobs that were removed after revision `since`."""
+        with self._lock:
+            rows = self._db.execute(
+                "select id from removed where owner = ? and revision > ?", (owner, since)
+            ).fetchall()
+        return [id for (id,) in rows]
+
+    def _jobs(self, clause: str, values: tuple[Any, ...]) -> list[Job]:
+        with self._lock:
+            rows = self._db.execute(f"select {_JOB_COLUMNS} from jobs {clause}", values).fetchall()  # noqa: S608
+        return [_job(row) for row in rows]
+
+    # -- files of jobs --
+
+    def files_save(self, job: str, files: Iterable[dict[str, Any]]) -> None:
+        """Insert or replace the report rows of some files of `job`."""
+        rows = [
+            (
+                job,
+                file["path"],
+                file["state"],
+                file.get("size"),
+                file.get("digest"),
+                file.get("verified"),
+                file.get("seconds"),
+                json.dumps(file["error"]) if file.get("error") else None,
+            )
+            for file in files
+        ]
+        with self._transaction() as db:
+            db.executemany("insert or replace into files values (?,?,?,?,?,?,?,?)", rows)
+
+    def files_list(
+        self, job: str, state: str | None, limit: int, offset: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of the report rows of `job`, failed files first, and how many there are."""
+        where = "where job = ? and (? is null or state = ?)"
+        values = (job, state, state)
+        with self._lock:
+            (total,) = self._db.execute(f"select count(*) from files {where}", values).fetchone()  # noqa: S608
+            rows = self._db.execute(
+                "select path, state, size, digest, verified, seconds, error from files "  # noqa: S608
+                f"{where} order by state <> 'failed', path limit ? offset ?",
+                (*values, limit, offset),
+            ).fetchall()
+        return [_file(row) for row in rows], total
+
+    # -- what we delivered --
+
+    def delivered_save(self, source: str, files: Iterable[dict[str, Any]]) -> None:
+        """Remember files that we published for `source`: path, size, mtime_ns, validators."""
+        rows = [
+            (
+                file["path"],
+                source,
+                file["size"],
+                file["mtime_ns"],
+                file.get("digest"),
+                json.dumps(file.get("validators") or {}),
+            )
+            for file in files
+        ]
+        with self._transaction() as db:
+            db.executemany("insert or replace into delivered values (?,?,?,?,?,?)", rows)
+
+    def delivered_list(self, source: str) -> list[dict[str, Any]]:
+        """What `delivered_save` remembers of `source`."""
+        with self._lock:
+            rows = self._db.execute(
+                "select path, source, size, mtime_ns, digest, validators from delivered"
+                " where source = ?",
+                (source,),
+            ).fetchall()
+        names = ("path", "source", "size", "mtime_ns", "digest", "validators")
+        return [
+            {**dict(zip(names, row, strict=True)), "validators": json.loads(row[5])} for row in rows
+        ]
+
+    # -- uploads --
+
+    def upload_add(self, row: dict[str, Any]) -> None:
+        """Insert an upload: id, owner, folder, destination, length, created, expires, metadata."""
+        with self._transaction() as db:
+            db.execute(
+                "insert into uploads values (:id, :owner, :folder, :destination, :length,"
+                " :created, :expires, 'open', null, :metadata)",
+                {**row, "metadata": json.dumps(row["metadata"])},
+            )
+
+    def upload_get(self, id: str) -> dict[str, Any] | None:
+        """The row of an upload, or None."""
+        rows = self._uploads("where id = ?", (id,))
+        return rows[0] if rows else None
+
+    def upload_finish(self, id: str, path: str) -> None:
+        """Mark an upload as done; `path` is the final path below the root."""
+        with self._transaction() as db:
+            db.execute("update uploads set state = 'done', path = ? where id = ?", (path, id))
+
+    def upload_touch(self, id: str, expires: float) -> None:
+        """Move the moment (seconds since 1970) at which an upload expires."""
+        with self._transaction() as db:
+            db.execute("update uploads set expires = ? where id = ?", (expires, id))
+
+    def upload_remove(self, id: str) -> None:
+        """Forget an upload."""
+        with self._transaction() as db:
+            db.execute("delete from uploads where id = ?", (id,))
+
+    def uploads_open(self, owner: str) -> int:
+        """How many unfinished uploads `owner` has."""
+        with self._lock:
+            (count,) = self._db.execute(
+                "select count(*) from uploads where owner = ? and state = 'open'", (owner,)
+            ).fetchone()
+        return int(count)
+
+    def uploads_expired(self, before: float) -> list[dict[str, Any]]:
+        """Rows of the uploads, done or not, that expired before `before` (seconds since 1970)."""
+        return self._uploads("where expires < ?", (before,))
+
+    def _uploads(self, clause: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
+        names = "id, owner, folder, destination, length, created, expires, state, path, metadata"
+        with self._lock:
+            rows = self._db.execute(f"select {names} from uploads {clause}", values).fetchall()  # noqa: S608
+        return [
+            {**dict(zip(names.split(", "), row, strict=True)), "metadata": json.loads(row[9])}
+            for row in rows
+        ]
+
+
+def _lock_folder(state_dir: str) -> int:
+    fd = os.open(os.path.join(state_dir, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        raise
+    except OSError:
+        pass  # a network file system without locks
+    return fd
+
+
+def _as_transfer_error(error: sqlite3.OperationalError) -> TransferError:
+    if "full" in str(error):
+        return TransferError(
+            "disk_full",
+            "The disk that holds the list of transfers is full.",
+            "Free space in the server's home folder.",
+        )
+    return TransferError("io_error", f"The list of transfers cannot be written: {error}.")
+
+
+def _job(row: tuple[Any, ...]) -> Job:
+    value = dict(zip(_JOB_COLUMNS.split(", "), row, strict=True))
+    return Job(
+        **{
+            **value,
+            "state": State(value["state"]),
+            "options": json.loads(value["options"]),
+            "reason": json.loads(value["reason"]) if value["reason"] else None,
+            "progress": Progress.from_dict(json.loads(value["progress"])),
+            "verified": None if value["verified"] is None else bool(value["verified"]),
+        }
+    )
+
+
+def _file(row: tuple[Any, ...]) -> dict[str, Any]:
+    path, state, size, digest, verified, seconds, error = row
+    return {
+        "path": path,
+        "state": state,
+        "size": size,
+        "digest": digest,
+        "verified": None if verified is None else bool(verified),
+        "seconds": seconds,
+        "error": json.loads(error) if error else None,
+    }

@@ -1,0 +1,81 @@
+"""What all tests share: a Jupyter server with the extension, and a way to ask it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from tornado.httpclient import HTTPClientError, HTTPResponse
+
+pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+Ask = Callable[..., Awaitable[HTTPResponse]]
+
+
+@pytest.fixture
+def jp_server_config(tmp_path) -> dict[str, Any]:
+    """The extension on; loopback, where the tests' own servers are, may be called."""
+    return {
+        "ServerApp": {"jpserver_extensions": {"jupyter_transfer": True}},
+        "TransferApp": {
+            "state_dir": str(tmp_path / "state"),
+            "allow_networks": ["127.0.0.0/8", "::1/128"],
+        },
+    }
+
+
+@pytest.fixture
+def transfer_app(jp_serverapp) -> Any:
+    """The running extension."""
+    return jp_serverapp.web_app.settings["jupyter_transfer"]
+
+
+@pytest.fixture
+def ask(jp_fetch) -> Ask:
+    """Ask for an address below ``jupyter-transfer/``; an error status is an answer, no exception.
+
+    ``json=`` sends a JSON body.
+    """
+
+    async def fetch(*path: str, **options: Any) -> HTTPResponse:
+        if "json" in options:
+            options["body"] = json.dumps(options.pop("json"))
+        if options.get("method") in ("POST", "PATCH", "PUT"):
+            options.setdefault("body", b"")
+        if options.get("method") in ("OPTIONS", "DELETE") and "body" in options:
+            options["allow_nonstandard_methods"] = True
+        try:
+            return await jp_fetch("jupyter-transfer", *path, **options)
+        except HTTPClientError as error:
+            if error.response is None:
+                raise
+            return error.response
+
+    return fetch
+
+
+def error_of(response: HTTPResponse) -> dict[str, Any]:
+    """The contract's error in `response`; its shape is checked here for all tests."""
+    error = json.loads(response.body)["error"]
+    assert set(error) == {"code", "message", "remedy", "retryable", "detail"}
+    assert error["message"]
+    assert error["remedy"]
+    assert "Traceback" not in response.body.decode()
+    return error
+
+
+async def until(condition: Callable[[], Awaitable[Any] | Any], seconds: float = 30) -> Any:
+    """Wait until `condition()` is true and return it; fail after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if isinstance(value, Awaitable):
+            value = await value
+        if value:
+            return value
+        assert time.monotonic() < end, "it did not happen in time"
+        await asyncio.sleep(0.02)
