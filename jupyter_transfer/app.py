@@ -17,12 +17,15 @@ from tornado.ioloop import IOLoop
 from traitlets import Bool, Int, List, TraitError, Unicode, Union, default, validate
 
 from . import events
+from .backends import find
+from .backends.base import Context
 from .errors import TransferError
 from .handlers import routes
 from .jobs import JobTable
 from .net import Policy
 from .paths import Root
 from .queue import Queue, QueueSettings
+from .secrets import split_userinfo
 from .spec import parse_rate
 from .store import Store
 from .streams import Streams
@@ -93,9 +96,9 @@ class TransferApp(ExtensionApp):
     @validate("allow_networks", "deny_networks")
     def _check_networks(self, proposal: Any) -> Any:
         try:
-            Policy(allow=tuple(proposal["value"]))
-        except ValueError as error:
-            raise TraitError(f"Not a network in CIDR form: {error}") from None
+            Policy.of(proposal["value"])
+        except TransferError as error:
+            raise TraitError(f"{error.message} {error.remedy}") from None
         return proposal["value"]
 
     @validate("bandwidth")
@@ -131,6 +134,21 @@ class TransferApp(ExtensionApp):
     def backend_enabled(self, name: str) -> bool:
         """Whether the administrator lets people use the backend `name`."""
         return not self.enabled_backends or name in self.enabled_backends
+
+    def checked_source(
+        self, address: str, options: dict[str, Any]
+    ) -> tuple[str, dict[str, Any] | None]:
+        """`address` without user name and password, and these apart.
+
+        Raises what can be found wrong without a network: ``invalid_address``,
+        ``unsupported_scheme``, ``address_refused``, ``bad_request``, ``disabled``.
+        """
+        source, credential = split_userinfo(address)
+        backend = find(source)
+        if not self.backend_enabled(backend.name):
+            raise TransferError("disabled", f"{backend.title} is switched off on this server.")
+        backend(Context(options, self.policy, self.ca_file or None, credential)).check(source)
+        return source, credential.as_dict() if credential else None
 
     async def probe(
         self, url: str, options: dict[str, Any], credential: dict[str, Any] | None
@@ -172,7 +190,7 @@ class TransferApp(ExtensionApp):
         self._contents_manager = self.serverapp.contents_manager
         self._root = self._open_root()
         self._tasks: set[asyncio.Task[None]] = set()
-        self.policy = Policy(allow=tuple(self.allow_networks), deny=tuple(self.deny_networks))
+        self.policy = Policy.of(self.allow_networks, self.deny_networks)
         self._context = {
             "root": self._root_folder,
             "allow_hidden": self._contents_manager.allow_hidden,

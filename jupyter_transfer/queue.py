@@ -301,6 +301,13 @@ class Queue:
         self._retry_at.pop(job.id, None)
         job = job.moved(State.RUNNING, reason=None, started=job.started or now())
         job = await self._jobs.put(job)
+        if job.options.get("credential") == "memory" and job.id not in self._credentials:
+            error = TransferError(
+                "needs_credentials",
+                "The password was kept in memory only, and the server was restarted.",
+                "Start the transfer again with its password; it goes on from where it stopped.",
+            )
+            return {"state": "waiting", "error": error.as_dict()}
         delivered = await self._jobs.delivered(job.source)
         worker = await self._pool.take()
         try:

@@ -10,8 +10,6 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from .. import net, secrets
-from ..backends import find
 from ..errors import TransferError
 from ..spec import JobSpec, State
 from .base import MAX_PAGE, TransferHandler, allow
@@ -56,13 +54,9 @@ class JobsHandler(TransferHandler):
                 f"Jobs of the kind “{spec.kind}” cannot be started here.",
                 f"Use one of: {', '.join(SUPPORTED_KINDS)}.",
             )
-        source, credential = secrets.split_userinfo(spec.source)
-        backend = find(source)
-        if not self.transfer.backend_enabled(backend.name):
-            raise TransferError("disabled", f"{backend.title} is switched off on this server.")
-        net.check_address(source, self.transfer.policy)
+        source, credential = self.transfer.checked_source(spec.source, spec.options)
         self.transfer.root.parse(spec.destination, new=True)
-        return replace(spec, source=source), credential.as_dict() if credential else None
+        return replace(spec, source=source), credential
 
 
 class JobHandler(TransferHandler):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .. import net, secrets
 from ..backends import load_all
 from ..errors import TransferError
 from ..spec import MAX_ADDRESS
@@ -23,10 +22,8 @@ class ProbeHandler(TransferHandler):
         options = body.get("options", {})
         if not isinstance(options, dict):
             raise TransferError("bad_request", "The field “options” must be an object.")
-        source, credential = secrets.split_userinfo(url.strip())
-        net.check_address(source, self.transfer.policy)
-        found = credential.as_dict() if credential else None
-        self.write_json(await self.transfer.probe(source, options, found))
+        source, credential = self.transfer.checked_source(url.strip(), options)
+        self.write_json(await self.transfer.probe(source, options, credential))
 
 
 class BackendsHandler(TransferHandler):
@@ -37,8 +34,8 @@ class BackendsHandler(TransferHandler):
     @allow(("read", "transfers"))
     async def get(self) -> None:
         """Name, title, schemes and declared options of each backend."""
-        backends = [b for b in load_all() if self.transfer.backend_enabled(b.name)]
-        self.write_json({"backends": [backend.as_dict() for backend in backends]})
+        backends = [b for b in load_all().values() if self.transfer.backend_enabled(b.name)]
+        self.write_json({"backends": [backend.describe() for backend in backends]})
 
 
 ROUTES = [
