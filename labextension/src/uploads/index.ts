@@ -1,6 +1,6 @@
 /** The browser's side of an upload: files in, final paths out. No UI. */
 export { UploadError } from './errors';
-export { itemsOf } from './items';
+export { isDebris, itemsOf } from './items';
 export type {
   ConflictPolicy,
   ITransferErrorData,

@@ -18,13 +18,23 @@ export function nameOf(items: readonly IUploadItem[]): string {
   return items.length === 1 ? name : `${name} + ${items.length - 1}`;
 }
 
+/** What operating systems scatter in folders for themselves; most servers refuse hidden files. */
+const DEBRIS = new Set(['.DS_Store', 'Thumbs.db', 'desktop.ini']);
+
+/** Whether a file inside a folder was not put there by a person. */
+export function isDebris(name: string): boolean {
+  return DEBRIS.has(name);
+}
+
 /**
  * Files of an `<input type="file">` as items; with `webkitdirectory` they know
  * their place below the chosen folder.
  */
 export function itemsOf(files: Iterable<File>): IUploadItem[] {
-  return Array.from(files, file => ({
-    file,
-    relativePath: file.webkitRelativePath || file.name
-  }));
+  return Array.from(files)
+    .filter(file => !file.webkitRelativePath || !isDebris(file.name))
+    .map(file => ({
+      file,
+      relativePath: file.webkitRelativePath || file.name
+    }));
 }

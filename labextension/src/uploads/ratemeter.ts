@@ -8,8 +8,8 @@ const STEP = 250;
 export class RateMeter {
   /** `bytes` moved now; negative values (a request begins anew) do not count. */
   add(bytes: number): void {
-    this._roll();
     this._pending += Math.max(bytes, 0);
+    this._roll();
   }
 
   /** Bytes a second. */

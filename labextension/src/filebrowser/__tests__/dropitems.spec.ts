@@ -1,0 +1,79 @@
+import { dropItems, readDrop } from '../dropitems';
+import { entriesOf, makeDrop } from './drops';
+
+describe('readDrop', () => {
+  it('reads folders to the bottom, in the order of the tree', async () => {
+    const tree = {
+      photos: {
+        'a.jpg': 'A',
+        sub: { 'b.jpg': 'B', deeper: { 'c.jpg': 'C' }, 'd.jpg': 'D' },
+        'e.jpg': 'E',
+        'f.jpg': 'F',
+        'g.jpg': 'G'
+      },
+      'top.txt': 'T'
+    };
+    const items = await dropItems(makeDrop(entriesOf(tree)));
+    expect(items.map(item => item.relativePath)).toEqual([
+      'photos/a.jpg',
+      'photos/sub/b.jpg',
+      'photos/sub/deeper/c.jpg',
+      'photos/sub/d.jpg',
+      'photos/e.jpg',
+      'photos/f.jpg',
+      'photos/g.jpg',
+      'top.txt'
+    ]);
+    expect(await items[2].file.text()).toBe('C');
+  });
+
+  it('takes the file where there is no entry', async () => {
+    const file = new File(['x'], 'image.png');
+    const items = await dropItems(makeDrop([], [file]));
+    expect(items).toEqual([{ file, relativePath: 'image.png' }]);
+  });
+
+  it('takes the files where there are no items', async () => {
+    const file = new File(['x'], 'old.txt');
+    const items = await dropItems({ files: [file] } as any);
+    expect(items).toEqual([{ file, relativePath: 'old.txt' }]);
+  });
+
+  it('tells empty folders and what cannot be read', async () => {
+    const tree = { data: { empty: {}, 'a.txt': 'A', 'gone.txt': null } };
+    const drop = await readDrop(makeDrop(entriesOf(tree)));
+    expect(drop.items.map(i => i.relativePath)).toEqual(['data/a.txt']);
+    expect(drop.emptyFolders).toEqual(['data/empty']);
+    expect(drop.unreadable).toEqual(['data/gone.txt']);
+  });
+
+  it('tells a folder that cannot be listed', async () => {
+    const [folder] = entriesOf({ locked: {} });
+    (folder as any).createReader = () => ({
+      readEntries: (_: unknown, bad: (error: Error) => void) =>
+        bad(new DOMException('no', 'NotReadableError'))
+    });
+    const drop = await readDrop(makeDrop([folder]));
+    expect(drop.unreadable).toEqual(['locked']);
+    expect(drop.emptyFolders).toEqual([]);
+  });
+
+  it('leaves out the debris of operating systems, but only in folders', async () => {
+    const tree = { '.DS_Store': 'x', d: { '.DS_Store': 'x', a: 'A' } };
+    const items = await dropItems(makeDrop(entriesOf(tree)));
+    expect(items.map(i => i.relativePath)).toEqual(['.DS_Store', 'd/a']);
+  });
+
+  it('reads ten thousand files', async () => {
+    const names = Array.from({ length: 10_000 }, (_, n) => [`${n}`, 'x']);
+    const [folder] = entriesOf({ many: {} });
+    const entries = entriesOf(Object.fromEntries(names));
+    (folder as any).createReader = () => ({
+      readEntries: (ok: (entries: FileSystemEntry[]) => void) =>
+        ok(entries.splice(0, 100))
+    });
+    const items = await dropItems(makeDrop([folder]));
+    expect(items).toHaveLength(10_000);
+    expect(items[9_999].relativePath).toBe('many/9999');
+  });
+});

@@ -1,0 +1,62 @@
+/** Entries and drops as Chromium makes them, for the tests. */
+
+type Tree = { [name: string]: string | Tree | null };
+
+/** How many entries `readEntries` hands out at a time; Chromium: 100. */
+const STEP = 2;
+
+function fileEntry(name: string, content: string | null): FileSystemEntry {
+  return {
+    isFile: true,
+    isDirectory: false,
+    name,
+    file: (ok: (file: File) => void, bad: (error: Error) => void) =>
+      setTimeout(() =>
+        content === null
+          ? bad(new DOMException('gone', 'NotFoundError'))
+          : ok(new File([content], name))
+      )
+  } as any;
+}
+
+function folderEntry(name: string, tree: Tree): FileSystemEntry {
+  return {
+    isFile: false,
+    isDirectory: true,
+    name,
+    createReader: () => {
+      const entries = entriesOf(tree);
+      return {
+        readEntries: (ok: (entries: FileSystemEntry[]) => void) =>
+          setTimeout(() => ok(entries.splice(0, STEP)))
+      };
+    }
+  } as any;
+}
+
+/** Strings are files with that content, null cannot be read, objects are folders. */
+export function entriesOf(tree: Tree): FileSystemEntry[] {
+  return Object.entries(tree).map(([name, value]) =>
+    value === null || typeof value === 'string'
+      ? fileEntry(name, value)
+      : folderEntry(name, value)
+  );
+}
+
+/** A drop that is emptied when its event is over, as browsers do. */
+export function makeDrop(
+  entries: FileSystemEntry[],
+  files: File[] = []
+): DataTransfer {
+  const items = [
+    { kind: 'string', getAsFile: () => null, webkitGetAsEntry: () => null },
+    ...entries.map(entry => ({ kind: 'file', webkitGetAsEntry: () => entry })),
+    ...files.map(file => ({
+      kind: 'file',
+      webkitGetAsEntry: () => null,
+      getAsFile: () => file
+    }))
+  ];
+  setTimeout(() => items.splice(0));
+  return { items, files: [], types: ['Files'], dropEffect: 'none' } as any;
+}

@@ -1,0 +1,151 @@
+import { Notification } from '@jupyterlab/apputils';
+import type { FileBrowser } from '@jupyterlab/filebrowser';
+import type { Contents } from '@jupyterlab/services';
+import type { ITranslator } from '@jupyterlab/translation';
+import { nullTranslator } from '@jupyterlab/translation';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { IDisposable } from '@lumino/disposable';
+import { DisposableSet } from '@lumino/disposable';
+import type {
+  ConflictPolicy,
+  IUploadBatch,
+  IUploadItem,
+  IUploadOptions,
+  Uploader
+} from '../uploads';
+import { readDrop } from './dropitems';
+import { DropTarget } from './droptarget';
+import { Refresher } from './refresher';
+import { UploadOverride } from './uploadoverride';
+
+export interface IAttachOptions {
+  /** Whether uploads are taken over; asked each time. */
+  readonly enabled: () => boolean;
+  /**
+   * What to do where names are taken, asked once for all items; null: nothing
+   * is uploaded. Without it new files get a free name.
+   */
+  readonly confirmConflicts?: (
+    items: readonly IUploadItem[],
+    destination: string
+  ) => Promise<ConflictPolicy | null>;
+  readonly translator?: ITranslator;
+}
+
+/** Names of unreadable files in a message. */
+const SHOWN = 5;
+
+/**
+ * Let files that are given to a file browser travel by `uploader`, until the
+ * result or the browser is disposed.
+ */
+export function attachFileBrowser(
+  browser: FileBrowser,
+  uploader: Uploader,
+  options: IAttachOptions
+): IDisposable {
+  const intake = new Intake(browser, uploader, options);
+  const { enabled } = options;
+  const set = DisposableSet.from([
+    new DropTarget(browser, {
+      enabled,
+      onDrop: (data, folder) => void intake.drop(data, folder)
+    }),
+    new UploadOverride(browser, {
+      enabled,
+      send: (items, folder, onFile) => intake.send(items, folder, onFile),
+      cancelled: () => intake.trans.__('The upload was cancelled.')
+    }),
+    new Refresher(browser, uploader)
+  ]);
+  browser.disposed.connect(() => set.dispose());
+  return set;
+}
+
+/** From files for a folder to a batch. */
+class Intake {
+  constructor(
+    browser: FileBrowser,
+    uploader: Uploader,
+    options: IAttachOptions
+  ) {
+    this._contents = browser.model.manager.services.contents;
+    this._uploader = uploader;
+    this._options = options;
+    this.trans = (options.translator ?? nullTranslator).load(
+      'jupyter_transfer'
+    );
+  }
+
+  readonly trans;
+
+  async drop(data: DataTransfer, folder: string): Promise<void> {
+    const { items, emptyFolders, unreadable } = await readDrop(data);
+    if (unreadable.length > 0) {
+      this._warn(unreadable);
+    }
+    if (items.length > 0 && (await this.send(items, folder)) === null) {
+      return;
+    }
+    await this._makeFolders(emptyFolders, folder);
+  }
+
+  async send(
+    items: IUploadItem[],
+    folder: string,
+    onFile?: IUploadOptions['onFile']
+  ): Promise<IUploadBatch | null> {
+    const destination = this._contents.localPath(folder);
+    const { confirmConflicts } = this._options;
+    const conflict = confirmConflicts
+      ? await confirmConflicts(items, destination)
+      : 'rename';
+    return conflict === null
+      ? null
+      : this._uploader.upload(items, { destination, conflict, onFile });
+  }
+
+  /** tus knows files only; folders without any are made by the contents API. */
+  private async _makeFolders(
+    paths: readonly string[],
+    folder: string
+  ): Promise<void> {
+    const made = new Set<string>();
+    for (const path of paths) {
+      const names = path.split('/');
+      for (let depth = 1; depth <= names.length; depth++) {
+        const partial = names.slice(0, depth).join('/');
+        if (!made.has(partial)) {
+          made.add(partial);
+          await this._makeFolder(PathExt.join(folder, partial));
+        }
+      }
+    }
+  }
+
+  private async _makeFolder(path: string): Promise<void> {
+    try {
+      await this._contents.save(path, { type: 'directory', format: null });
+    } catch {
+      Notification.warning(
+        this.trans.__('The empty folder “%1” could not be made.', path)
+      );
+    }
+  }
+
+  private _warn(paths: readonly string[]): void {
+    const names = paths.slice(0, SHOWN).join(', ');
+    Notification.warning(
+      this.trans._n(
+        'This file could not be read and was left out: %2',
+        '%1 files could not be read and were left out, among them: %2',
+        paths.length,
+        names
+      )
+    );
+  }
+
+  private _contents: Contents.IManager;
+  private _uploader: Uploader;
+  private _options: IAttachOptions;
+}

@@ -1,0 +1,136 @@
+import type { IUploadItem } from '../uploads';
+import { isDebris } from '../uploads';
+
+/** What a person dropped. */
+export interface IDrop {
+  readonly items: IUploadItem[];
+  /** Folders without any file, parents before their children. */
+  readonly emptyFolders: string[];
+  /** Files and folders that the browser could not read. */
+  readonly unreadable: string[];
+}
+
+/** The files of a drop, with their places below what was dropped. */
+export async function dropItems(
+  dataTransfer: DataTransfer
+): Promise<IUploadItem[]> {
+  return (await readDrop(dataTransfer)).items;
+}
+
+/**
+ * Read a drop to the bottom of its folders.
+ *
+ * Everything is taken out of `dataTransfer` before this returns: the browser
+ * empties it when the event handler ends.
+ */
+export function readDrop(dataTransfer: DataTransfer): Promise<IDrop> {
+  const drop: IDrop = { items: [], emptyFolders: [], unreadable: [] };
+  const roots = takeOut(dataTransfer);
+  return readAll(roots, drop).then(() => drop);
+}
+
+function takeOut(dataTransfer: DataTransfer): Array<FileSystemEntry | File> {
+  const roots: Array<FileSystemEntry | File> = [];
+  for (const item of Array.from(dataTransfer.items ?? [])) {
+    if (item.kind !== 'file') {
+      continue;
+    }
+    // No entry: the file does not lie in a file system, e.g. an image that was
+    // dragged out of a page.
+    const root = item.webkitGetAsEntry?.() ?? item.getAsFile();
+    if (root) {
+      roots.push(root);
+    }
+  }
+  return roots.length > 0 ? roots : Array.from(dataTransfer.files ?? []);
+}
+
+async function readAll(
+  roots: ReadonlyArray<FileSystemEntry | File>,
+  drop: IDrop
+): Promise<void> {
+  for (const root of roots) {
+    if ('isDirectory' in root) {
+      await readEntry(root, root.name, drop);
+    } else {
+      drop.items.push({ file: root, relativePath: root.name });
+    }
+  }
+}
+
+async function readEntry(
+  entry: FileSystemEntry,
+  path: string,
+  drop: IDrop
+): Promise<void> {
+  if (entry.isDirectory) {
+    await readFolder(entry as FileSystemDirectoryEntry, path, drop);
+    return;
+  }
+  const file = await readFile(entry as FileSystemFileEntry);
+  if (file === null) {
+    drop.unreadable.push(path);
+  } else {
+    drop.items.push({ file, relativePath: path });
+  }
+}
+
+async function readFolder(
+  folder: FileSystemDirectoryEntry,
+  path: string,
+  drop: IDrop
+): Promise<void> {
+  const reader = folder.createReader();
+  let isEmpty = true;
+  try {
+    for (;;) {
+      // Chromium hands out a hundred at a time; an empty list is the end.
+      const entries = await readEntries(reader);
+      if (entries.length === 0) {
+        break;
+      }
+      isEmpty = false;
+      await readBatch(entries, path, drop);
+    }
+  } catch {
+    drop.unreadable.push(path);
+    return;
+  }
+  if (isEmpty) {
+    drop.emptyFolders.push(path);
+  }
+}
+
+/** Files of a batch are opened together, but listed in the order of the batch. */
+async function readBatch(
+  entries: readonly FileSystemEntry[],
+  path: string,
+  drop: IDrop
+): Promise<void> {
+  const wanted = entries.filter(e => e.isDirectory || !isDebris(e.name));
+  const files = await Promise.all(
+    wanted.map(e => (e.isFile ? readFile(e as FileSystemFileEntry) : null))
+  );
+  for (const [index, entry] of wanted.entries()) {
+    const below = `${path}/${entry.name}`;
+    const file = files[index];
+    if (entry.isDirectory) {
+      await readFolder(entry as FileSystemDirectoryEntry, below, drop);
+    } else if (file === null) {
+      drop.unreadable.push(below);
+    } else {
+      drop.items.push({ file, relativePath: below });
+    }
+  }
+}
+
+function readEntries(
+  reader: FileSystemDirectoryReader
+): Promise<FileSystemEntry[]> {
+  return new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+}
+
+/** The file, or null if it cannot be read. */
+function readFile(entry: FileSystemFileEntry): Promise<File | null> {
+  return new Promise(resolve => entry.file(resolve, () => resolve(null)));
+}

@@ -1,0 +1,5 @@
+/** Where files enter by JupyterLab's file browser. */
+export type { IAttachOptions } from './attach';
+export { attachFileBrowser } from './attach';
+export type { IDrop } from './dropitems';
+export { dropItems, readDrop } from './dropitems';

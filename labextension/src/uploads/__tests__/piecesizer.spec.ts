@@ -1,0 +1,83 @@
+import { PieceSizer } from '../piecesizer';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+describe('PieceSizer', () => {
+  let sizer: PieceSizer;
+
+  /** Send pieces at `rate` bytes a second until the size stays. */
+  const settle = (rate: number) => {
+    for (let n = 0; n < 20; n++) {
+      sizer.succeeded(sizer.size, (sizer.size / rate) * 1000);
+    }
+  };
+
+  beforeEach(() => {
+    sizer = new PieceSizer(10_000);
+  });
+
+  it('starts below what the strictest proxies take', () => {
+    expect(sizer.size).toBeLessThan(MIB);
+  });
+
+  it.each([100 * KIB, MIB, 20 * MIB])(
+    'aims at ten seconds a piece at %d bytes a second',
+    rate => {
+      settle(rate);
+      expect(sizer.size / rate).toBeGreaterThan(8);
+      expect(sizer.size / rate).toBeLessThan(12);
+    }
+  );
+
+  it('has a ceiling', () => {
+    settle(1000 * MIB);
+    expect(sizer.size).toBe(256 * MIB);
+  });
+
+  it('grows step by step', () => {
+    const before = sizer.size;
+    sizer.succeeded(before, 1);
+    expect(sizer.size).toBe(4 * before);
+  });
+
+  it('learns nothing from the tail of a file', () => {
+    settle(MIB);
+    const before = sizer.size;
+    sizer.succeeded(1000, 5000);
+    expect(sizer.size).toBe(before);
+  });
+
+  it('shrinks when the way gets slower', () => {
+    settle(20 * MIB);
+    settle(100 * KIB);
+    expect(sizer.size).toBeLessThan(2 * MIB);
+  });
+
+  it('never again tries what a proxy refused', () => {
+    settle(20 * MIB);
+    const refused = sizer.size;
+    sizer.refused(refused);
+    expect(sizer.size).toBeLessThanOrEqual(refused / 2);
+    settle(1000 * MIB);
+    expect(sizer.size).toBeLessThan(refused);
+  });
+
+  it('halves once when several requests break together, and recovers', () => {
+    settle(1000 * MIB);
+    for (let n = 0; n < 4; n++) {
+      sizer.broke(256 * MIB);
+    }
+    expect(sizer.size).toBe(128 * MIB);
+    settle(1000 * MIB);
+    settle(1000 * MIB);
+    expect(sizer.size).toBe(256 * MIB);
+  });
+
+  it('does not go below its smallest', () => {
+    for (let n = 0; n < 20; n++) {
+      sizer.refused(sizer.size);
+    }
+    expect(sizer.size).toBe(sizer.smallest);
+  });
+});
