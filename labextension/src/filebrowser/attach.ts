@@ -32,6 +32,9 @@ export interface IAttachOptions {
   readonly translator?: ITranslator;
 }
 
+/** Milliseconds after which a person wonders; 20,000 files take several seconds to read. */
+const PATIENCE = 1000;
+
 /** Names of unreadable files in a message. */
 const SHOWN = 5;
 
@@ -80,7 +83,8 @@ class Intake {
   readonly trans;
 
   async drop(data: DataTransfer, folder: string): Promise<void> {
-    const { items, emptyFolders, unreadable } = await readDrop(data);
+    const drop = await this._busyWhile(readDrop(data));
+    const { items, emptyFolders, unreadable } = drop;
     if (unreadable.length > 0) {
       this._warn(unreadable);
     }
@@ -88,6 +92,24 @@ class Intake {
       return;
     }
     await this._makeFolders(emptyFolders, folder);
+  }
+
+  /** Tell that a large folder is still being read. */
+  private async _busyWhile<T>(work: Promise<T>): Promise<T> {
+    let id = '';
+    const timer = window.setTimeout(() => {
+      const message = this.trans.__('Reading what was dropped…');
+      id = Notification.emit(message, 'in-progress', { autoClose: false });
+    }, PATIENCE);
+    try {
+      return await work;
+    } finally {
+      window.clearTimeout(timer);
+      // Without an id it would dismiss those of everybody.
+      if (id) {
+        Notification.dismiss(id);
+      }
+    }
   }
 
   async send(
