@@ -1,0 +1,1 @@
+"""Benchmarks that prove the project's claims as ratios; `python -m benchmarks` runs them."""

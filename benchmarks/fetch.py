@@ -1,0 +1,257 @@
+"""Claim: a fetch over HTTP is at least as fast as the best of curl, wget and aria2c.
+
+One file of random bytes from a real nginx on the loopback to the same file system. The rivals leave
+the file in memory, ours ends when it is verified, published and on the disk; the goal is judged by
+the rivals as they are, and their time with fdatasync stands beside.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from . import processes
+from .harness import (
+    MIB,
+    BrokenError,
+    Sample,
+    Variant,
+    absent,
+    best,
+    compare,
+    interleave,
+    random_file,
+    run_command,
+    show_size,
+    timed_fdatasync,
+    tree_cpu,
+)
+from .processes import Server
+from .report import REPOSITORY, Report, find_tool
+
+METHOD = """From nginx (sendfile) to the same file system. *Worker* is `python -m
+jupyter_transfer.worker` driven as the server drives it, from the run message to its end; *warm* as
+the server's pool keeps it, *cold* with the start of Python. *REST job* is POST jobs to a real
+server until the job is done, asked every 10 ms. curl, wget and aria2c are timed from start to
+exit. Client CPU is the fetching side's, server CPU nginx's. Every delivered file is compared byte
+for byte outside the timed part. The goal is judged by the wall time of the rivals as they are,
+though only ours has the file on the disk by then."""
+
+RIVALS = {
+    "curl": ["curl", "-sSf", "-o", "{target}", "{url}"],
+    "wget": ["wget", "-q", "-O", "{target}", "{url}"],
+    "aria2c -x4 -s4": [
+        "aria2c",
+        "-x4",
+        "-s4",
+        "-k1M",
+        "--file-allocation=none",
+        "--no-conf",
+        "--quiet",
+        "--dir={folder}",
+        "--out={name}",
+        "{url}",
+    ],
+}
+RIVALS["aria2c -x4 -s4, falloc"] = [
+    "--file-allocation=falloc" if word.startswith("--file-allocation") else word
+    for word in RIVALS["aria2c -x4 -s4"]
+]
+
+
+class Worker:
+    """A worker process, driven by JSON lines as the queue drives it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        python_path = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "jupyter_transfer.worker"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=root,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, python_path))},
+        )
+
+    def await_event(self, name: str) -> dict[str, Any]:
+        """Read events until one called `name`. Raises `BrokenError` at the end of the stream."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            event: dict[str, Any] = json.loads(line)
+            if event.get("event") == name:
+                return event
+        raise BrokenError("the worker ended")
+
+    def fetch(self, url: str, destination: str) -> None:
+        """Run one job to its end."""
+        job = {
+            "id": secrets.token_hex(16),
+            "kind": "fetch",
+            "source": url,
+            "destination": destination,
+            "options": {},
+            "bandwidth": None,
+        }
+        order = {
+            "op": "run",
+            "job": job,
+            "root": str(self.root),
+            "allow_hidden": False,
+            "policy": {"allow": ["127.0.0.0/8"], "deny": [], "local": False},
+            "ca_file": None,
+            "delivered": [],
+            "credential": None,
+        }
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(order).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise BrokenError("the worker ended") from None
+        end = self.await_event("end")
+        if end["state"] != "done":
+            raise BrokenError(f"the job is {end['state']}: {end.get('error')}")
+
+    def close(self) -> None:
+        """Closing stdin ends a worker."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.close()
+        self.process.stdout.close()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            processes.end(self.process)
+
+
+@contextmanager
+def worker(root: Path) -> Iterator[Worker]:
+    """A worker below `root`, ended at the end."""
+    one = Worker(root)
+    try:
+        yield one
+    finally:
+        one.close()
+
+
+@dataclass
+class Site:
+    """What all variants share."""
+
+    web: Server
+    root: Path
+    """Destination of all; the root of the server and the workers."""
+
+
+def run(folder: Path, size: int, rounds: int) -> bool:
+    """Measure and publish; whether the goal was met."""
+    report = Report("fetch", f"HTTP fetch of {show_size(size)}", METHOD, folder, rounds)
+    with ExitStack() as stack:
+        web = stack.enter_context(processes.nginx(folder / "nginx"))
+        source = random_file(web.root / "big.bin", size)
+        small = random_file(web.root / "warm.bin", 8 * MIB)
+        variants = _variants(stack, folder, web, source, small)
+        interleave(variants, rounds)
+    ours = next(v for v in variants if v.name == "ours, warm worker")
+    rival = best(v for v in variants if not v.ours)
+    report.transfers(variants, rival)
+    report.at_least("at least 1.0 times the best of curl, wget, aria2c", ours, rival, 1.0)
+    return report.publish()
+
+
+def _variants(
+    stack: ExitStack, folder: Path, web: Server, source: Path, small: Path
+) -> list[Variant]:
+    server = stack.enter_context(processes.jupyter(folder / "ours", "jupyter_transfer"))
+    site = Site(web, server.root)
+
+    def variant(name: str, fetch: Callable[..., Sample], **more: bool) -> Variant:
+        one = partial(_fetch, site, fetch)
+        return Variant(
+            name, source.stat().st_size, partial(one, source), warm=partial(one, small), **more
+        )
+
+    warm = stack.enter_context(worker(server.root))
+    found = [
+        variant("ours, warm worker", partial(_warm, warm), ours=True),
+        variant("ours, cold worker", partial(_cold, server.root), ours=True),
+        variant("ours, REST job", partial(_rest, server), ours=True),
+    ]
+    for name, command in RIVALS.items():
+        if find_tool(command[0]) is None:
+            found.append(absent(name, f"{command[0]} is not installed"))
+        else:
+            found.append(variant(name, partial(_rival, command)))
+    return found
+
+
+def _fetch(site: Site, fetch: Callable[[str, Path], Sample], source: Path) -> Sample:
+    """One fetch with nginx's CPU time, the time until the disk has it, and the comparison."""
+    target = site.root / f"fetched-{source.name}"
+    before = site.web.cpu()
+    try:
+        sample = fetch(site.web.url + source.name, target)
+        sample.server_cpu = site.web.cpu() - before
+        sample.synced = sample.seconds + timed_fdatasync(target)
+        compare(target, source)
+    finally:
+        target.unlink(missing_ok=True)
+    return sample
+
+
+def _warm(one: Worker, url: str, target: Path) -> Sample:
+    pid = one.process.pid
+    cpu, begin = tree_cpu(pid), time.monotonic()
+    one.fetch(url, target.name)
+    seconds = time.monotonic() - begin
+    return Sample(seconds, tree_cpu(pid) - cpu)
+
+
+def _cold(root: Path, url: str, target: Path) -> Sample:
+    begin = time.monotonic()
+    with worker(root) as one:
+        one.await_event("ready")
+        one.fetch(url, target.name)
+        return Sample(time.monotonic() - begin, tree_cpu(one.process.pid))
+
+
+def _rest(server: Server, url: str, target: Path) -> Sample:
+    cpu, begin = server.cpu(), time.monotonic()
+    job = rest_job(server, url, target.name)
+    seconds = time.monotonic() - begin
+    sample = Sample(seconds, server.cpu() - cpu)
+    server.ask("DELETE", f"jupyter-transfer/jobs/{job['id']}")
+    return sample
+
+
+def rest_job(server: Server, url: str, destination: str, every: float = 0.01) -> dict[str, Any]:
+    """Have the server fetch `url`, ask for the job `every` seconds; the finished job.
+
+    Raises `BrokenError` unless it is done.
+    """
+    order = {"source": url, "destination": destination}
+    job: dict[str, Any] = server.ask("POST", "jupyter-transfer/jobs", order)
+    while job["state"] in ("queued", "running"):
+        time.sleep(every)
+        job = server.ask("GET", f"jupyter-transfer/jobs/{job['id']}")
+    if job["state"] != "done":
+        raise BrokenError(f"the job is {job['state']}: {job['reason']}")
+    return job
+
+
+def _rival(command: list[str], url: str, target: Path) -> Sample:
+    words = {"url": url, "target": target, "folder": target.parent, "name": target.name}
+    seconds, cpu = run_command([word.format(**words) for word in command])
+    return Sample(seconds, cpu)

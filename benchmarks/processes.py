@@ -1,0 +1,321 @@
+"""The processes of a benchmark: servers on free ports of the loopback, and the client.
+
+Each is a context manager that ends its own process by its own id. Everything a server writes lies
+in the benchmark's temporary folder.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyter_core.paths import jupyter_config_path
+from jupyter_server.extension.config import ExtensionConfigManager
+
+from .harness import BrokenError, MissingError, tree_cpu
+from .report import REPOSITORY, find_tool
+
+HERE = Path(__file__).resolve().parent
+START_LIMIT = 90
+"""Seconds a server may take to start."""
+
+
+@dataclass
+class Server:
+    """A running server."""
+
+    pid: int
+    url: str
+    """Ends in a slash."""
+    root: Path
+    token: str = ""
+    start: float = 0.0
+    """Seconds from the start of the process to its first answer."""
+    start_cpu: float = 0.0
+    """CPU seconds of the same, those of its children included."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What a request needs to be let in."""
+        return {"Authorization": f"token {self.token}"} if self.token else {}
+
+    def cpu(self) -> float:
+        """CPU seconds of the server and all its children so far."""
+        return tree_cpu(self.pid)
+
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
+        """A small request outside all measuring; the JSON answer. Raises `BrokenError`."""
+        data = None if body is None else json.dumps(body).encode()
+        headers = self.headers | {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=120) as answer:
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            text = error.read()[:300].decode(errors="replace")
+            raise BrokenError(f"{method} {path}: {error.code} {text}") from None
+
+
+def free_port() -> int:
+    """A port on which nobody listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _process(command: list[str], log: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, **options
+        )
+    try:
+        yield process
+    finally:
+        end(process)
+
+
+def end(process: subprocess.Popen[Any], limit: float = 15) -> None:
+    """End a process that we started, by its own id."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(limit)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(url: str, headers: dict[str, str], process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until `url` answers anything at all; its first answer ends the start."""
+    limit = time.monotonic() + START_LIMIT
+    request = urllib.request.Request(url, headers=headers)
+    while True:
+        try:
+            urllib.request.urlopen(request, timeout=10).close()
+            return
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                return
+        except OSError:
+            pass
+        if process.poll() is not None or time.monotonic() > limit:
+            tail = log.read_text(errors="replace")[-800:]
+            raise BrokenError(f"{Path(process.args[0]).name} did not start: {tail}")  # type: ignore[index]
+        time.sleep(0.005)
+
+
+def jupyter_command(
+    folder: Path, extensions: tuple[str, ...], traits: dict[str, Any] | None = None
+) -> tuple[list[str], dict[str, str], str, str]:
+    """Command, environment, url and token of a Jupyter server with just these extensions.
+
+    Whatever else the environment has enabled is switched off, so that it costs nobody anything.
+    """
+    root = folder / "root"
+    root.mkdir(parents=True, exist_ok=True)
+    known = ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
+    port, token = free_port(), secrets.token_hex(16)
+    config = {
+        "ServerApp": {
+            "ip": "127.0.0.1",
+            "port": port,
+            "port_retries": 0,
+            "open_browser": False,
+            "allow_root": True,
+            "root_dir": str(root),
+            "log_level": "WARN",
+            "jpserver_extensions": dict.fromkeys(known, False) | dict.fromkeys(extensions, True),
+        },
+        "IdentityProvider": {"token": token},
+    }
+    if "jupyter_transfer" in extensions:
+        state = {"state_dir": str(folder / "state"), "allow_networks": ["127.0.0.0/8"]}
+        config["TransferApp"] = state
+    for name, values in (traits or {}).items():
+        config.setdefault(name, {}).update(values)
+    path = folder / "jupyter_server_config.json"
+    path.write_text(json.dumps(config))
+    python_path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]))
+    environment = os.environ | {
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_DATA_DIR": str(folder / "data"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "PYTHONPATH": python_path,
+    }
+    command = [sys.executable, "-m", "benchmarks.jupyter", f"--config={path}"]
+    return command, environment, f"http://127.0.0.1:{port}/", token
+
+
+@contextmanager
+def jupyter(
+    folder: Path, *extensions: str, traits: dict[str, Any] | None = None
+) -> Iterator[Server]:
+    """A Jupyter server whose root is ``folder/root``. Raises `BrokenError` if it does not start."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command, environment, url, token = jupyter_command(folder, extensions, traits)
+    server = Server(0, url, folder / "root", token)
+    log = folder / "server.log"
+    begin = time.monotonic()
+    with _process(command, log, env=environment, cwd=folder) as process:
+        _await(f"{url}api/status", server.headers, process, log)
+        server.start = time.monotonic() - begin
+        server.pid, server.start_cpu = process.pid, tree_cpu(process.pid)
+        if "jupyter_transfer" in extensions:
+            _check_extension(server, log)
+        yield server
+
+
+def _check_extension(server: Server, log: Path) -> None:
+    try:
+        server.ask("GET", "jupyter-transfer/jobs")
+    except (BrokenError, ValueError):
+        tail = " ".join(log.read_text(errors="replace").split())[-600:]
+        raise BrokenError(f"the extension did not load: {tail}") from None
+
+
+_NGINX = """
+daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes auto; {user}
+events {{ worker_connections 256; }}
+http {{
+  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; default_type application/octet-stream;
+  client_max_body_size 0; client_body_buffer_size 1m; client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/t1; fastcgi_temp_path {folder}/t2;
+  uwsgi_temp_path {folder}/t3; scgi_temp_path {folder}/t4;
+  server {{
+    listen 127.0.0.1:{port};
+    root {root};
+    location /put/ {{ dav_methods PUT DELETE; create_full_put_path on; }}
+  }}
+}}
+"""
+
+
+@contextmanager
+def nginx(folder: Path) -> Iterator[Server]:
+    """An nginx that serves ``folder/root`` and takes WebDAV PUTs below ``/put/``."""
+    program = find_tool("nginx")
+    if program is None:
+        raise MissingError("nginx is not installed")
+    root = folder / "root"
+    (root / "put").mkdir(parents=True, exist_ok=True)
+    (folder / "body").mkdir(exist_ok=True)
+    port = free_port()
+    user = "user root;" if os.geteuid() == 0 else ""
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, root=root, port=port, user=user))
+    log = folder / "nginx.log"
+    command = [program, "-c", str(config), "-e", str(folder / "error.log")]
+    with _process(command, log) as process:
+        url = f"http://127.0.0.1:{port}/"
+        _await(url, {}, process, log)
+        yield Server(process.pid, url, root)
+
+
+def node_modules() -> Path:
+    """The cache folder with the npm rivals, installed when need be. Raises `MissingError`."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "jupyter-transfer-benchmarks"
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None or npm is None:
+        raise MissingError("node or npm is not installed")
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = (HERE / "package.json").read_bytes()
+    stamp = folder / "installed.json"
+    for name in ("package.json", "tus_node.mjs"):
+        shutil.copyfile(HERE / name, folder / name)
+    if not stamp.exists() or stamp.read_bytes() != wanted:
+        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--omit=dev"]
+        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            raise MissingError(f"npm could not install it: {answer.stderr.strip()[-200:]}")
+        stamp.write_bytes(wanted)
+    return folder
+
+
+@contextmanager
+def tus_node(folder: Path) -> Iterator[Server]:
+    """@tus/server with its file store. Raises `MissingError` without Node or npm."""
+    modules = node_modules()
+    root = folder / "root"
+    root.mkdir(parents=True, exist_ok=True)
+    port, log = free_port(), folder / "node.log"
+    command = ["node", str(modules / "tus_node.mjs"), str(port), str(root)]
+    environment = os.environ | {"NODE_ENV": "production"}
+    with _process(command, log, cwd=modules, env=environment) as process:
+        url = f"http://127.0.0.1:{port}/"
+        _await(f"{url}files", {}, process, log)
+        yield Server(process.pid, url, root)
+
+
+def tus_node_version() -> str:
+    """The installed version of @tus/server."""
+    path = node_modules() / "node_modules" / "@tus" / "server" / "package.json"
+    return str(json.loads(path.read_text())["version"])
+
+
+class Client:
+    """The measuring client in its own process; see client.py."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", str(HERE / "client.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        end(self.process)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def arm(self, **order: Any) -> None:
+        """Have a command prepared. Raises `BrokenError`."""
+        self._write(json.dumps(order))
+        self._read()
+
+    def go(self) -> dict[str, Any]:
+        """Carry the prepared command out: its result with ``seconds`` and ``cpu``."""
+        self._write("")
+        return self._read()
+
+    def run(self, **order: Any) -> dict[str, Any]:
+        """Both in one."""
+        self.arm(**order)
+        return self.go()
+
+    def _write(self, line: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+
+    def _read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            raise BrokenError("the client ended")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise BrokenError(str(answer["error"]))
+        return answer
