@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import sys
 from pathlib import Path
@@ -101,7 +100,7 @@ def make(folder: Path) -> None:
             (folder / name).write_text(text)
     noise = folder / "noise.bin"
     if not noise.exists():
-        noise.write_bytes(random.Random(1).randbytes(NOISE_BYTES))  # noqa: S311 - not a secret
+        noise.write_bytes(random.Random(1).randbytes(NOISE_BYTES))
 
 
 def make_workspace(folder: Path) -> None:
@@ -115,4 +114,3 @@ def make_workspace(folder: Path) -> None:
 if __name__ == "__main__":
     make(Path(sys.argv[1]))
     make_workspace(Path(sys.argv[2]))
-    sys.stdout.write(f"Demo folder: {os.path.relpath(sys.argv[1])}\n")

@@ -1,0 +1,278 @@
+"""One gate to the disk, one to the network, one to secrets, one to SQL; imports go down only.
+
+The exceptions are named one by one with their reason. The first tests show that the reading finds
+what it looks for.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from gates import Use, imports, matches, sources, uses
+
+SOURCES = list(sources())
+
+# fmt: off
+FILE_CALLS = [
+    "access", "chmod", "chown", "lchown", "link", "listdir", "lstat", "makedirs", "mkdir", "mkfifo",
+    "mknod", "open", "readlink", "remove", "removedirs", "rename", "renames", "replace", "rmdir",
+    "scandir", "stat", "symlink", "truncate", "unlink", "utime", "walk", "fwalk",
+]
+PATH_CALLS = [
+    "exists", "lexists", "isfile", "isdir", "islink", "getsize", "getmtime", "samefile", "realpath",
+]
+# fmt: on
+
+GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
+    "disk": (
+        (
+            "builtins.open",
+            "io.open",
+            "io.FileIO",
+            "codecs.open",
+            *(f"os.{name}" for name in FILE_CALLS),
+            *(f"os.path.{name}" for name in PATH_CALLS),
+            "pathlib",
+            "shutil",
+            "tempfile",
+            "glob",
+            "aiofiles.open",
+            "aiofiles.os",
+            "aiofiles.tempfile",
+        ),
+        {"paths.py", "parts.py"},
+    ),
+    "network": (
+        (
+            "ipaddress",
+            "socket.getaddrinfo",
+            "socket.gethostby*",
+            "socket.getnameinfo",
+            "socket.inet_*",
+            "socket.create_connection",
+            "asyncio.open_connection",
+            "urllib.request",
+            "http.client.HTTP*Connection",
+            "tornado.httpclient",
+            "tornado.tcpclient",
+            "requests",
+            "httpx",
+            "aiohttp",
+        ),
+        {"net.py"},
+    ),
+    "transport": (("pycurl", "socket.socket"), {"engine/transport.py"}),
+    "secrets": (
+        ("netrc", "keyring", "getpass", "os.environ", "os.environb", "os.getenv", "pycurl.NETRC*"),
+        {"secrets.py"},
+    ),
+    "sql": (("sqlite3",), {"store.py"}),
+}
+
+# (module, name): why this one is no way around the gate.
+EXCEPTIONS = {
+    ("store.py", "os.makedirs"): "our own state folder",
+    ("store.py", "os.chmod"): "our own database",
+    ("store.py", "os.open"): "our own lock file",
+    ("secrets.py", "pathlib"): "credential files of the official clients",
+    ("app.py", "os.path.realpath"): "the root itself, told by the server",
+    ("workers.py", "os.environ"): "handed to the worker without the server's own secrets",
+}
+
+# Each may import those above it.
+LAYERS = [
+    {"errors"},
+    {"spec", "paths", "net", "secrets"},
+    {"parts", "store", "events", "meter"},
+    {"jobs", "backends"},
+    {"streams", "engine"},
+    {"uploads", "archives"},
+    {"workers", "worker"},
+    {"queue"},
+    {"handlers"},
+    {"app"},
+]
+
+NEVER = {
+    "engine": ("jupyter_server", "jupyter_core", "traitlets", "tornado", "sqlite3", "asyncio"),
+    "backends": ("jupyter_server", "jupyter_core", "traitlets", "tornado", "sqlite3", "asyncio"),
+    "worker": ("jupyter_server", "jupyter_core", "traitlets", "tornado", "sqlite3"),
+    "paths": ("jupyter_server", "tornado", "asyncio"),
+    "net": ("jupyter_server", "tornado", "asyncio"),
+}
+
+SERVER_SIDE = {"store", "events", "meter", "jobs", "streams", "queue", "handlers", "app", "workers"}
+"""What no worker, engine or backend may know."""
+
+
+def violations(gate: str, module: str, text: str) -> list[Use]:
+    """What `module` does past `gate`."""
+    patterns, keepers = GATES[gate]
+    if module in keepers:
+        return []
+    excused = [name for where, name in EXCEPTIONS if where == module]
+    return [
+        use
+        for use in uses(module, text)
+        if matches(use.name, patterns) and not matches(use.name, tuple(excused))
+    ]
+
+
+def part_of(name: str) -> str:
+    """The part of the house a module or a full name of ours belongs to, such as ``engine``."""
+    return (
+        name.removeprefix("jupyter_transfer.").replace("/", ".").removesuffix(".py").split(".")[0]
+    )
+
+
+def upward(module: str, text: str) -> list[Use]:
+    """Imports of `module` that go up, or sideways into another part."""
+    rank = {part: number for number, layer in enumerate(LAYERS) for part in layer}
+    here = part_of(module)
+    return [
+        use
+        for use in imports(module, text)
+        if use.name.startswith("jupyter_transfer.")
+        and part_of(use.name) not in (here, "_version")
+        and rank[part_of(use.name)] >= rank[here]
+    ]
+
+
+# ---- the reading finds what it looks for --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("gate", "text"),
+    [
+        ("disk", "open('x')"),
+        ("disk", "import io\nio.open('x')"),
+        ("disk", "from os import open as peek\npeek('x', 0)"),
+        ("disk", "import os as system\nsystem.rename('a', 'b')"),
+        ("disk", "import shutil\nshutil.move('a', 'b')"),
+        ("disk", "def f():\n    from pathlib import Path\n    return Path('x').read_text()"),
+        ("disk", "import os.path\nos.path.getsize('x')"),
+        ("disk", "from aiofiles import open"),
+        ("network", "from ipaddress import ip_address"),
+        ("network", "import socket\nsocket.getaddrinfo('h', 1)"),
+        ("network", "from urllib.request import urlopen"),
+        ("network", "import http.client\nhttp.client.HTTPSConnection('h')"),
+        ("transport", "import pycurl"),
+        ("secrets", "import os\nos.environ['HF_TOKEN']"),
+        ("secrets", "from os import getenv"),
+        ("secrets", "import netrc"),
+        ("sql", "import sqlite3 as s"),
+    ],
+)
+def test_a_way_around_a_gate_is_found(gate, text):
+    assert violations(gate, "handlers/bad.py", text)
+
+
+@pytest.mark.parametrize(
+    ("gate", "text"),
+    [
+        ("disk", "root.open('x')\nself.transfer.root.stat('x')"),
+        ("disk", "import os\nos.pread(fd, 1, 0)\nos.fsync(fd)\nos.path.join('a', 'b')"),
+        ("network", "from http.client import responses\nfrom urllib.parse import urlsplit"),
+        ("secrets", "import secrets\nimport os\nos.cpu_count()"),
+    ],
+)
+def test_what_is_allowed_is_left_alone(gate, text):
+    assert violations(gate, "handlers/good.py", text) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("paths.py", "from .store import Store"),
+        ("backends/bad.py", "from ..engine.transport import Transport"),
+        ("uploads/bad.py", "from ..archives import manager"),
+        ("engine/bad.py", "def f():\n    from .. import queue"),
+        ("handlers/bad.py", "from jupyter_transfer.app import TransferApp"),
+    ],
+)
+def test_an_import_that_goes_up_is_found(module, text):
+    assert upward(module, text)
+
+
+def test_imports_for_types_only_may_go_up():
+    text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..app import TransferApp"
+    assert upward("handlers/good.py", text) == []
+
+
+# ---- the package --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gate", GATES)
+def test_nobody_goes_past_the_gate(gate):
+    found = [str(use) for module, text in SOURCES for use in violations(gate, module, text)]
+    assert found == []
+
+
+def test_every_exception_is_still_needed():
+    used = {
+        (module, name)
+        for module, text in SOURCES
+        for use in uses(module, text)
+        for where, name in EXCEPTIONS
+        if where == module and matches(use.name, (name,))
+    }
+    assert set(EXCEPTIONS) - used == set()
+
+
+def test_every_module_has_its_place():
+    parts = {part_of(module) for module, _ in SOURCES} - {"__init__"}
+    assert parts - set().union(*LAYERS) == set()
+
+
+def test_imports_go_down_only():
+    found = [
+        str(use)
+        for module, text in SOURCES
+        if module != "__init__.py"
+        for use in upward(module, text)
+    ]
+    assert found == []
+
+
+def test_engine_backends_and_worker_know_nothing_of_the_server():
+    found = []
+    for module, text in SOURCES:
+        here = part_of(module)
+        for use in imports(module, text):
+            ours = use.name.startswith("jupyter_transfer.")
+            if matches(use.name, NEVER.get(here, ())) or (
+                here in ("engine", "backends", "worker")
+                and ours
+                and part_of(use.name) in SERVER_SIDE
+            ):
+                found.append(str(use))
+    assert found == []
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a new Python process has loaded after `code`."""
+    script = f"import sys\n{code}\nprint(*sys.modules, sep='\\n')"
+    run = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    return set(run.stdout.split())
+
+
+def test_the_server_process_loads_nothing_heavy():
+    loaded = loaded_by("import jupyter_transfer.app, jupyter_transfer.handlers as h; h.routes()")
+    assert "jupyter_transfer.handlers.tus" in loaded
+    heavy = {"boto3", "botocore", "huggingface_hub", "git", "pycurl", "modelscope", "dask", "rich"}
+    assert heavy & loaded == set()
+
+
+def test_the_worker_loads_nothing_of_the_server():
+    loaded = loaded_by("import jupyter_transfer.worker")
+    assert "jupyter_transfer.engine.transport" in loaded
+    assert {"jupyter_server", "tornado", "sqlite3", "traitlets"} & loaded == set()
+
+
+def test_importing_the_package_loads_nothing_of_it():
+    loaded = {name for name in loaded_by("import jupyter_transfer") if "jupyter_transfer." in name}
+    assert loaded <= {"jupyter_transfer._version"}
