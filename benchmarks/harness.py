@@ -102,10 +102,15 @@ def _attempt(variant: Variant, call: Callable[[], object] | None, what: str) -> 
     except MissingError as error:
         variant.problem = f"missing: {error}"
     except (BrokenError, OSError, ValueError) as error:
-        variant.problem = f"failed: {' '.join(str(error).split())[:200]}"
+        variant.problem = f"failed: {brief(error)}"
         variant.samples.clear()
     progress(f"    {variant.problem}")
     return None
+
+
+def brief(error: Exception) -> str:
+    """What went wrong, on one short line that fits a table."""
+    return " ".join(str(error).replace("|", "/").split())[:200]
 
 
 def ratios(
@@ -168,7 +173,7 @@ def tree_cpu(pid: int) -> float:
     return ticks / _TICKS
 
 
-def memory(pid: int) -> tuple[int, int]:
+def resident(pid: int) -> tuple[int, int]:
     """Resident bytes of `pid` now, and its peak since `reset_peak`."""
     values = {}
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -179,7 +184,7 @@ def memory(pid: int) -> tuple[int, int]:
 
 
 def reset_peak(pid: int) -> None:
-    """Start the peak of `memory` anew: proc_pid_clear_refs(5)."""
+    """Start the peak of `resident` anew: proc_pid_clear_refs(5)."""
     Path(f"/proc/{pid}/clear_refs").write_text("5")
 
 

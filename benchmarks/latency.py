@@ -7,6 +7,7 @@ server (goal: p99 at most 50 ms), and how much its memory grows by transfers of 
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import threading
 import time
@@ -14,12 +15,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from . import memory, processes
 from .archive import check_zip, offer
 from .fetch import rest_job
 from .harness import (
+    GIB,
     MIB,
     BrokenError,
     MissingError,
@@ -31,10 +34,16 @@ from .harness import (
     show_size,
 )
 from .processes import Client, Server
-from .report import Goal, Report, number
+from .report import Goal, Report
+from .report import number as show
 
 INTERVAL = 0.02
 UPLOADS = 4
+SPARE = 4 * GIB
+"""Bytes of disk space at which the load pauses for good."""
+STOCK_SIZE = 64 * MIB
+NUMBERS = count()
+"""Gives each transfer a name of its own; shared by the threads of all rounds."""
 PIECE = 64 * MIB
 METHOD = """A client of its own asks `/api/status` every 20 ms, at raised priority where it may,
 while the load runs in the same server as fast as it can on the same cores: each stream starts anew
@@ -47,6 +56,7 @@ worst is the largest of all rounds. Every byte moved by the load is compared aft
 class Load:
     """Streams that run until `deadline`, in threads that only wait for other processes."""
 
+    folder: Path
     deadline: float
     moved: int = 0
     checks: list[Callable[[], None]] = field(default_factory=list)
@@ -54,17 +64,19 @@ class Load:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def repeat(self, once: Callable[[int], tuple[int, Callable[[], None]]]) -> None:
-        """Call `once` with a growing number until the time is over."""
-        count = 0
+        """Call `once` with a new number until the time is over."""
         try:
-            while time.monotonic() < self.deadline:
-                size, check = once(count)
-                count += 1
+            while time.monotonic() < self.deadline and self._has_room():
+                size, check = once(next(NUMBERS))
                 with self.lock:
                     self.moved += size
                     self.checks.append(check)
         except (BrokenError, OSError, ValueError) as error:
             self.problems.append(str(error))
+
+    def _has_room(self) -> bool:
+        # What was moved is kept until it is compared; a fast disk must not fill up by that.
+        return shutil.disk_usage(self.folder).free > SPARE
 
 
 @dataclass
@@ -77,11 +89,13 @@ class Site:
     seconds: float
     source: Path
     """File of the uploads."""
+    small: Path
+    """The same for the stock contents API, which is slow."""
     remote: Path | None
     """File of the fetches, below the root of nginx."""
 
 
-Stream = Callable[[Site, Client, int, int], tuple[int, Callable[[], None]]]
+Stream = Callable[[Site, Client, int], tuple[int, Callable[[], None]]]
 
 
 def run(folder: Path, size: int, rounds: int, seconds: float) -> bool:
@@ -95,12 +109,13 @@ def run(folder: Path, size: int, rounds: int, seconds: float) -> bool:
 
 def _latency(report: Report, folder: Path, size: int, rounds: int, seconds: float) -> None:
     source = random_file(folder / "source" / "upload.bin", size // 4)
-    for number_ in range(4):
-        random_file(folder / "zip" / "data" / f"part-{number_}.bin", size // 4)
+    small = random_file(folder / "source" / "stock.bin", min(size // 4, STOCK_SIZE))
+    for part in range(4):
+        random_file(folder / "zip" / "data" / f"part-{part}.bin", size // 4)
     with ExitStack() as stack:
         server = stack.enter_context(processes.jupyter(folder / "server", "jupyter_transfer"))
         offer(folder / "zip", server.root)
-        site = Site(folder, server, None, seconds, source, None)
+        site = Site(folder, server, None, seconds, source, small, None)
         try:
             site.web = stack.enter_context(processes.nginx(folder / "nginx"))
             site.remote = random_file(site.web.root / "remote.bin", size)
@@ -117,10 +132,10 @@ def _latency(report: Report, folder: Path, size: int, rounds: int, seconds: floa
             _scenario(site, "stock contents API, 4 uploads", [_stock] * UPLOADS),
         ]
         interleave(variants, rounds)
-    _table(report, variants)
+    _table(report, variants, size // 4)
     busy = variants[1].median(lambda s: s.extra["p99"])
     text = "p99 of /api/status at most 50 ms under 4 uploads, a fetch and a zip"
-    figure = variants[1].problem or f"{number(busy, 1)} ms"
+    figure = variants[1].problem or f"{show(busy, 1)} ms"
     report.goals.append(Goal(text, figure, busy is not None and busy <= 50))
 
 
@@ -129,7 +144,7 @@ def _scenario(site: Site, name: str, streams: list[Stream], ours: bool = False) 
 
 
 def _measure(site: Site, streams: list[Stream]) -> Sample:
-    load = Load(time.monotonic() + site.seconds + 0.5)
+    load = Load(site.folder, time.monotonic() + site.seconds + 0.5)
     with ExitStack() as stack:
         poller = stack.enter_context(Client())
         poller.arm(
@@ -140,10 +155,10 @@ def _measure(site: Site, streams: list[Stream]) -> Sample:
             seconds=site.seconds,
         )
         threads = []
-        for index, stream in enumerate(streams):
-            once = partial(stream, site, stack.enter_context(Client()), index)
+        for stream in streams:
+            once = partial(stream, site, stack.enter_context(Client()))
             threads.append(threading.Thread(target=load.repeat, args=(once,)))
-        cpu = site.server.cpu()
+        cpu, begin = site.server.cpu(), time.monotonic()
         for thread in threads:
             thread.start()
         time.sleep(0.5)
@@ -152,12 +167,13 @@ def _measure(site: Site, streams: list[Stream]) -> Sample:
         finally:
             for thread in threads:
                 thread.join()
-        spent = site.server.cpu() - cpu
+        spent, elapsed = site.server.cpu() - cpu, time.monotonic() - begin
     for check in load.checks:
         check()
     if load.problems:
         raise BrokenError("; ".join(sorted(set(load.problems))))
-    extra = latencies(result["latencies"]) | {"moved": load.moved}
+    extra = latencies(result["latencies"])
+    extra |= {"rate": load.moved / elapsed, "load": spent / elapsed}
     return Sample(site.seconds, result["cpu"], spent, extra=extra)
 
 
@@ -179,8 +195,8 @@ def latencies(seconds: list[float]) -> dict[str, float]:
     }
 
 
-def _upload(site: Site, client: Client, index: int, count: int) -> tuple[int, Callable[[], None]]:
-    name = f"up-{index}-{count}.bin"
+def _upload(site: Site, client: Client, number: int) -> tuple[int, Callable[[], None]]:
+    name = f"up-{number}.bin"
     client.run(
         op="tus",
         url=f"{site.server.url}jupyter-transfer/tus/",
@@ -192,23 +208,23 @@ def _upload(site: Site, client: Client, index: int, count: int) -> tuple[int, Ca
     return site.source.stat().st_size, partial(_check, site.server.root / name, site.source)
 
 
-def _stock(site: Site, client: Client, index: int, count: int) -> tuple[int, Callable[[], None]]:
-    name = f"stock-{index}-{count}.bin"
+def _stock(site: Site, client: Client, number: int) -> tuple[int, Callable[[], None]]:
+    name = f"stock-{number}.bin"
     url = f"{site.server.url}api/contents/{name}"
-    client.run(op="stock", url=url, file=str(site.source), headers=site.server.headers)
-    return site.source.stat().st_size, partial(_check, site.server.root / name, site.source)
+    client.run(op="stock", url=url, file=str(site.small), headers=site.server.headers)
+    return site.small.stat().st_size, partial(_check, site.server.root / name, site.small)
 
 
-def _fetch(site: Site, client: Client, index: int, count: int) -> tuple[int, Callable[[], None]]:
+def _fetch(site: Site, client: Client, number: int) -> tuple[int, Callable[[], None]]:
     assert site.web is not None
     assert site.remote is not None
-    name = f"fetched-{count}.bin"
+    name = f"fetched-{number}.bin"
     rest_job(site.server, site.web.url + site.remote.name, name, every=0.25)
     return site.remote.stat().st_size, partial(_check, site.server.root / name, site.remote)
 
 
-def _zip(site: Site, client: Client, index: int, count: int) -> tuple[int, Callable[[], None]]:
-    target = site.folder / f"zip-{count}.zip"
+def _zip(site: Site, client: Client, number: int) -> tuple[int, Callable[[], None]]:
+    target = site.folder / f"zip-{number}.zip"
     url = f"{site.server.url}jupyter-transfer/archive?path=data&format=zip"
     result = client.run(op="get", url=url, file=str(target), headers=site.server.headers)
 
@@ -228,7 +244,7 @@ def _check(delivered: Path, source: Path) -> None:
         delivered.unlink(missing_ok=True)
 
 
-def _table(report: Report, variants: list[Variant]) -> None:
+def _table(report: Report, variants: list[Variant], size: int) -> None:
     head = ["load", "p50 ms", "p99 ms", "max ms", "worst ms", "stalls > 100 ms", "moved MiB/s"]
     head.append("server CPU s/s")
     rows = []
@@ -239,17 +255,13 @@ def _table(report: Report, variants: list[Variant]) -> None:
             continue
         row = [name]
         for key in ("p50", "p99", "max"):
-            row.append(number(variant.median(lambda s, key=key: s.extra[key]), 1))  # type: ignore[misc]
-        row.append(number(max(s.extra["max"] for s in variant.samples), 1))
+            row.append(show(variant.median(lambda s, key=key: s.extra[key]), 1))  # type: ignore[misc]
+        row.append(show(max(s.extra["max"] for s in variant.samples), 1))
         row.append(str(sum(s.extra["stalls"] for s in variant.samples)))
-        row.append(number(variant.median(lambda s: s.extra["moved"] / s.seconds / MIB), 0))
-        row.append(number(variant.median(lambda s: (s.server_cpu or 0) / s.seconds), 2))
+        row.append(show(variant.median(lambda s: s.extra["rate"] / MIB), 0))
+        row.append(show(variant.median(lambda s: s.extra["load"]), 2))
         rows.append(row)
         for index, sample in enumerate(variant.samples, 1):
             report.lines.append({"variant": variant.name, "round": index, **sample.extra})
-    title = f"`/api/status` every 20 ms (file of an upload: {show_size(_upload_size(report))})"
+    title = f"`/api/status` every 20 ms (an upload: {show_size(size)})"
     report.table(head, rows, title)
-
-
-def _upload_size(report: Report) -> int:
-    return (report.folder / "source" / "upload.bin").stat().st_size
