@@ -7,7 +7,7 @@ import hashlib
 import os
 from datetime import datetime, timezone
 from itertools import count
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_core.utils import ensure_async
@@ -17,6 +17,7 @@ from tornado.ioloop import IOLoop
 from traitlets import Bool, Int, List, TraitError, Unicode, Union, default, validate
 
 from . import events
+from .archives.manager import Archives
 from .backends import find
 from .backends.base import Context
 from .errors import TransferError
@@ -29,11 +30,8 @@ from .secrets import split_userinfo
 from .spec import parse_rate
 from .store import Store
 from .streams import Streams
+from .uploads.manager import Uploads, UploadSettings
 from .workers import WorkerPool
-
-if TYPE_CHECKING:
-    from .archives.manager import Archives
-    from .uploads.manager import Uploads
 
 PROBE_TIMEOUT = 60.0
 """Seconds that a look at an address may take."""
@@ -112,8 +110,6 @@ class TransferApp(ExtensionApp):
     # -- what handlers use --
 
     queue: Queue
-    streams: Streams
-    uploads: Uploads
     archives: Archives
     store: Store
     policy: Policy
@@ -130,6 +126,13 @@ class TransferApp(ExtensionApp):
     def require_local(self) -> None:
         """Raise ``not_local`` unless the contents of this server are files on its disk."""
         _ = self.root
+
+    @property
+    def uploads(self) -> Uploads:
+        """The uploads. Raises ``not_local``."""
+        self.require_local()
+        assert self._uploads is not None
+        return self._uploads
 
     def backend_enabled(self, name: str) -> bool:
         """Whether the administrator lets people use the backend `name`."""
@@ -224,9 +227,6 @@ class TransferApp(ExtensionApp):
         raise AssertionError("count() never ends")
 
     def _wire(self) -> None:
-        from .archives.manager import Archives  # noqa: PLC0415
-        from .uploads.manager import Uploads  # noqa: PLC0415
-
         assert self.serverapp is not None
         logger = self.serverapp.event_logger
         logger.register_event_schema(events.SCHEMA)
@@ -234,11 +234,11 @@ class TransferApp(ExtensionApp):
             lambda data: logger.emit(schema_id=events.SCHEMA_ID, data=data), self.store.revision
         )
         jobs = JobTable(self.store, publisher)
-        self.streams = Streams(jobs, self.keep_alive)
+        streams = Streams(jobs, self.keep_alive)
         self._pool = WorkerPool(os.path.dirname(self.store.path), self.log)
         self.queue = Queue(
             jobs,
-            self.streams,
+            streams,
             self._pool,
             QueueSettings(
                 max_workers=self.max_workers,
@@ -250,6 +250,18 @@ class TransferApp(ExtensionApp):
             keep_alive=self.keep_alive,
             log=self.log,
         )
+        self.archives = Archives(streams, max_size=self.max_archive_size)
+        self._uploads = self._root and Uploads(
+            self._root,
+            self.store,
+            UploadSettings(
+                max_size=self.max_upload_size,
+                max_open=self.max_open_uploads,
+                expiry=self.upload_expiry,
+            ),
+            on_saved=self.announce_saved,
+            log=self.log,
+        )
 
     def _announce_later(self, path: str) -> None:
         task = asyncio.ensure_future(self.announce_saved(path))
@@ -259,6 +271,8 @@ class TransferApp(ExtensionApp):
     async def _start(self) -> None:
         try:
             await self.queue.ready()
+            if self._uploads is not None:
+                await self._uploads.start()
             await self._pool.warm_up()
         except Exception:
             self.log.exception("The transfers of an earlier server could not be taken over")
@@ -269,6 +283,9 @@ class TransferApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Stop workers and close the database; unfinished jobs go on with the next server."""
+        self.archives.close()
+        if self._uploads is not None:
+            await self._uploads.stop()
         await self.queue.stop()
         if self._root is not None:
             self._root.close()
