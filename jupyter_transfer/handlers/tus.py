@@ -1,0 +1,289 @@
+"""Uploads by tus 1.0 (https://tus.io/protocols/resumable-upload): core, creation,
+creation-with-upload, termination.
+
+The handlers know the protocol; `uploads.manager.Uploads` knows the rest. Only what exists is
+advertised. POST with ``X-HTTP-Method-Override`` stands for PATCH, HEAD and DELETE, for clients
+behind proxies that let only GET and POST pass; no other verb can be overridden, since a GET would
+evade the check against cross-site requests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+
+from jupyter_server.auth.decorator import allow_unauthenticated
+from jupyter_server.utils import url_path_join
+
+from ..errors import TransferError
+from ..uploads.append import Append, UploadState
+from .base import allow
+from .body import BodyHandler
+
+VERSION = "1.0.0"
+EXTENSIONS = ("creation", "creation-with-upload", "termination")
+BODY_TYPE = "application/offset+octet-stream"
+
+WRITE = ("write", "contents")
+
+_NUMBER = re.compile(r"[0-9]{1,19}")
+_LARGEST = 2**63 - 1
+
+_PROTO = re.compile(r"https?")
+_HOST = re.compile(r"[A-Za-z0-9._~\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+
+_OWN_HEADERS = (
+    "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Location, Upload-Offset, "
+    "Upload-Length, Upload-Metadata, Transfer-Path, Transfer-SHA256"
+)
+_CLIENT_HEADERS = (
+    "accept, content-type, authorization, x-xsrftoken, tus-resumable, upload-length, "
+    "upload-metadata, upload-offset, x-http-method-override"
+)
+
+
+class TusHandler(BodyHandler):
+    """What both addresses share: version, headers, the bytes of a body."""
+
+    append: Append | None = None
+    """The upload that the body of this request goes to."""
+
+    def set_default_headers(self) -> None:
+        """On every answer, errors too."""
+        super().set_default_headers()
+        self.set_header("Tus-Resumable", VERSION)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Access-Control-Expose-Headers", _OWN_HEADERS)
+
+    def compute_etag(self) -> None:
+        """None: a state has no representation that could be unchanged (304)."""
+
+    def error_headers(self, error: TransferError) -> None:
+        """Where to go on, and which version we speak."""
+        if error.code == "version_mismatch":
+            self.set_header("Tus-Version", VERSION)
+        if "offset" in error.detail:
+            self.set_header("Upload-Offset", str(error.detail["offset"]))
+
+    @allow_unauthenticated
+    def options(self, *args: Any) -> None:
+        """What this server can do. A browser asks without credentials (preflight)."""
+        super().options(*args)
+        self.set_header("Access-Control-Allow-Headers", _CLIENT_HEADERS)
+        self.set_header("Access-Control-Allow-Methods", "POST, HEAD, PATCH, DELETE, OPTIONS")
+        self.set_header("Tus-Version", VERSION)
+        self.set_header("Tus-Extension", ",".join(EXTENSIONS))
+        if self.transfer.max_upload_size is not None:
+            self.set_header("Tus-Max-Size", str(self.transfer.max_upload_size))
+        self.set_status(200)
+
+    # -- the body --
+
+    async def begin(self) -> None:
+        """Refuse what is not for us; a subclass opens the upload then."""
+        if self.request.headers.get("Tus-Resumable") != VERSION:
+            raise TransferError("version_mismatch", "The request is not of tus version 1.0.0.")
+        if not self.transfer.uploads_enabled:
+            raise TransferError("disabled", "Uploads are switched off on this server.")
+        self.transfer.require_local()
+
+    def check_type(self) -> None:
+        """Raise ``unsupported_media_type`` unless the body is of the protocol's type."""
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != BODY_TYPE:
+            raise TransferError(
+                "unsupported_media_type", f"The body of this request must be {BODY_TYPE}."
+            )
+
+    def check_length(self, offset: int, length: int) -> None:
+        """Raise ``too_large`` for a body that says itself that it is too long. One that does not
+        say, or lies, is stopped when it is."""
+        if offset + (self.content_length or 0) > length:
+            raise TransferError(
+                "too_large",
+                "The body is longer than what is left of the upload.",
+                "Upload the file again: it may have grown meanwhile.",
+                detail={"offset": offset} if offset else {},
+            )
+
+    def take(self, data: bytes) -> Awaitable[None] | None:
+        """Pass a piece on; the body of a request that needs none is ignored."""
+        if self.append is None:
+            return None
+        self.transfer.keep_alive()
+        return self.append.feed(data)
+
+    async def failed(self, error: TransferError) -> TransferError:
+        """Keep what arrived before the failure, and learn where to go on."""
+        if self.append is None:
+            return error
+        try:
+            state = await self.append.finish()
+        except TransferError as failure:
+            return failure
+        error.detail["offset"] = state.offset
+        return error
+
+    def cut(self) -> None:
+        """Keep what arrived."""
+        if self.append is not None:
+            self.append.abort()
+
+    def on_finish(self) -> None:
+        """Whatever happened: never leave an upload claimed."""
+        super().on_finish()
+        self.cut()
+
+    def byte_count(self, name: str) -> int:
+        """The header `name` as a number of bytes. Raises ``bad_request``."""
+        value = self.request.headers.get(name)
+        if value is None:
+            raise TransferError("bad_request", f"The header {name} is missing.")
+        if not _NUMBER.fullmatch(value) or int(value) > _LARGEST:
+            raise TransferError("bad_request", f"The header {name} is not a number of bytes.")
+        return int(value)
+
+    def write_state(self, state: UploadState) -> None:
+        """The headers that say where an upload stands."""
+        self.set_header("Upload-Offset", str(state.offset))
+        upload = state.upload
+        if upload.path is not None:
+            self.set_header("Transfer-Path", quote(os.fsencode(upload.path)))
+        if upload.sha256 is not None:
+            self.set_header("Transfer-SHA256", upload.sha256)
+
+
+class UploadsHandler(TusHandler):
+    """``tus/``: creation, with or without the first bytes."""
+
+    async def begin(self) -> None:
+        """Create the upload."""
+        await super().begin()
+        headers = self.request.headers
+        for name in ("Upload-Defer-Length", "Upload-Concat"):
+            if name in headers:
+                raise TransferError(
+                    "bad_request",
+                    f"This server has no extension for {name}.",
+                    "Send Upload-Length, and the whole file as one upload.",
+                )
+        length = self.byte_count("Upload-Length")
+        if self.has_body:
+            self.check_type()
+            self.check_length(0, length)
+        self.append = await self.transfer.uploads.create(
+            self.owner, length, headers.get("Upload-Metadata", ""), self.fail_later
+        )
+
+    @allow(WRITE)
+    async def post(self) -> None:
+        """Say where the new upload is."""
+        assert self.append is not None
+        state = await self.append.finish()
+        self.set_header("Location", self._address(state.upload.id))
+        if self.has_body or state.upload.path is not None:
+            self.write_state(state)
+        self.set_status(201)
+
+    def _address(self, id: str) -> str:
+        """The absolute address of the upload `id` as this client can reach it."""
+        proto, host = self.request.protocol, self.request.host
+        if self.transfer.trust_forwarded:
+            proto = self._forwarded("Proto", _PROTO) or proto
+            host = self._forwarded("Host", _HOST) or host
+        return f"{proto}://{host}" + url_path_join(self.base_url, "jupyter-transfer/tus", id)
+
+    def _forwarded(self, what: str, pattern: re.Pattern[str]) -> str | None:
+        # Of several proxies the first one spoke with the client.
+        value = self.request.headers.get(f"X-Forwarded-{what}", "").partition(",")[0].strip()
+        return value if pattern.fullmatch(value) else None
+
+
+class UploadHandler(TusHandler):
+    """``tus/{id}``: one upload."""
+
+    @property
+    def verb(self) -> str:
+        """What is asked for, be it by override."""
+        method = self.request.method or ""
+        if method == "POST":
+            method = self.request.headers.get("X-HTTP-Method-Override", "").strip().upper()
+        return method
+
+    @property
+    def id(self) -> str:
+        """The id in the address."""
+        return str(self.path_args[0])
+
+    async def begin(self) -> None:
+        """For PATCH with a body: open the upload for it."""
+        await super().begin()
+        if self.verb not in ("PATCH", "HEAD", "DELETE"):
+            raise TransferError("method_not_allowed", "This address has no such method.")
+        if self.verb == "PATCH" and self.has_body:
+            self.check_type()
+            offset = self.byte_count("Upload-Offset")
+            uploads = self.transfer.uploads
+            self.append = await uploads.append(self.owner, self.id, offset, self.fail_later)
+            try:
+                self.check_length(offset, self.append.upload.length)
+            except TransferError:
+                await self.append.aborted()
+                raise
+
+    @allow(WRITE)
+    async def patch(self, id: str) -> None:
+        """Acknowledge the bytes. A body without any asks to finish what is whole."""
+        if self.append is not None:
+            state = await self.append.finish()
+        else:
+            state = await self._finish_whole(id)
+        self.write_state(state)
+        self.set_status(204)
+
+    async def _finish_whole(self, id: str) -> UploadState:
+        self.check_type()
+        offset = self.byte_count("Upload-Offset")
+        state = await self.transfer.uploads.state(self.owner, id)
+        if state.offset != offset:
+            raise TransferError(
+                "offset_mismatch",
+                f"The upload stands at byte {state.offset}.",
+                detail={"offset": state.offset},
+            )
+        return state
+
+    @allow(WRITE)
+    async def head(self, id: str) -> None:
+        """Where the upload stands."""
+        state = await self.transfer.uploads.state(self.owner, id)
+        self.write_state(state)
+        self.set_header("Upload-Length", str(state.upload.length))
+        if state.upload.spec.header:
+            self.set_header("Upload-Metadata", state.upload.spec.header)
+        self.set_status(200)
+
+    @allow(WRITE)
+    async def delete(self, id: str) -> None:
+        """Forget the upload; a file that is published already stays."""
+        await self.transfer.uploads.terminate(self.owner, id)
+        self.set_status(204)
+
+    @allow(WRITE)
+    async def post(self, id: str) -> None:
+        """The verb of ``X-HTTP-Method-Override``."""
+        verbs: dict[str, Callable[[str], Awaitable[None]]] = {
+            "PATCH": self.patch,
+            "HEAD": self.head,
+            "DELETE": self.delete,
+        }
+        await verbs[self.verb](id)
+
+
+ROUTES = [
+    (r"jupyter-transfer/tus/?", UploadsHandler),
+    (r"jupyter-transfer/tus/([^/]+)/?", UploadHandler),
+]

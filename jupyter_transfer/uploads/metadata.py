@@ -1,0 +1,164 @@
+"""What a client says about a file that it uploads: the header ``Upload-Metadata`` of tus 1.0.
+
+The header is a list of ``key base64`` pairs (https://tus.io/protocols/resumable-upload#creation).
+Its decoded values are untrusted bytes: each is checked here, paths by the gate to the disk.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import TransferError
+from ..paths import CONFLICTS, Conflict, join_path
+
+MAX_METADATA = 4096
+"""Bytes in the header ``Upload-Metadata``."""
+
+# Years 1 to 9999; what lies outside is no date that a file can have.
+_EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
+
+_KEY = re.compile(r"[!-+\--~]+")  # printable ASCII but the space and the comma
+_MILLISECONDS = re.compile(r"-?[0-9]{1,15}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+_LATER = ("unpack", "pack")
+
+# Uppy sends the JavaScript values null and undefined as these texts.
+_NO_PATH = ("", "null", "undefined")
+
+
+def parse_metadata(header: str) -> dict[str, bytes]:
+    """The pairs of `header`; a key without a value has ``b""``.
+
+    Raises `TransferError` ``too_large`` (over `MAX_METADATA`) and ``bad_request``.
+    """
+    if len(header) > MAX_METADATA:
+        raise TransferError(
+            "too_large",
+            f"The header Upload-Metadata is longer than {MAX_METADATA} bytes.",
+            "Send less metadata.",
+        )
+    pairs: dict[str, bytes] = {}
+    for item in header.split(",") if header.strip() else []:
+        key, _, value = item.strip(" ").partition(" ")
+        if not _KEY.fullmatch(key):
+            raise _malformed("a key that is empty or not printable ASCII")
+        if key in pairs:
+            raise _malformed(f"the key “{key}” twice")
+        try:
+            pairs[key] = base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            raise _malformed(f"a value of “{key}” that is not base64") from None
+    return pairs
+
+
+def _malformed(what: str) -> TransferError:
+    return TransferError("bad_request", f"The header Upload-Metadata holds {what}.")
+
+
+@dataclass(frozen=True)
+class UploadSpec:
+    """What the client wants done with the bytes, checked; plain values."""
+
+    destination: str
+    """Final path below the root, before the conflict policy chose a name."""
+    header: str
+    """``Upload-Metadata`` as it was sent, to be echoed byte for byte."""
+    conflict: Conflict = "rename"
+    mtime_ns: int | None = None
+    sha256: str | None = None
+    """Hex digest that the whole file must have, if the client stated one."""
+
+    @classmethod
+    def from_header(cls, header: str, id: str, parse: Callable[..., str]) -> UploadSpec:
+        """The specification in the metadata `header` of the upload `id`.
+
+        `parse` is `Root.parse`. Raises ``bad_request``, ``too_large``, ``invalid_path``,
+        ``hidden_path``.
+        """
+        pairs = parse_metadata(header)
+        for key in _LATER:
+            if key in pairs:
+                raise TransferError(
+                    "bad_request",
+                    f"This server does not know the metadata “{key}”.",
+                    "Upload the files one by one.",
+                )
+        texts = {key: _text(key, pairs[key]) for key in _FIELDS if key in pairs}
+        folder = parse(texts.get("path", ""))
+        name = parse(_relative_path(texts) or f"upload-{id}", new=True)
+        if not name:
+            raise TransferError("invalid_path", "The file name names no file.")
+        return cls(
+            destination=parse(join_path(folder, name)),
+            header=header,
+            conflict=_conflict(texts.get("conflict", "")),
+            mtime_ns=_mtime_ns(texts.get("mtime", "")),
+            sha256=_sha256(texts.get("sha256", "")),
+        )
+
+
+_FIELDS = ("filename", "relativePath", "path", "mtime", "conflict", "sha256")
+
+
+def _text(key: str, value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        code = "invalid_path" if key in ("filename", "relativePath", "path") else "bad_request"
+        raise TransferError(code, f"The metadata “{key}” is not valid UTF-8.") from None
+
+
+def _relative_path(texts: dict[str, str]) -> str:
+    """The path of the file below the destination folder, in Unicode's composed form.
+
+    ``filename`` may be a path itself. ``relativePath`` (Uppy, Filestash) wins when it is there;
+    where it names only the folders of the file, the name is added.
+    """
+    name, path = (
+        "" if texts.get(key, "") in _NO_PATH else unicodedata.normalize("NFC", texts[key])
+        for key in ("filename", "relativePath")
+    )
+    if name.endswith("/"):  # `parse` would take it for a folder
+        raise TransferError("invalid_path", "The file name ends in a slash.")
+    if not path:
+        return name
+    base = name.rpartition("/")[2]
+    if path.endswith("/") or (base and path.rpartition("/")[2] != base):
+        return join_path(path.removesuffix("/"), base)
+    return path
+
+
+def _conflict(value: str) -> Conflict:
+    for policy in CONFLICTS:
+        if value == policy:
+            return policy
+    if value:
+        raise TransferError(
+            "bad_request",
+            "The metadata “conflict” is not a known policy.",
+            f"Send one of: {', '.join(CONFLICTS)}.",
+        )
+    return "rename"
+
+
+def _mtime_ns(value: str) -> int | None:
+    if not value:
+        return None
+    if not _MILLISECONDS.fullmatch(value) or not _EARLIEST_MS <= int(value) <= _LATEST_MS:
+        raise TransferError(
+            "bad_request", "The metadata “mtime” is not a time in milliseconds since 1970."
+        )
+    return int(value) * 1_000_000
+
+
+def _sha256(value: str) -> str | None:
+    digest = value.lower()
+    if digest and not _SHA256.fullmatch(digest):
+        raise TransferError("bad_request", "The metadata “sha256” is not 64 hexadecimal digits.")
+    return digest or None

@@ -1,0 +1,94 @@
+"""An upload as the database remembers it, and what the database must be able to do.
+
+The row says that an upload exists, whose it is and what is to become of it; where it stands is
+written in its journal on disk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from .metadata import UploadSpec
+
+
+class UploadRows(Protocol):
+    """The methods of the database that uploads need; each may be called from any thread.
+
+    Raise ``disk_full`` or ``io_error`` when a row cannot be written.
+    """
+
+    def upload_add(self, row: dict[str, Any]) -> None:
+        """Insert an open upload: id, owner, folder, destination, length, created, expires,
+        metadata."""
+
+    def upload_get(self, id: str) -> dict[str, Any] | None:
+        """The row of `id`, with state (``open`` or ``done``) and path; None if there is none."""
+
+    def upload_finish(self, id: str, path: str) -> None:
+        """Mark an upload as done; `path` is the final path below the root."""
+
+    def upload_touch(self, id: str, expires: float) -> None:
+        """Move the moment (seconds since 1970) at which an upload expires."""
+
+    def upload_remove(self, id: str) -> None:
+        """Forget an upload."""
+
+    def uploads_open(self, owner: str) -> int:
+        """How many unfinished uploads `owner` has."""
+
+    def uploads_expired(self, before: float) -> list[dict[str, Any]]:
+        """The rows, done or not, that expired before `before` (seconds since 1970)."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One upload: whose, how long, and what is to become of it."""
+
+    id: str
+    owner: str
+    folder: str
+    """Path below the root of the folder in whose staging folder the part lies."""
+    length: int
+    """Bytes of the whole file."""
+    created: float
+    """Seconds since 1970, as `expires`."""
+    expires: float
+    spec: UploadSpec
+    path: str | None = None
+    """Where the finished file stands, below the root; None while it is not whole."""
+
+    @property
+    def sha256(self) -> str | None:
+        """The digest that the finished file was proven to have, if any."""
+        # With `skip` the file that stands there may be another one.
+        known = self.path is not None and self.spec.conflict != "skip"
+        return self.spec.sha256 if known else None
+
+    def as_row(self) -> dict[str, Any]:
+        """The row for `UploadRows.upload_add`."""
+        spec = asdict(self.spec)
+        return {
+            "id": self.id,
+            "owner": self.owner,
+            "folder": self.folder,
+            "destination": spec.pop("destination"),
+            "length": self.length,
+            "created": self.created,
+            "expires": self.expires,
+            "metadata": spec,
+        }
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Upload:
+        """The upload of a row that `UploadRows` gave."""
+        return cls(
+            id=row["id"],
+            owner=row["owner"],
+            folder=row["folder"],
+            length=row["length"],
+            created=row["created"],
+            expires=row["expires"],
+            spec=UploadSpec(destination=row["destination"], **row["metadata"]),
+            path=row["path"] if row["state"] == "done" else None,
+        )

@@ -1,0 +1,211 @@
+"""One unfinished upload on disk: its bytes, its durable offset, its digest, its publication.
+
+Everything here blocks and runs in threads. Two numbers matter: `written`, the end of what was
+handed to the kernel, and `offset`, the end of what is proven to be on disk. `offset` moves only
+by `checkpoint`: first the bytes are synced, then the journal says so. Whatever lies behind the
+offset of the journal after a crash is cut off when the session is opened again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+
+from ..errors import TransferError, from_os_error
+from ..parts import Part
+from ..paths import Root
+from .rows import Upload
+
+IOV_MAX = 1024
+"""Buffers in one pwritev(2)."""
+
+_READ = 1 << 20
+
+
+class Digest:
+    """The SHA-256 of a growing file, computed from the bytes as they pass.
+
+    It lives in memory only: what a former process, or a request that was rolled back, took with
+    it is read again from the file when the value is asked for.
+    """
+
+    def __init__(self) -> None:
+        self.position = 0
+        """End of the bytes that the digest has seen."""
+        self._hash = hashlib.sha256()
+
+    def update(self, data: bytes, position: int) -> None:
+        """Take in `data`, which stands at `position`, if that is where the digest is."""
+        if position == self.position:
+            self._hash.update(data)
+            self.position += len(data)
+
+    def rewind(self, end: int) -> None:
+        """Forget all, if the digest has seen bytes behind `end`: they are gone."""
+        if self.position > end:
+            self.position = 0
+            self._hash = hashlib.sha256()
+
+    def value(self, fd: int, length: int) -> str:
+        """The digest in hex of the first `length` bytes of the file `fd`."""
+        while self.position < length:
+            data = os.pread(fd, min(_READ, length - self.position), self.position)
+            if not data:
+                break
+            self.update(data, self.position)
+        return self._hash.hexdigest()
+
+
+class Session:
+    """An open upload. Make one with `create` or `open`; give it back with `close`."""
+
+    def __init__(self, upload: Upload, part: Part, offset: int, digest: Digest | None) -> None:
+        self.upload = upload
+        self.offset = offset
+        """Bytes that are on disk and recorded: what a client may rely on."""
+        self.written = offset
+        """Bytes that were written, synced or not."""
+        self._part = part
+        self._digest = digest
+
+    @classmethod
+    def create(cls, root: Root, upload: Upload, digest: Digest | None) -> Session:
+        """A session of a new upload; its empty part is on disk when this returns."""
+        header = {"upload": upload.as_row()}
+        return cls(upload, Part.create(root, upload.folder, upload.id, header), 0, digest)
+
+    @classmethod
+    def open(cls, root: Root, upload: Upload, digest: Digest | None) -> Session:
+        """The session that an earlier request, perhaps of an earlier process, left.
+
+        Raises ``not_found`` when nothing of it is left, ``conflict`` when another process has it.
+        """
+        part = Part.open(root, upload.folder, upload.id)
+        try:
+            records = part.records()
+            offset = next((r["offset"] for r in reversed(records) if "offset" in r), 0)
+            if any("publish" in record for record in records):
+                published = part.published()
+                if published is not None:
+                    session = cls(upload, part, upload.length, None)
+                    session._published = published
+                    return session
+            if part.fd < 0:
+                part.discard()
+                raise TransferError("not_found", "The bytes of this upload are gone.")
+            return cls(upload, part, _recover(part, offset), digest)
+        except BaseException:
+            part.close()
+            raise
+
+    _published: str | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all bytes are there."""
+        return self.offset == self.upload.length
+
+    # -- writing --
+
+    def write(self, pieces: Sequence[bytes]) -> None:
+        """Write `pieces` behind `written`, in one go where the kernel takes them so.
+
+        Raises ``disk_full`` and others; `written` then says how much got in.
+        """
+        try:
+            for first in range(0, len(pieces), IOV_MAX):
+                self._write_vector(list(pieces[first : first + IOV_MAX]))
+        except OSError as error:
+            raise from_os_error(error, self.upload.spec.destination) from None
+
+    def _write_vector(self, pieces: list[bytes]) -> None:
+        while pieces:
+            start = self.written
+            self.written += os.pwritev(self._part.fd, pieces, start)
+            done = self.written - start
+            while pieces and done >= len(pieces[0]):
+                piece = pieces.pop(0)
+                self._note(piece, start)
+                start += len(piece)
+                done -= len(piece)
+            if done:  # a short write: the disk is nearly full, or a signal came
+                self._note(pieces[0][:done], start)
+                pieces[0] = pieces[0][done:]
+
+    def _note(self, data: bytes, position: int) -> None:
+        if self._digest is not None:
+            self._digest.update(data, position)
+
+    def checkpoint(self) -> None:
+        """Make what is written now durable, then record it. May run while `write` runs."""
+        end = self.written
+        if end > self.offset:
+            self._part.sync()
+            self._part.append({"offset": end})
+            self.offset = end
+
+    def rollback(self, offset: int) -> None:
+        """Give up all bytes behind `offset`: a request brought what must not be kept."""
+        if offset < self.offset:
+            self._part.append({"offset": offset})
+        self.offset = self.written = offset
+        try:
+            os.ftruncate(self._part.fd, offset)
+        except OSError as error:
+            raise from_os_error(error, self.upload.spec.destination) from None
+        if self._digest is not None:
+            self._digest.rewind(offset)
+
+    # -- the end --
+
+    def publish(self) -> tuple[str, bool]:
+        """Check the digest and give the file its name; returns that name and whether the file
+        there is ours (not with the policy ``skip`` where another file stood). Doing it again
+        after a crash finds what was done. Then commit the row and `forget`.
+
+        Raises ``digest_mismatch`` (nothing is published; `discard` is what is left to do, since
+        nobody can tell which bytes are wrong), ``exists``, ``disk_full`` …
+        """
+        if self._published is not None:
+            return self._published, True
+        spec = self.upload.spec
+        try:
+            inode = os.fstat(self._part.fd).st_ino
+            if spec.sha256 is not None:
+                digest = self._digest or Digest()
+                if digest.value(self._part.fd, self.upload.length) != spec.sha256:
+                    raise TransferError(
+                        "digest_mismatch",
+                        "The file that arrived does not have the SHA-256 that was announced.",
+                        "The bytes were damaged on the way, or the file changed: upload it again.",
+                    )
+        except OSError as error:
+            raise from_os_error(error, spec.destination) from None
+        path = self._part.publish(spec.destination, spec.conflict, mtime_ns=spec.mtime_ns)
+        return path, spec.conflict != "skip" or self._part.root.lstat(path).st_ino == inode
+
+    def forget(self) -> None:
+        """Remove the journal of a published upload: the last step."""
+        self._part.forget()
+
+    def discard(self) -> None:
+        """Remove bytes and journal."""
+        self._part.discard()
+
+    def close(self) -> None:
+        """Let go of the files; what is recorded stays for `open`."""
+        self._part.close()
+
+
+def _recover(part: Part, offset: int) -> int:
+    """Cut the bytes of `part` at the recorded `offset`; the offset that holds then."""
+    try:
+        size = os.fstat(part.fd).st_size
+        if size > offset:
+            os.ftruncate(part.fd, offset)
+    except OSError as error:
+        raise from_os_error(error) from None
+    if size < offset:  # the disk broke its word: never state bytes that are not there
+        part.append({"offset": size})
+    return min(size, offset)

@@ -1,0 +1,179 @@
+"""The way of a request's body to the disk: receiving, writing and syncing at the same time.
+
+    network --feed--> buffer --write thread--> page cache --sync thread--> disk, journal
+
+The event loop only collects pieces; threads write them and, meanwhile, sync what was written
+before. So the disk is never idle while the network delivers and the other way round, and one
+acknowledgement at the end costs the last checkpoint only. Two bounds hold the sender back: `BUFFER`
+bytes that are not yet written, `WINDOW` bytes that are written but not yet durable.
+
+All methods are called on the loop; at most one write and one sync of a writer run at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
+
+from ..errors import TransferError
+from .session import Session
+
+BUFFER = 4 << 20
+"""Bytes of one upload in memory, received and not yet written."""
+BATCH = 1 << 20
+"""Bytes worth a hop to a thread."""
+CHECKPOINT = 16 << 20
+"""Bytes after which what was written is made durable."""
+CHECKPOINT_SECONDS = 1.0
+"""Seconds after which it is made durable even if it is less."""
+WINDOW = 64 << 20
+"""Bytes that may be written and not yet durable."""
+
+
+class Writer:
+    """Takes pieces of a body for `session` and brings them to the disk.
+
+    Parameters
+    ----------
+    session: an open session; the writer appends at its offset.
+    pool: threads for writing and syncing.
+    """
+
+    def __init__(self, session: Session, pool: Executor) -> None:
+        self._session = session
+        self._pool = pool
+        self._loop = asyncio.get_running_loop()
+        self._start = session.offset
+        self._room_left = session.upload.length - session.offset
+        self._pieces: list[bytes] = []
+        self._size = 0  # of the pieces
+        self._in_flight = 0  # bytes that the write thread holds
+        self._syncing = False
+        self._due = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._closed: asyncio.Future[None] | None = None
+        self._error: Exception | None = None
+
+    # -- feeding --
+
+    def feed(self, data: bytes) -> asyncio.Future[None] | None:
+        """Take the next piece. A returned future resolves when there is room for another.
+
+        Raises ``too_large`` when the piece goes beyond the upload's length (then nothing that
+        this writer was fed is kept), and the error of an earlier write.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._closed is not None:
+            raise TransferError("conflict", "Another request has taken over this upload.")
+        if len(data) > self._room_left:
+            self._error = TransferError(
+                "too_large",
+                "More bytes arrived than the upload was announced to have.",
+                "Upload the file again: it may have grown meanwhile.",
+            )
+            raise self._error
+        self._room_left -= len(data)
+        self._pieces.append(data)
+        self._size += len(data)
+        self._step()
+        if self._fits():
+            return None
+        if self._room is None:
+            self._room = self._loop.create_future()
+        return self._room
+
+    def _fits(self) -> bool:
+        return self._size + self._in_flight < BUFFER and self._unsynced < WINDOW
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._due = True
+        self._step()
+
+    # -- the two threads --
+
+    def _step(self) -> None:
+        """Start what may run now, and wake whoever may go on."""
+        closing = self._closed is not None
+        if self._error is None:
+            if not self._in_flight and (
+                self._size >= BATCH or (self._size and (self._due or closing))
+            ):
+                self._run_write()
+            unsynced = self._unsynced
+            at_rest = closing and not self._in_flight and not self._size
+            if not self._syncing and unsynced and (unsynced >= CHECKPOINT or self._due or at_rest):
+                self._run_sync()
+        busy = self._in_flight > 0 or self._syncing
+        left = self._error is None and (busy or self._size > 0 or self._unsynced > 0)
+        if left and not closing and self._timer is None:
+            self._timer = self._loop.call_later(CHECKPOINT_SECONDS, self._tick)
+        if self._room is not None and (self._error is not None or self._fits()):
+            _resolve(self._room)
+            self._room = None
+        if self._closed is not None and not busy and not left:
+            _resolve(self._closed)
+
+    @property
+    def _unsynced(self) -> int:
+        return self._session.written - self._session.offset
+
+    def _run_write(self) -> None:
+        pieces, self._pieces = self._pieces, []
+        self._in_flight, self._size = self._size, 0
+        self._run(lambda: self._session.write(pieces), self._wrote)
+
+    def _wrote(self) -> None:
+        self._in_flight = 0
+
+    def _run_sync(self) -> None:
+        self._syncing = True
+        self._due = False
+        self._run(self._session.checkpoint, self._synced)
+
+    def _synced(self) -> None:
+        self._syncing = False
+
+    def _run(self, work: Callable[[], None], after: Callable[[], None]) -> None:
+        def done(future: asyncio.Future[None]) -> None:
+            after()
+            error = None if future.cancelled() else future.exception()
+            if isinstance(error, Exception) and self._error is None:
+                self._error = error
+            self._step()
+
+        self._loop.run_in_executor(self._pool, work).add_done_callback(done)
+
+    # -- the end --
+
+    async def close(self) -> None:
+        """Write, sync and record all that was fed; take no more. Call it once.
+
+        Raises the first error of the way, after what could be kept was kept: all of it, but for
+        ``too_large``, which takes the upload back to where this writer began.
+        """
+        self._closed = self._loop.create_future()
+        if self._timer is not None:
+            self._timer.cancel()
+        self._step()
+        await self._closed
+        if self._error is not None:
+            await self._loop.run_in_executor(self._pool, self._save)
+            raise self._error
+
+    def _save(self) -> None:
+        try:
+            if isinstance(self._error, TransferError) and self._error.code == "too_large":
+                self._session.rollback(self._start)
+            else:
+                self._session.checkpoint()
+        except TransferError:
+            pass  # the first error is the one to tell; the journal holds what is sure
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
