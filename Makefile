@@ -73,9 +73,7 @@ install-dev: $(VENV)/.dev install ui-tests/node_modules/.installed ## everything
 .PHONY: lab
 lab: install ## JupyterLab with the panel on a demo folder (PORT=8888, ARGS="--no-browser")
 	python scripts/demo.py demo $(VENV)/workspaces
-	cd demo && exec jupyter lab $(ROOT_FLAG) --port=$(PORT) \
-		--LabApp.workspaces_dir="$(CURDIR)/$(VENV)/workspaces" \
-		--LabApp.default_url=/lab/workspaces/demo $(ARGS)
+	exec jupyter lab --config=scripts/jupyter_lab_config.py $(ROOT_FLAG) --port=$(PORT) $(ARGS)
 
 # ---- proving it ---------------------------------------------------------------------------------
 
