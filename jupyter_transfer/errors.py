@@ -39,6 +39,7 @@ CODES: dict[str, Code] = {
     "offset_mismatch": Code(409, True, "Go on from the offset that the server states."),
     "conflict": Code(409, False, "Reload and try again."),
     "gone": Code(410, False, "Start the transfer again."),
+    "precondition_failed": Code(412, False, "Start the download again."),
     "version_mismatch": Code(412, False, "Use version 1.0.0 of the tus protocol."),
     "too_large": Code(413, False, "Send less, or ask the administrator to raise the limit."),
     "unsupported_media_type": Code(415, False, "Send the content type that the protocol asks for."),
