@@ -44,6 +44,8 @@ export default defineConfig([
       '@typescript-eslint/no-floating-promises': 'error',
       curly: ['error', 'all'],
       eqeqeq: 'error',
+      // A panel of the side bar is there from the start: nothing to delay.
+      'jupyter/prefer-lazy-imports': 'off',
       'no-console': 'error',
       'prefer-arrow-callback': 'error'
     }

@@ -1,0 +1,198 @@
+/**
+ * The server's REST interface below `{base_url}jupyter-transfer/`, typed.
+ *
+ * Every call rejects with a `TransferError`, also when the server cannot be
+ * reached or answers with something that is not ours.
+ */
+
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import type {
+  IArchive,
+  IBackend,
+  IJob,
+  IJobList,
+  IJobRequest,
+  IProbe,
+  JobAction
+} from './job';
+import type { ITransferErrorData } from './uploads/tokens';
+
+const NAMESPACE = 'jupyter-transfer';
+
+/** Jobs asked for at once. */
+const PAGE = 500;
+
+/** A failure that the server, or the way to it, reports. */
+export class TransferError extends Error implements ITransferErrorData {
+  constructor(data: Partial<ITransferErrorData> & { code: string }) {
+    super(data.message ?? '');
+    this.name = 'TransferError';
+    this.code = data.code;
+    this.remedy = data.remedy ?? '';
+    this.retryable = data.retryable ?? false;
+    this.detail = data.detail ?? {};
+  }
+
+  readonly code: string;
+  readonly remedy: string;
+  readonly retryable: boolean;
+  readonly detail: Readonly<Record<string, unknown>>;
+
+  /** Any thrown value as a `TransferError`. */
+  static from(reason: unknown): TransferError {
+    if (reason instanceof TransferError) {
+      return reason;
+    }
+    const data = reason as Partial<ITransferErrorData> | null;
+    if (data && typeof data.code === 'string') {
+      return new TransferError({ ...data, code: data.code });
+    }
+    if (reason instanceof ServerConnection.NetworkError) {
+      return new TransferError({
+        code: 'unreachable',
+        message: 'The Jupyter server cannot be reached.',
+        remedy: 'Check your network; it goes on when the server is back.',
+        retryable: true
+      });
+    }
+    return new TransferError({
+      code: 'internal',
+      message: reason instanceof Error ? reason.message : String(reason)
+    });
+  }
+}
+
+export class TransferApi {
+  constructor(serverSettings: ServerConnection.ISettings) {
+    this.serverSettings = serverSettings;
+  }
+
+  readonly serverSettings: ServerConnection.ISettings;
+
+  /**
+   * The jobs of this user.
+   *
+   * @param since - Only what changed after this revision; all if undefined.
+   */
+  async jobs(since?: number): Promise<IJobList> {
+    // Looking is not working: it must not keep an idle server alive.
+    const query: Record<string, string> = {
+      no_track_activity: '1',
+      limit: String(PAGE)
+    };
+    if (since !== undefined) {
+      query.since = String(since);
+    }
+    const page = (offset: number) =>
+      this._json<IJobList>('GET', 'jobs', undefined, {
+        ...query,
+        offset: String(offset)
+      });
+    // What changes between two pages is newer than the revision of the first.
+    const first = await page(0);
+    const jobs = [...first.jobs];
+    for (let offset = PAGE; offset < first.total; offset += PAGE) {
+      jobs.push(...(await page(offset)).jobs);
+    }
+    return { ...first, jobs };
+  }
+
+  startJob(request: IJobRequest): Promise<IJob> {
+    return this._json<IJob>('POST', 'jobs', request);
+  }
+
+  changeJob(id: string, action: JobAction): Promise<IJob> {
+    return this._json<IJob>('PATCH', `jobs/${encodeURIComponent(id)}`, {
+      action
+    });
+  }
+
+  /** Cancel a live job; forget a finished one. */
+  async deleteJob(id: string): Promise<void> {
+    await this._json('DELETE', `jobs/${encodeURIComponent(id)}`);
+  }
+
+  /** What stands at an address, before anything is moved. */
+  probe(url: string): Promise<IProbe> {
+    return this._json<IProbe>('POST', 'probe', { url });
+  }
+
+  async backends(): Promise<readonly IBackend[]> {
+    const answer = await this._json<{ backends: IBackend[] }>(
+      'GET',
+      'backends',
+      undefined,
+      { no_track_activity: '1' }
+    );
+    return answer.backends;
+  }
+
+  /** Prepare one archive of files and folders; its `url` can be followed. */
+  archive(paths: readonly string[], name?: string): Promise<IArchive> {
+    return this._json<IArchive>('POST', 'archive', {
+      paths,
+      format: 'zip',
+      ...(name ? { name } : {})
+    });
+  }
+
+  /** The address of one plain file, for a link that downloads it. */
+  downloadUrl(path: string): string {
+    return URLExt.join(
+      this.serverSettings.baseUrl,
+      NAMESPACE,
+      'download',
+      URLExt.encodeParts(path)
+    );
+  }
+
+  private async _json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    query: Record<string, string> = {}
+  ): Promise<T> {
+    const settings = this.serverSettings;
+    const url =
+      URLExt.join(settings.baseUrl, NAMESPACE, path) +
+      URLExt.objectToQueryString(query);
+    const init: RequestInit = { method };
+    if (body !== undefined) {
+      init.body = JSON.stringify(body);
+      init.headers = { 'Content-Type': 'application/json' };
+    }
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(url, init, settings);
+    } catch (reason) {
+      throw TransferError.from(reason);
+    }
+    const text = await response.text();
+    let value: any = null;
+    try {
+      value = text ? JSON.parse(text) : null;
+    } catch {
+      // A proxy's page, not our JSON; the status says enough.
+    }
+    if (!response.ok) {
+      throw errorOf(response, value);
+    }
+    return value as T;
+  }
+}
+
+function errorOf(response: Response, value: any): TransferError {
+  const data = value?.error;
+  if (data && typeof data.code === 'string') {
+    return new TransferError(data);
+  }
+  const busy = response.status === 429 || response.status >= 502;
+  return new TransferError({
+    code: busy ? 'unreachable' : 'internal',
+    message:
+      `The server answered ${response.status} ${response.statusText}`.trim(),
+    retryable: busy,
+    detail: { status: response.status }
+  });
+}

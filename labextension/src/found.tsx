@@ -1,0 +1,100 @@
+/**
+ * What stands at an address, as the server sees it.
+ */
+
+import * as React from 'react';
+import { explain } from './errors';
+import type { Format } from './format';
+import type { IProbe } from './job';
+import type { IProbeResult } from './prober';
+
+export function Found(props: {
+  result: IProbeResult;
+  format: Format;
+}): JSX.Element {
+  return (
+    <div className="jp-TransfersFound" role="status">
+      {content(props.result, props.format)}
+    </div>
+  );
+}
+
+function content(result: IProbeResult, format: Format): JSX.Element {
+  const { trans } = format;
+  switch (result.state) {
+    case 'empty':
+      return (
+        <p className="jp-TransfersFound-hint">
+          {trans.__('What is there is shown here before anything is moved.')}
+        </p>
+      );
+    case 'looking':
+      return (
+        <p className="jp-TransfersFound-hint">
+          {trans.__('Looking at the address…')}
+        </p>
+      );
+    case 'failed': {
+      const { what, remedy } = explain(result.error, format);
+      return (
+        <div className="jp-TransfersFound-error">
+          <p>{what}</p>
+          <p>{remedy}</p>
+        </div>
+      );
+    }
+    case 'found':
+      return <ProbeFacts probe={result.probe} format={format} />;
+  }
+}
+
+function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
+  const { probe, format } = props;
+  const { trans } = format;
+  const facts = [probe.backend.toUpperCase()];
+  if (probe.files !== null && probe.files > 1) {
+    facts.push(trans.__('%1 files', format.count(probe.files)));
+  }
+  facts.push(
+    probe.bytes === null ? trans.__('size unknown') : format.bytes(probe.bytes)
+  );
+  const tooBig =
+    probe.bytes !== null &&
+    probe.free_bytes !== null &&
+    probe.bytes > probe.free_bytes;
+  return (
+    <>
+      <p className="jp-TransfersFound-title" title={probe.title}>
+        {probe.title}
+      </p>
+      <p className="jp-TransfersFound-facts">
+        {facts.map(fact => (
+          <span key={fact}>{fact}</span>
+        ))}
+      </p>
+      <p className="jp-TransfersFound-facts">
+        <span>
+          {probe.resumable
+            ? trans.__('can be resumed')
+            : trans.__('cannot be resumed')}
+        </span>
+        <span>
+          {probe.verifiable
+            ? trans.__('can be verified')
+            : trans.__('not verifiable')}
+        </span>
+        {probe.free_bytes !== null && (
+          <span>{trans.__('%1 free', format.bytes(probe.free_bytes))}</span>
+        )}
+      </p>
+      {tooBig && (
+        <p className="jp-TransfersFound-error">
+          {trans.__(
+            'Free %1 or choose another folder.',
+            format.bytes(probe.bytes! - probe.free_bytes!)
+          )}
+        </p>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,264 @@
+/**
+ * The plugins: what goes where in JupyterLab and Notebook 7.
+ */
+
+import type {
+  JupyterFrontEnd,
+  JupyterFrontEndPlugin
+} from '@jupyterlab/application';
+import { ILayoutRestorer } from '@jupyterlab/application';
+import {
+  createToolbarFactory,
+  ICommandPalette,
+  IToolbarWidgetRegistry,
+  setToolbar
+} from '@jupyterlab/apputils';
+import {
+  IDefaultFileBrowser,
+  IFileBrowserFactory
+} from '@jupyterlab/filebrowser';
+import { IRunningSessionManagers } from '@jupyterlab/running';
+import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStatusBar } from '@jupyterlab/statusbar';
+import { ITranslator } from '@jupyterlab/translation';
+import { announce } from './announcer';
+import { TransferApi } from './api';
+import { addCommands, report } from './commands';
+import { JobFeed } from './feed';
+import { attachFileBrowser, dropItems } from './filebrowser';
+import { Format } from './format';
+import { CommandIDs, PANEL_ID, PANEL_PLUGIN_ID, PLUGIN_ID } from './ids';
+import { TOOLBAR_FACTORY } from './ids';
+import { Intake } from './intake';
+import { TransferModel } from './model';
+import { moreButton } from './more';
+import { TransferPanel } from './panel';
+import { Place } from './place';
+import { refreshWhenDone } from './refresh';
+import { addRowCommands } from './rowcommands';
+import { runningManager } from './running';
+import { loadSettings } from './settings';
+import { TransferStatus } from './status';
+import { ITransfers } from './tokens';
+import { Uploader } from './uploads';
+
+/** Below the file browser and the running sessions. */
+const PANEL_RANK = 250;
+
+/** The transfers themselves, and the commands on them. */
+const plugin: JupyterFrontEndPlugin<ITransfers> = {
+  id: PLUGIN_ID,
+  description: 'Uploads, downloads and remote transfers, and their commands.',
+  autoStart: true,
+  requires: [ITranslator],
+  optional: [
+    ISettingRegistry,
+    IFileBrowserFactory,
+    IDefaultFileBrowser,
+    ICommandPalette
+  ],
+  provides: ITransfers,
+  activate: async (
+    app: JupyterFrontEnd,
+    translator: ITranslator,
+    registry: ISettingRegistry | null,
+    factory: IFileBrowserFactory | null,
+    defaultBrowser: IDefaultFileBrowser | null,
+    palette: ICommandPalette | null
+  ): Promise<ITransfers> => {
+    const { commands, serviceManager, shell } = app;
+    const { contents, serverSettings } = serviceManager;
+    const settings = await loadSettings(registry);
+    const format = new Format(translator);
+    const api = new TransferApi(serverSettings);
+    const uploader = new Uploader({
+      serverSettings,
+      maxConnections: settings.maxConnections
+    });
+    const feed = new JobFeed({
+      fetch: since => api.jobs(since),
+      stream: serviceManager.events.stream
+    });
+    const model = new TransferModel({ api, feed, uploader });
+    const conflict = () => settings.conflict;
+    const intake = new Intake({ uploader, contents, conflict, format });
+    const place = new Place({
+      factory,
+      defaultBrowser,
+      contents,
+      activate: browser => shell.activateById(browser.id)
+    });
+    const showPanel = () => shell.activateById(PANEL_ID);
+    const context = {
+      ...{ commands, api, model, intake, place, format, conflict },
+      ...{ contents, showPanel }
+    };
+    addCommands(context);
+    addRowCommands(context);
+
+    window.addEventListener('beforeunload', event => {
+      if (uploader.holdsBytes) {
+        event.preventDefault();
+      }
+    });
+
+    const category = format.trans.__('Transfers');
+    [
+      CommandIDs.showPanel,
+      CommandIDs.uploadFiles,
+      CommandIDs.uploadFolder,
+      CommandIDs.fromAddress,
+      CommandIDs.download,
+      CommandIDs.pauseAll,
+      CommandIDs.resumeAll,
+      CommandIDs.clearFinished,
+      CommandIDs.openSettings
+    ].forEach(command => palette?.addItem({ command, category }));
+
+    void feed.refresh();
+    return { api, model, uploader, intake, place, settings };
+  }
+};
+
+/** The side panel. */
+const panel: JupyterFrontEndPlugin<void> = {
+  id: PANEL_PLUGIN_ID,
+  description: 'The side panel that shows all transfers.',
+  autoStart: true,
+  requires: [ITransfers, ITranslator],
+  optional: [ILayoutRestorer, ISettingRegistry, IToolbarWidgetRegistry],
+  activate: (
+    app: JupyterFrontEnd,
+    transfers: ITransfers,
+    translator: ITranslator,
+    restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null,
+    toolbars: IToolbarWidgetRegistry | null
+  ): void => {
+    const { commands } = app;
+    const format = new Format(translator);
+    const { intake, model, place } = transfers;
+    const onDrop = (data: DataTransfer) => {
+      const folder = place.folder;
+      dropItems(data)
+        .then(items => intake.upload(items, folder))
+        .catch(reason => report(reason, format));
+    };
+    const widget = new TransferPanel({ model, commands, translator, onDrop });
+    if (settings && toolbars) {
+      toolbars.addFactory(TOOLBAR_FACTORY, 'more', () =>
+        moreButton(commands, format)
+      );
+      setToolbar(
+        widget,
+        createToolbarFactory(
+          toolbars,
+          settings,
+          TOOLBAR_FACTORY,
+          PANEL_PLUGIN_ID,
+          translator
+        ),
+        widget.toolbar
+      );
+    }
+    restorer?.add(widget, PANEL_ID);
+    app.shell.add(widget, 'left', { rank: PANEL_RANK, type: 'Transfers' });
+  }
+};
+
+/** Drops on the file browser, and its Upload button. */
+const fileBrowser: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-transfer:file-browser',
+  description: 'Takes over the uploads of the file browser.',
+  autoStart: true,
+  requires: [ITransfers, IFileBrowserFactory, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    transfers: ITransfers,
+    factory: IFileBrowserFactory,
+    translator: ITranslator
+  ): void => {
+    const { intake, model, settings, uploader } = transfers;
+    const attach = (browser: IDefaultFileBrowser) =>
+      attachFileBrowser(browser, uploader, {
+        enabled: () => settings.takeOverUploads,
+        confirmConflicts: (items, folder) => intake.policy(items, folder),
+        translator
+      });
+    factory.tracker.forEach(attach);
+    factory.tracker.widgetAdded.connect((_, browser) => attach(browser));
+    refreshWhenDone(model, transfers.place);
+  }
+};
+
+/** The section of the Running sidebar. */
+const running: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-transfer:running',
+  description: 'Shows live transfers among the running things.',
+  autoStart: true,
+  requires: [ITransfers, IRunningSessionManagers, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    transfers: ITransfers,
+    managers: IRunningSessionManagers,
+    translator: ITranslator
+  ): void => {
+    const { commands } = app;
+    managers.add(
+      runningManager(transfers.model, commands, new Format(translator), () => {
+        void commands.execute(CommandIDs.showPanel);
+      })
+    );
+  }
+};
+
+/** The item of the status bar. */
+const status: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-transfer:status',
+  description: 'Shows progress and rate in the status bar.',
+  autoStart: true,
+  requires: [ITransfers, IStatusBar, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    transfers: ITransfers,
+    bar: IStatusBar,
+    translator: ITranslator
+  ): void => {
+    const { model } = transfers;
+    const item = new TransferStatus(model, new Format(translator), () => {
+      void app.commands.execute(CommandIDs.showPanel);
+    });
+    bar.registerStatusItem('jupyter-transfer:status', {
+      item,
+      align: 'left',
+      rank: 50,
+      isActive: () => item.isActive,
+      activeStateChanged: model.stateChanged
+    });
+  }
+};
+
+/** Progress for screen readers. */
+const announcer: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-transfer:announcer',
+  description: 'Tells screen readers how transfers get on.',
+  autoStart: true,
+  requires: [ITransfers, ITranslator],
+  activate: (
+    app: JupyterFrontEnd,
+    transfers: ITransfers,
+    translator: ITranslator
+  ): void => announce(transfers.model, new Format(translator))
+};
+
+export { ITransfers } from './tokens';
+
+const plugins: JupyterFrontEndPlugin<any>[] = [
+  plugin,
+  panel,
+  fileBrowser,
+  running,
+  status,
+  announcer
+];
+export default plugins;

@@ -1,0 +1,120 @@
+/**
+ * What the server says of its jobs: the contract's JSON, as types.
+ *
+ * Sizes are bytes, rates bytes a second, `eta` seconds, times ISO 8601 in UTC.
+ */
+
+import type { ITransferErrorData } from './uploads/tokens';
+
+export type JobKind =
+  'fetch' | 'send' | 'sync' | 'copy' | 'extract' | 'pack' | 'download';
+
+export type JobState =
+  'queued' | 'running' | 'paused' | 'waiting' | 'done' | 'failed' | 'cancelled';
+
+export interface IJobProgress {
+  readonly bytes_done: number;
+  readonly bytes_total: number | null;
+  readonly files_done: number;
+  readonly files_total: number | null;
+  readonly files_failed: number;
+  readonly rate: number | null;
+  readonly eta: number | null;
+}
+
+/** Why a job stands where it stands. */
+export interface IJobReason extends ITransferErrorData {
+  /** When the server tries again by itself. */
+  readonly retry_at?: string | number | null;
+}
+
+export interface IJob {
+  readonly id: string;
+  readonly kind: JobKind;
+  readonly source: string;
+  readonly destination: string;
+  readonly state: JobState;
+  readonly priority: number;
+  readonly reason: IJobReason | null;
+  readonly progress: IJobProgress;
+  readonly verified: boolean | null;
+  readonly owner: string;
+  readonly created: string;
+  readonly started: string | null;
+  readonly finished: string | null;
+  readonly attempt?: number;
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly revision: number;
+}
+
+/** Answer of `GET jobs`. */
+export interface IJobList {
+  readonly jobs: readonly IJob[];
+  readonly total: number;
+  readonly revision: number;
+  /** Jobs that are gone since the revision asked for. */
+  readonly removed?: readonly string[];
+  /** True when `jobs` is all there is, whatever revision was asked for. */
+  readonly full?: boolean;
+}
+
+/** Data of an event `https://schema.jupyter-transfer.org/jobs/v1`. */
+export interface IJobEvent {
+  readonly revision: number;
+  /** The revision that the event builds on. */
+  readonly previous: number;
+  readonly jobs: readonly Pick<
+    IJob,
+    'id' | 'revision' | 'state' | 'progress'
+  >[];
+  readonly removed: readonly string[];
+}
+
+export type JobAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'approve';
+
+/** What `POST jobs` takes. */
+export interface IJobRequest {
+  readonly source: string;
+  readonly destination: string;
+  readonly kind?: JobKind;
+  readonly options?: Readonly<Record<string, unknown>>;
+}
+
+export interface IProbeEntry {
+  readonly path: string;
+  readonly size: number | null;
+}
+
+/** Answer of `POST probe`. */
+export interface IProbe {
+  readonly backend: string;
+  readonly title: string;
+  readonly files: number | null;
+  readonly bytes: number | null;
+  readonly entries: readonly IProbeEntry[];
+  readonly resumable: boolean;
+  readonly verifiable: boolean;
+  readonly needs: string | null;
+  readonly free_bytes: number | null;
+}
+
+/** Answer of `POST archive`. */
+export interface IArchive {
+  readonly id: string;
+  /** Begins with the server's base URL; add nothing to it. */
+  readonly url: string;
+  readonly size: number | null;
+  readonly files: number;
+  readonly etag: string;
+}
+
+export interface IBackend {
+  readonly name: string;
+  readonly title: string;
+  readonly schemes: readonly string[];
+}
+
+/** Whether nothing more happens to a job unless a person asks for it. */
+export function isFinished(state: JobState): boolean {
+  return state === 'done' || state === 'failed' || state === 'cancelled';
+}

@@ -1,0 +1,87 @@
+/**
+ * Looks at an address while it is being typed: waits for a pause, and forgets
+ * answers to what was typed before.
+ */
+
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+import { TransferError } from './api';
+import type { IProbe } from './job';
+
+/** Milliseconds without a key before the server is asked. */
+const PAUSE = 400;
+
+/** A scheme and something after it. */
+const COMPLETE = /^[a-z][a-z0-9+.-]*:\/\/[^\s/]+/i;
+
+export type IProbeResult =
+  | { readonly state: 'empty' }
+  | { readonly state: 'looking' }
+  | { readonly state: 'found'; readonly probe: IProbe }
+  | { readonly state: 'failed'; readonly error: TransferError };
+
+export class Prober implements IDisposable {
+  constructor(probe: (address: string) => Promise<IProbe>) {
+    this._probe = probe;
+  }
+
+  /** Emitted when `result` changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get result(): IProbeResult {
+    return this._result;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    clearTimeout(this._timer);
+    Signal.clearData(this);
+  }
+
+  /** Look at `text` once it stays the same for a moment. */
+  look(text: string): void {
+    const address = text.trim();
+    if (address === this._address) {
+      return;
+    }
+    this._address = address;
+    clearTimeout(this._timer);
+    if (!COMPLETE.test(address)) {
+      this._set({ state: 'empty' });
+      return;
+    }
+    this._set({ state: 'looking' });
+    this._timer = window.setTimeout(() => void this._ask(address), PAUSE);
+  }
+
+  private async _ask(address: string): Promise<void> {
+    let result: IProbeResult;
+    try {
+      result = { state: 'found', probe: await this._probe(address) };
+    } catch (reason) {
+      result = { state: 'failed', error: TransferError.from(reason) };
+    }
+    if (address === this._address && !this._isDisposed) {
+      this._set(result);
+    }
+  }
+
+  private _set(result: IProbeResult): void {
+    this._result = result;
+    this._changed.emit();
+  }
+
+  private _address = '';
+  private _changed = new Signal<this, void>(this);
+  private _isDisposed = false;
+  private _probe: (address: string) => Promise<IProbe>;
+  private _result: IProbeResult = { state: 'empty' };
+  private _timer: number | undefined;
+}

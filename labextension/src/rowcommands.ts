@@ -1,0 +1,182 @@
+/**
+ * What can be done to one transfer. Without an argument they act on the row
+ * that has the focus, so that shortcuts and the context menu need none.
+ */
+
+import { Clipboard } from '@jupyterlab/apputils';
+import type { LabIcon } from '@jupyterlab/ui-components';
+import {
+  closeIcon,
+  copyIcon,
+  folderIcon,
+  refreshIcon,
+  runIcon
+} from '@jupyterlab/ui-components';
+import type { Contents } from '@jupyterlab/services';
+import type { ICommandContext } from './commands';
+import { report } from './commands';
+import { errorDetails } from './errors';
+import { pauseIcon } from './icons';
+import { CommandIDs } from './ids';
+import type { ITransfer } from './transfer';
+import { isOver } from './transfer';
+
+export interface IRowContext extends ICommandContext {
+  readonly contents: Pick<Contents.IManager, 'get'>;
+}
+
+interface IRowCommand {
+  readonly label: string;
+  readonly icon?: LabIcon;
+  /** Whether it makes sense for this row. */
+  readonly applies: (transfer: ITransfer) => boolean;
+  readonly act: (transfer: ITransfer) => void | Promise<unknown>;
+}
+
+export function addRowCommands(context: IRowContext): void {
+  addStateCommands(context);
+  addResultCommands(context);
+}
+
+function adder(
+  context: IRowContext
+): (id: string, command: IRowCommand) => void {
+  const { commands, format, model } = context;
+  const find = (key: unknown): ITransfer | undefined =>
+    model.get(typeof key === 'string' ? key : (model.currentKey ?? ''));
+  const applies = (key: unknown, command: IRowCommand): boolean => {
+    const transfer = find(key);
+    return transfer !== undefined && command.applies(transfer);
+  };
+  return (id, command) => {
+    commands.addCommand(id, {
+      label: command.label,
+      icon: command.icon,
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: {
+            key: {
+              type: 'string',
+              description: format.trans.__(
+                'The transfer; the one with the focus if not given'
+              )
+            }
+          }
+        }
+      },
+      isEnabled: args => applies(args.key, command),
+      isVisible: args => applies(args.key, command),
+      execute: async args => {
+        const transfer = find(args.key);
+        try {
+          if (transfer && command.applies(transfer)) {
+            await command.act(transfer);
+          }
+        } catch (reason) {
+          report(reason, format);
+        }
+      }
+    });
+  };
+}
+
+function addStateCommands(context: IRowContext): void {
+  const { model } = context;
+  const { trans } = context.format;
+  const add = adder(context);
+
+  add(CommandIDs.pause, {
+    label: trans.__('Pause'),
+    icon: pauseIcon,
+    applies: t => t.can.pause,
+    act: t => model.pause(t.key)
+  });
+  add(CommandIDs.resume, {
+    label: trans.__('Resume'),
+    icon: runIcon,
+    applies: t => t.can.resume,
+    act: t => model.resume(t.key)
+  });
+  add(CommandIDs.togglePause, {
+    label: trans.__('Pause or Resume'),
+    applies: t => t.can.pause || t.can.resume,
+    act: t => (t.can.resume ? model.resume(t.key) : model.pause(t.key))
+  });
+  add(CommandIDs.retry, {
+    label: trans.__('Try Again'),
+    icon: refreshIcon,
+    applies: t => t.can.retry,
+    act: t => model.retry(t.key)
+  });
+  add(CommandIDs.approve, {
+    label: trans.__('Approve'),
+    applies: t => t.can.approve,
+    act: t => model.approve(t.key)
+  });
+  add(CommandIDs.cancel, {
+    label: trans.__('Cancel'),
+    icon: closeIcon,
+    applies: t => t.can.cancel,
+    act: t => model.cancel(t.key)
+  });
+  add(CommandIDs.remove, {
+    label: trans.__('Remove from the List'),
+    icon: closeIcon,
+    applies: t => t.can.remove,
+    act: t => model.remove(t.key)
+  });
+  add(CommandIDs.cancelOrRemove, {
+    label: trans.__('Cancel or Remove'),
+    applies: t => t.can.cancel || t.can.remove,
+    act: t => (t.can.cancel ? model.cancel(t.key) : model.remove(t.key))
+  });
+}
+
+function addResultCommands(context: IRowContext): void {
+  const { commands, contents, model, place } = context;
+  const { trans } = context.format;
+  const add = adder(context);
+
+  add(CommandIDs.open, {
+    label: trans.__('Open'),
+    applies: t => t.path !== null || t.can.retry || t.folder !== null,
+    act: async t => {
+      if (t.path === null) {
+        return t.can.retry ? model.retry(t.key) : place.reveal(t.folder ?? '');
+      }
+      const { type } = await contents.get(t.path, { content: false });
+      return type === 'directory'
+        ? place.reveal(t.path)
+        : commands.execute('docmanager:open', { path: t.path });
+    }
+  });
+  add(CommandIDs.reveal, {
+    label: trans.__('Show in File Browser'),
+    icon: folderIcon,
+    applies: t => t.path !== null || t.folder !== null,
+    act: t => place.reveal(t.path ?? t.folder ?? '')
+  });
+  add(CommandIDs.copyPath, {
+    label: trans.__('Copy Path'),
+    icon: copyIcon,
+    applies: t => t.path !== null,
+    act: t => Clipboard.copyToSystem(t.path ?? '')
+  });
+  add(CommandIDs.copySource, {
+    label: trans.__('Copy Source'),
+    icon: copyIcon,
+    applies: t => t.source !== '' && t.kind !== 'download',
+    act: t => Clipboard.copyToSystem(t.source)
+  });
+  add(CommandIDs.copyError, {
+    label: trans.__('Copy Error Details'),
+    icon: copyIcon,
+    applies: t => t.error !== null && (isOver(t) || t.phase !== 'copying'),
+    act: t => {
+      if (t.error) {
+        Clipboard.copyToSystem(errorDetails(t.error));
+      }
+    }
+  });
+}

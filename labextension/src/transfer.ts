@@ -1,0 +1,290 @@
+/**
+ * One row of the panel: a job of the server or an upload of this browser, seen
+ * alike. Plain data, made anew at each change.
+ */
+
+import type { IJob, JobKind } from './job';
+import { isFinished } from './job';
+import { baseName, folderOf } from './names';
+import type {
+  ITransferErrorData,
+  IUploadBatch,
+  UploadState
+} from './uploads/tokens';
+
+/** What a transfer is doing, in the words of the panel. */
+export type Phase =
+  | 'waiting'
+  | 'copying'
+  | 'checking'
+  | 'paused'
+  | 'retrying'
+  | 'asking'
+  | 'done'
+  | 'failed'
+  | 'cancelled'
+  | 'skipped';
+
+export type Section = 'running' | 'waiting' | 'asking' | 'finished';
+
+/** What can be done to a transfer now. */
+export interface IAbilities {
+  readonly pause: boolean;
+  readonly resume: boolean;
+  readonly cancel: boolean;
+  readonly retry: boolean;
+  readonly approve: boolean;
+  readonly remove: boolean;
+}
+
+export interface ITransfer {
+  /** Unique among all rows, e.g. `job:4f…`. */
+  readonly key: string;
+  readonly kind: 'upload' | JobKind;
+  readonly name: string;
+  /** The address or path it comes from; '' for an upload. */
+  readonly source: string;
+  /** The folder below the server's root, '' for the root; null if there is none. */
+  readonly folder: string | null;
+  /** The path of what arrived, to show in the file browser, if there is one. */
+  readonly path: string | null;
+  readonly phase: Phase;
+  readonly bytesDone: number;
+  readonly bytesTotal: number | null;
+  readonly filesDone: number;
+  readonly filesTotal: number | null;
+  readonly filesFailed: number;
+  /** Bytes a second; null while it does not move or it is too early to say. */
+  readonly rate: number | null;
+  readonly error: ITransferErrorData | null;
+  /** Milliseconds since the epoch. */
+  readonly retryAt: number | null;
+  /** The attempt that is waited for, from 1; 0 when all is well. */
+  readonly attempt: number;
+  readonly verified: boolean | null;
+  /** Milliseconds since the epoch. */
+  readonly created: number;
+  readonly finished: number | null;
+  readonly can: IAbilities;
+}
+
+const SECTION_OF: Readonly<Record<Phase, Section>> = {
+  copying: 'running',
+  checking: 'running',
+  paused: 'running',
+  waiting: 'waiting',
+  retrying: 'waiting',
+  asking: 'asking',
+  failed: 'asking',
+  done: 'finished',
+  cancelled: 'finished',
+  skipped: 'finished'
+};
+
+/** Where a row stands. A paused row stays among the running: it must not jump away. */
+export function sectionOf(transfer: ITransfer): Section {
+  return SECTION_OF[transfer.phase];
+}
+
+/** Whether bytes move or are being checked right now. */
+export function isMoving(transfer: ITransfer): boolean {
+  return transfer.phase === 'copying' || transfer.phase === 'checking';
+}
+
+/** Whether a transfer is at its end, for better or worse. */
+export function isOver(transfer: ITransfer): boolean {
+  return transfer.phase === 'failed' || sectionOf(transfer) === 'finished';
+}
+
+/** The part done, from 0 to 1; null while the total is unknown. */
+export function fractionOf(transfer: ITransfer): number | null {
+  const { bytesDone, bytesTotal, filesDone, filesTotal } = transfer;
+  if (bytesTotal) {
+    return Math.min(1, bytesDone / bytesTotal);
+  }
+  // One file of unknown size is not nothing done: nobody knows.
+  return filesTotal !== null && filesTotal > 1
+    ? Math.min(1, filesDone / filesTotal)
+    : null;
+}
+
+/** Seconds to the end at the present rate, or null. */
+export function secondsLeft(transfer: ITransfer): number | null {
+  const { bytesDone, bytesTotal, rate } = transfer;
+  if (transfer.phase !== 'copying' || !rate || bytesTotal === null) {
+    return null;
+  }
+  return Math.max(0, bytesTotal - bytesDone) / rate;
+}
+
+/** A job of the server as a row. */
+export function fromJob(job: IJob, rate: number | null): ITransfer {
+  const { progress, reason, state } = job;
+  const phase = phaseOfJob(job);
+  const over = isFinished(state);
+  const fetched = job.kind === 'download';
+  return {
+    key: `job:${job.id}`,
+    kind: job.kind,
+    name: nameOfJob(job),
+    source: job.source,
+    folder: folderOfJob(job),
+    path: pathOfJob(job),
+    phase,
+    bytesDone: progress.bytes_done,
+    bytesTotal: progress.bytes_total,
+    filesDone: progress.files_done,
+    filesTotal: progress.files_total,
+    filesFailed: progress.files_failed,
+    rate: phase === 'copying' ? audible(rate) : null,
+    // While a job runs, a reason is a remark on what is mended by itself.
+    error: STUCK.has(state) ? reason : null,
+    retryAt: state === 'queued' ? retryTime(job) : null,
+    attempt: job.attempt ?? 0,
+    verified: job.verified,
+    created: Date.parse(job.created),
+    finished: job.finished === null ? null : Date.parse(job.finished),
+    can: {
+      // A download is in the hands of the browser: it pauses and retries there.
+      pause: !over && !fetched && state !== 'paused',
+      resume: state === 'paused' && !fetched,
+      cancel: !over,
+      retry:
+        (state === 'failed' || state === 'cancelled' || phase === 'retrying') &&
+        !fetched,
+      approve: state === 'waiting' && reason?.code === 'needs_decision',
+      remove: over
+    }
+  };
+}
+
+/** Files on their way from this browser as a row. */
+export function fromBatch(
+  batch: IUploadBatch,
+  rate: number | null,
+  created: number,
+  finished: number | null
+): ITransfer {
+  const phase = PHASE_OF_UPLOAD[batch.state];
+  const over =
+    phase === 'done' ||
+    phase === 'failed' ||
+    phase === 'cancelled' ||
+    phase === 'skipped';
+  return {
+    key: `upload:${batch.id}`,
+    kind: 'upload',
+    name: batch.name,
+    source: '',
+    folder: batch.destination,
+    path: pathOfBatch(batch),
+    phase,
+    bytesDone: batch.bytesDone,
+    bytesTotal: batch.bytesTotal,
+    filesDone: batch.filesDone,
+    filesTotal: batch.filesTotal,
+    filesFailed: batch.filesFailed,
+    rate: phase === 'copying' ? audible(rate) : null,
+    error: batch.error,
+    retryAt: phase === 'retrying' ? batch.retryAt : null,
+    attempt: batch.attempt,
+    // Every byte is acknowledged with its offset and the whole is published at once.
+    verified: null,
+    created,
+    finished,
+    can: {
+      pause: !over && phase !== 'paused',
+      resume: phase === 'paused',
+      cancel: !over,
+      retry: phase === 'failed' || phase === 'retrying',
+      approve: false,
+      remove: over
+    }
+  };
+}
+
+const PHASE_OF_UPLOAD: Readonly<Record<UploadState, Phase>> = {
+  queued: 'waiting',
+  running: 'copying',
+  checking: 'checking',
+  paused: 'paused',
+  retrying: 'retrying',
+  done: 'done',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  skipped: 'skipped'
+};
+
+/** States that a reason explains. */
+const STUCK: ReadonlySet<string> = new Set([
+  'queued',
+  'paused',
+  'waiting',
+  'failed'
+]);
+
+/** Less than a byte a second is a standstill, not a rate. */
+function audible(rate: number | null): number | null {
+  return rate !== null && rate >= 1 ? rate : null;
+}
+
+function phaseOfJob(job: IJob): Phase {
+  const { bytes_done, bytes_total } = job.progress;
+  switch (job.state) {
+    case 'queued':
+      return retryTime(job) === null ? 'waiting' : 'retrying';
+    case 'running':
+      // All bytes are here and it still runs: they are being verified.
+      return bytes_total && bytes_done >= bytes_total ? 'checking' : 'copying';
+    case 'waiting':
+      return 'asking';
+    default:
+      return job.state;
+  }
+}
+
+function retryTime(job: IJob): number | null {
+  const value = job.reason?.retry_at ?? null;
+  if (value === null) {
+    return null;
+  }
+  // Numbers are seconds since the epoch.
+  const time = typeof value === 'number' ? value * 1000 : Date.parse(value);
+  return Number.isNaN(time) ? null : time;
+}
+
+function nameOfJob(job: IJob): string {
+  if (job.destination && !job.destination.endsWith('/')) {
+    return baseName(job.destination);
+  }
+  return baseName(job.source) || job.source;
+}
+
+function folderOfJob(job: IJob): string | null {
+  if (job.kind === 'download') {
+    return null;
+  }
+  const path = job.destination.replace(/^\/+/, '');
+  return path.endsWith('/') ? path.replace(/\/+$/, '') : folderOf(path);
+}
+
+function pathOfJob(job: IJob): string | null {
+  if (job.kind === 'download' || job.kind === 'send' || job.kind === 'copy') {
+    return null;
+  }
+  return job.state === 'done' ? job.destination.replace(/\/+$/, '') : null;
+}
+
+function pathOfBatch(batch: IUploadBatch): string | null {
+  const { results, destination } = batch;
+  if (results.length === 0) {
+    return null;
+  }
+  if (batch.filesTotal === 1) {
+    return results[0];
+  }
+  // A folder arrived as a folder: show that rather than its first file.
+  const below = results[0].slice(destination ? destination.length + 1 : 0);
+  const top = below.split('/')[0];
+  return destination ? `${destination}/${top}` : top;
+}
