@@ -21,12 +21,12 @@ GET_FILES, PUT_FILES = ("read", "contents"), ("write", "contents")
 # Pattern -> an address that it matches, and what each verb needs.
 TABLE = {
     r"jupyter-transfer/jobs/?": ("jobs", {"GET": [READ], "POST": [WRITE, PUT_FILES]}),
-    rf"jupyter-transfer/jobs/(?P<id>[0-9a-f]{{32}})": (
+    r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})": (
         f"jobs/{ID}",
         {"GET": [READ], "PATCH": [WRITE], "DELETE": [WRITE]},
     ),
-    rf"jupyter-transfer/jobs/(?P<id>[0-9a-f]{{32}})/files": (f"jobs/{ID}/files", {"GET": [READ]}),
-    rf"jupyter-transfer/jobs/(?P<id>[0-9a-f]{{32}})/report": (f"jobs/{ID}/report", {"GET": [READ]}),
+    r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/files": (f"jobs/{ID}/files", {"GET": [READ]}),
+    r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/report": (f"jobs/{ID}/report", {"GET": [READ]}),
     r"jupyter-transfer/probe/?": ("probe", {"POST": [WRITE]}),
     r"jupyter-transfer/backends/?": ("backends", {"GET": [READ]}),
     r"jupyter-transfer/tus/?": ("tus/", {"POST": [PUT_FILES]}),
@@ -137,6 +137,4 @@ async def test_the_order_of_calls_does_not_matter(ask):
         for verb in ("GET", "DELETE", "PATCH"):
             Recorder.asked = []
             await call(ask, f"jobs/{ID}", verb)
-            assert (
-                Recorder.asked == TABLE[rf"jupyter-transfer/jobs/(?P<id>[0-9a-f]{{32}})"][1][verb]
-            )
+            assert Recorder.asked == TABLE[r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})"][1][verb]
