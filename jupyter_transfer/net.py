@@ -104,7 +104,7 @@ def unwrap(address: Address) -> tuple[Address, list[Address]]:
         return address.ipv4_mapped, []
     low = int(address) & 0xFFFFFFFF
     inner: list[Address] = []
-    if address in _COMPATIBLE and low > 0xFFFF or address in _NAT64:
+    if (address in _COMPATIBLE and low > 0xFFFF) or address in _NAT64:
         inner.append(IPv4Address(low))
     elif address in _NAT64_LOCAL:
         # RFC 6052 2.2, prefix of 48 bits: the IPv4 address stands around the "u" octet; operators
@@ -144,9 +144,7 @@ class Policy:
     local: bool = False
 
     @classmethod
-    def of(
-        cls, allow: Iterable[str] = (), deny: Iterable[str] = (), local: bool = False
-    ) -> Policy:
+    def of(cls, allow: Iterable[str] = (), deny: Iterable[str] = (), local: bool = False) -> Policy:
         """The policy of networks in CIDR notation; ``bad_request`` for one that is none."""
         return cls(_networks(allow), _networks(deny), local)
 
@@ -169,19 +167,25 @@ class Policy:
             address = IPv6Address(int(address))
         plain, inner = unwrap(address)
         every = [address, plain, *inner]
-        if any(_within(one, self.deny) for one in every):
-            return "a network that this server's administrator has closed"
-        if any(_within(one, _METADATA) for one in every):
-            return "a link-local or metadata address"
-        if self.local:
-            return None
-        if any(_within(one, _USELESS) for one in every):
-            return "an unspecified, multicast or reserved address"
-        if any(_within(one, _LOOPBACK) for one in inner):
-            return "a loopback address in disguise"
-        if _within(plain, _LOOPBACK) and not _within(plain, self.allow):
-            return "a loopback address"
-        return None
+        rows: list[tuple[str, list[Address], Iterable[Network]]] = [
+            ("a network that this server's administrator has closed", every, self.deny),
+            ("a link-local or metadata address", every, _METADATA),
+        ]
+        if not self.local:
+            rows += [
+                ("an unspecified, multicast or reserved address", every, _USELESS),
+                ("a loopback address in disguise", inner, _LOOPBACK),
+            ]
+            if not _within(plain, self.allow):
+                rows.append(("a loopback address", [plain], _LOOPBACK))
+        return next(
+            (
+                reason
+                for reason, addresses, networks in rows
+                if any(_within(address, networks) for address in addresses)
+            ),
+            None,
+        )
 
     def check_socket(self, host: str, address: str) -> None:
         """Judge the numeric `address` that a socket for `host` is about to connect to.
@@ -370,10 +374,10 @@ def redirect_target(current: Url, location: str, schemes: Collection[str]) -> Ur
 def proxy_for(url: Url) -> str | None:
     """The proxy that the environment names for `url` (``https_proxy``, ``all_proxy``,
     ``no_proxy`` …), None for a direct connection. It may hold credentials: never log it."""
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # noqa: PLC0415
+    from urllib import request  # noqa: PLC0415 - slow to import, and needed in workers only
 
-    proxies = getproxies_environment()
+    proxies: dict[str, str] = request.getproxies_environment()
     proxy = proxies.get(url.scheme) or proxies.get("all")
-    if not proxy or proxy_bypass_environment(f"{url.host}:{url.port}", proxies):
+    if not proxy or request.proxy_bypass(f"{url.host}:{url.port}", proxies):
         return None
     return proxy

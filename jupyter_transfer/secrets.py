@@ -82,7 +82,7 @@ def from_netrc(host: str) -> Credential | None:
     if entry is None or not entry[2]:
         return None
     login, account, password = entry
-    return Credential(login or account or "", password)
+    return Credential(login or account or "", password or "")
 
 
 # ---- redaction --------------------------------------------------------------------------------
