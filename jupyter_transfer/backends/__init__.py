@@ -1,0 +1,62 @@
+"""The registry of backends: ours, and those that other packages add by the entry point group
+``jupyter_transfer.backends``.
+
+Reading it imports the backends' modules, which import nothing heavy.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from urllib.parse import urlsplit
+
+from ..errors import TransferError
+from .base import Backend
+
+GROUP = "jupyter_transfer.backends"
+
+# Ours by name too, so that a checkout that is not installed works.
+_OWN = {"http": "jupyter_transfer.backends.http:HttpBackend"}
+
+_log = logging.getLogger(__name__)
+
+
+@lru_cache(maxsize=1)
+def load_all() -> dict[str, type[Backend]]:
+    """All backends by name. One that fails to import is left out and logged: a broken third
+    package must not take the others down."""
+    found = {name: EntryPoint(name, value, GROUP) for name, value in _OWN.items()}
+    for entry_point in entry_points(group=GROUP):
+        found.setdefault(entry_point.name, entry_point)
+    backends: dict[str, type[Backend]] = {}
+    for name, entry_point in sorted(found.items()):
+        try:
+            loaded = getattr(import_module(entry_point.module), entry_point.attr)
+            if not issubclass(loaded, Backend):
+                raise TypeError(f"{entry_point.value} is no Backend")
+        except Exception:
+            _log.exception("The backend %s cannot be loaded", name)
+            continue
+        backends[name] = loaded
+    return backends
+
+
+def find(address: str) -> type[Backend]:
+    """The backend that serves `address`. Raises ``unsupported_scheme``, ``invalid_address``."""
+    try:
+        scheme = urlsplit(address).scheme
+    except ValueError:
+        raise TransferError("invalid_address", "This is not a valid address.") from None
+    best = max(load_all().values(), key=lambda backend: backend.claims(address), default=None)
+    if best is None or best.claims(address) == 0:
+        supported = sorted({s for backend in load_all().values() for s in backend.schemes})
+        raise TransferError(
+            "unsupported_scheme",
+            f"Addresses of the kind “{scheme[:20]}:” are not supported here."
+            if scheme
+            else "The address does not begin with a scheme such as https:.",
+            f"Use one of: {', '.join(scheme + ':' for scheme in supported)}.",
+        )
+    return best

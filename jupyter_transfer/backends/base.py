@@ -1,0 +1,278 @@
+"""What a backend is: it lists entries and says where the bytes of each lie; it never moves bytes.
+
+A backend is one class in one file, found by the entry point group ``jupyter_transfer.backends``::
+
+    class MyBackend(Backend):
+        name = "my"
+        title = "My service"
+        schemes = ("my",)
+        options = (Option("region", help="Region of the service"),)
+
+        def entries(self, address): ...
+        def locate(self, entry): ...
+
+The class attributes are *declared data*: the server process reads them to build the form, the
+documentation and the flags of the CLI, so importing the module must stay cheap. Whatever is heavy
+(a client library of the service) is imported inside the methods, which run in a worker only.
+
+One engine (`jupyter_transfer.engine`) fetches the locators in ranges, journals, verifies and
+publishes. So resume, verification, limits and progress hold for every backend.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+from urllib.parse import unquote, urlsplit
+
+from ..errors import TransferError
+from ..net import Policy
+from ..paths import safe_name
+from ..secrets import Credential
+
+OptionType = Literal["text", "integer", "number", "flag", "bytes", "path"]
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Option:
+    """One declared option of a backend: a field of the form, a flag of the CLI, a key of a job's
+    `options`. `bytes` takes a number or a text such as ``5M``."""
+
+    name: str
+    type: OptionType = "text"
+    help: str = ""
+    default: Value | None = None
+    secret: bool = False
+    choices: tuple[str, ...] = ()
+    required: bool = False
+
+    def as_dict(self) -> dict[str, Any]:
+        """The option as the contract's JSON."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "help": self.help,
+            "default": self.default,
+            "secret": self.secret,
+            "choices": list(self.choices),
+            "required": self.required,
+        }
+
+    def read(self, options: Mapping[str, Any]) -> Any:
+        """The value in `options`, checked, or the default. Raises ``bad_request``."""
+        value = options.get(self.name)
+        if value is None or value == "":
+            if self.required:
+                raise TransferError("bad_request", f"The option “{self.name}” is required.")
+            return self.default
+        wanted = _TYPES[self.type]
+        good = isinstance(value, wanted) and (self.type == "flag" or not isinstance(value, bool))
+        if not good or (self.choices and value not in self.choices):
+            raise TransferError(
+                "bad_request",
+                f"The option “{self.name}” has a value of the wrong kind.",
+                f"Give one of: {', '.join(self.choices)}." if self.choices else "",
+            )
+        return value
+
+
+_TYPES: dict[OptionType, tuple[type, ...]] = {
+    "text": (str,),
+    "path": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "flag": (bool,),
+    "bytes": (int, str),
+}
+
+
+Pair = tuple[str | None, str | None]
+
+
+def _equal(pair: Pair) -> bool:
+    return pair[0] is not None and pair[0] == pair[1]
+
+
+@dataclass(frozen=True)
+class Validators:
+    """What tells one state of a remote file from another (RFC 9110 section 8.8)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    version: str | None = None
+    settled: bool = False
+    """Whether `last_modified` lay at least a minute back when it was read: only then no second
+    change within the same second can hide behind it (RFC 9110 section 8.8.2.2)."""
+
+    @property
+    def strong(self) -> bool:
+        """Whether equal validators prove equal bytes."""
+        return self.proves(self)
+
+    def contradicts(self, other: Validators) -> bool:
+        """Whether `other` is certainly another state of the file."""
+        return any(
+            mine != theirs
+            for mine, theirs in self._pairs(other)
+            if mine is not None and theirs is not None
+        )
+
+    def proves(self, other: Validators) -> bool:
+        """Whether `other` is certainly the same state: a strong validator of both is equal."""
+        if self.contradicts(other):
+            return False
+        version, etag, modified = self._pairs(other)
+        if _equal(version):
+            return True
+        if _equal(etag) and not str(etag[0]).startswith("W/"):
+            return True
+        return _equal(modified) and self.settled
+
+    def _pairs(self, other: Validators) -> tuple[Pair, Pair, Pair]:
+        return (
+            (self.version, other.version),
+            (self.etag, other.etag),
+            (self.last_modified, other.last_modified),
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The validators as JSON, for journals and the record of what was delivered."""
+        return {
+            "etag": self.etag,
+            "last_modified": self.last_modified,
+            "version": self.version,
+            "settled": self.settled,
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any]) -> Validators:
+        """The validators that `as_dict` wrote."""
+        return cls(
+            value.get("etag"),
+            value.get("last_modified"),
+            value.get("version"),
+            bool(value.get("settled")),
+        )
+
+
+@dataclass(frozen=True)
+class Digest:
+    """A checksum of a whole file: its algorithm as hashlib names it, and its hex value."""
+
+    algorithm: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.value}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a source.
+
+    Parameters
+    ----------
+    path: where it lands, relative to the destination folder, ``/`` between segments; untrusted.
+    address: what `Backend.locate` needs to find it again.
+    size: bytes, None while unknown.
+    guessed: whether `path` is only a guess from the address, which a name that the server states
+        (Content-Disposition) overrules.
+    """
+
+    path: str
+    address: str
+    size: int | None = None
+    validators: Validators = field(default_factory=Validators)
+    digest: Digest | None = None
+    guessed: bool = False
+
+
+@dataclass(frozen=True)
+class Locator:
+    """Where the bytes of an entry lie right now.
+
+    Parameters
+    ----------
+    url: an ``http:`` or ``https:`` address.
+    headers: private to the origin of `url`: they are dropped when a redirect leaves it.
+    size, validators, digest: what the service states, where it states it.
+    unix_socket: path of the socket of a private server that this job has started.
+    """
+
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    size: int | None = None
+    validators: Validators = field(default_factory=Validators)
+    digest: Digest | None = None
+    unix_socket: str | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a backend works with: the options of its job, the address policy, a credential."""
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    ca_file: str | None = None
+    credential: Credential | None = None
+
+
+class Backend(ABC):
+    """Base of all backends; one instance serves one job or one probe."""
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    schemes: ClassVar[tuple[str, ...]]
+    options: ClassVar[tuple[Option, ...]] = ()
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    @classmethod
+    def claims(cls, address: str) -> int:
+        """How surely this backend serves `address`: 0 not at all, 1 by its scheme, more when the
+        address is recognised otherwise. The highest claim wins."""
+        return int(urlsplit(address).scheme.lower() in cls.schemes)
+
+    @classmethod
+    def describe(cls) -> dict[str, Any]:
+        """The declared data as the contract's JSON."""
+        return {
+            "name": cls.name,
+            "title": cls.title,
+            "schemes": list(cls.schemes),
+            "options": [option.as_dict() for option in cls.options],
+        }
+
+    def option(self, name: str) -> Any:
+        """The value of the declared option `name` in this job. Raises ``bad_request``."""
+        declared = next(option for option in self.options if option.name == name)
+        return declared.read(self.context.options)
+
+    def check(self, address: str) -> None:
+        """Check the address and every declared option before anything moves.
+
+        Raises ``bad_request``, ``invalid_address``, ``address_refused``.
+        """
+        for option in self.options:
+            option.read(self.context.options)
+
+    @abstractmethod
+    def entries(self, address: str) -> Iterator[Entry]:
+        """The files below `address`, lazily: a million must not need a million in memory."""
+
+    @abstractmethod
+    def locate(self, entry: Entry) -> Locator:
+        """Where the bytes of `entry` lie now; asked again when a locator has expired."""
+
+    def name_for(self, address: str) -> str:
+        """A safe name for what `address` holds: its last segment."""
+        path = urlsplit(address).path
+        return safe_name(unquote(path, errors="replace"))
+
+    def close(self) -> None:
+        """Give back what this instance holds (clients, child processes)."""
+        return
