@@ -1,0 +1,240 @@
+"""One file of a job, from its entry to its final name: recover, look, decide, fetch, publish."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from ..backends.base import Backend, Entry, Locator
+from ..errors import TransferError
+from ..parts import Part
+from ..paths import Conflict, Root, split_path
+from .control import Control, Message, Report, Stopped, Tally
+from .fetch import FileFetch, look
+from .journal import Journal
+from .plan import Remote
+from .retry import Retries
+from .target import Targets
+from .task import Task
+from .transport import Transport
+
+LOCK_PATIENCE = 5.0
+"""Seconds to wait for a predecessor that is dying and still holds the part."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What all files of a job share."""
+
+    root: Root
+    job: str
+    source: str
+    transport: Transport
+    backend: Backend
+    targets: Targets
+    control: Control
+    report: Report
+
+
+class Delivery:
+    """The way of one entry into the destination; `run` returns its row of the report.
+
+    Parameters
+    ----------
+    number: the entry's place in the listing, which names its part.
+    single: whether it is the only entry of its source.
+    on_size: told the size of the file as soon as it is known (None: it stays unknown).
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        entry: Entry,
+        number: int,
+        *,
+        single: bool,
+        tally: Tally,
+        on_size: Callable[[int | None], None],
+    ) -> None:
+        self._setting = setting
+        self._entry = entry
+        self._id = f"{setting.job}-{number}"
+        self._single = single
+        self._tally = tally
+        self._on_size = on_size
+        self.path = entry.path
+        """Where the file lands, as far as it is known yet."""
+        self.published: Part | None = None
+        """The part whose journal has to be forgotten when the delivery is saved."""
+
+    def run(self) -> Message:
+        """Deliver the file. Raises `TransferError`, `Stopped`; a part worth keeping is kept."""
+        targets = self._setting.targets
+        if self._single:
+            folder = targets.folder_of_one()
+        else:
+            self.path = targets.path_of_many(self._entry.path)
+            folder = split_path(self.path)[0]
+        journal = self._find_journal(folder)
+        try:
+            if journal is not None:
+                path = journal.part.published()
+                if path is not None:
+                    return self._row_of_published(journal, path)
+            return self._deliver(journal)
+        except (TransferError, Stopped):
+            if journal is not None and self.published is None:
+                journal.part.close()
+            raise
+
+    def _deliver(self, journal: Journal | None) -> Message:
+        setting = self._setting
+        remote = look(setting.transport, self._locate, setting.control, Retries())
+        self._on_size(remote.size)
+        if self._single:
+            name = remote.name if self._entry.guessed and remote.name else self._entry.path
+            chosen = not self._entry.guessed
+            self.path = setting.targets.path_of_one(name, chosen=chosen)
+        decision = setting.targets.decide(self.path, remote)
+        self.path = decision.path
+        if decision.act != "fetch":
+            if journal is not None:
+                journal.part.discard()
+            return self._row_of_present(decision.act, remote)
+        journal = self._prepare(journal, remote)
+        try:
+            return self._fetch(journal, remote, decision.conflict)
+        except Stopped as stopped:
+            _leave(journal, keep=stopped.how == "pause")
+            raise
+        except TransferError as error:
+            _leave(journal, keep=journal.resumable and error.code != "digest_mismatch")
+            raise self._with_space(error, journal) from None
+
+    def _locate(self) -> Locator:
+        return self._setting.backend.locate(self._entry)
+
+    # -- the part --
+
+    def _find_journal(self, folder: str) -> Journal | None:
+        """What an earlier process left, once it has let go of it."""
+        setting = self._setting
+        find = partial(Journal.open, setting.root, folder, self._id, setting.source)
+        waited = 0.0
+        while True:
+            try:
+                return find()
+            except TransferError as error:
+                if error.code != "conflict" or waited >= LOCK_PATIENCE:
+                    raise
+            setting.control.sleep(0.1)
+            waited += 0.1
+
+    def _prepare(self, journal: Journal | None, remote: Remote) -> Journal:
+        """A journal that fits `remote`, and room on the disk for what is missing."""
+        root, folder = self._setting.root, split_path(self.path)[0]
+        done = 0
+        if journal is not None and journal.matches(remote):
+            done = journal.spans.total
+        if remote.size is not None:
+            _check_space(root, folder, remote.size - done)
+        if journal is None:
+            return Journal.create(root, folder, self._id, self._setting.source, remote)
+        if not journal.matches(remote):
+            if journal.resumable and journal.changed(remote) and journal.spans:
+                self._setting.report.note(
+                    "remote_changed",
+                    "The file changed at its source; it is fetched from its start.",
+                )
+            journal.restart(remote)
+        return journal
+
+    def _fetch(self, journal: Journal, remote: Remote, conflict: Conflict) -> Message:
+        setting = self._setting
+        task = Task(setting.transport, journal, remote, setting.control, self._tally)
+        remote, verified = FileFetch(task, self._locate, setting.report).run()
+        self._on_size(remote.size)
+        setting.control.check()
+        journal.finish(remote, verified)
+        inode = os.fstat(journal.part.fd).st_ino
+        path = journal.part.publish(self.path, conflict, mtime_ns=remote.mtime_ns)
+        self.path = path
+        if setting.root.lstat(path).st_ino != inode:
+            return self._row_of_present("skipped", remote)
+        return self._row_of_published(journal, path)
+
+    def _with_space(self, error: TransferError, journal: Journal) -> TransferError:
+        """`error`; a full disk with how much is needed and how much is there."""
+        size = journal.plan.get("size")
+        if error.code == "disk_full" and not error.detail and size is not None:
+            with suppress(TransferError):
+                free = self._setting.root.free_bytes(split_path(self.path)[0])
+                error.detail = {"needed": size - journal.spans.total, "free": free}
+        return error
+
+    # -- rows --
+
+    def _row_of_published(self, journal: Journal, path: str) -> Message:
+        status = self._setting.root.lstat(path)
+        self._on_size(status.st_size)
+        self._tally.set(status.st_size)
+        self.published, self.path = journal.part, path
+        return row(
+            path,
+            state="done",
+            size=status.st_size,
+            digest=journal.whole.get("digest"),
+            verified=journal.whole.get("verified"),
+            mtime_ns=status.st_mtime_ns,
+            validators=journal.whole.get("validators", {}),
+        )
+
+    def _row_of_present(self, state: str, remote: Remote) -> Message:
+        """What stands there already, whether it is the file itself or something in its place."""
+        status = self._setting.root.lstat(self.path)
+        self._on_size(status.st_size)
+        self._tally.set(status.st_size)
+        return row(
+            self.path,
+            state=state,
+            size=status.st_size,
+            mtime_ns=status.st_mtime_ns,
+            validators=remote.validators.as_dict() if state == "present" else {},
+        )
+
+
+def row(path: str, **values: Any) -> Message:
+    """A row of the report, with every key of the contract."""
+    empty: Message = {
+        "path": path,
+        "size": None,
+        "digest": None,
+        "verified": None,
+        "seconds": 0.0,
+        "state": "done",
+        "error": None,
+        "mtime_ns": None,
+        "validators": {},
+    }
+    return {**empty, **values}
+
+
+def _leave(journal: Journal, *, keep: bool) -> None:
+    if keep:
+        journal.part.close()
+    else:
+        journal.part.discard()
+
+
+def _check_space(root: Root, folder: str, needed: int) -> None:
+    free = root.free_bytes(folder)
+    if needed > free:
+        raise TransferError(
+            "disk_full",
+            f"The file needs {needed} bytes more, and {free} are free on the disk of the server.",
+            detail={"needed": needed, "free": free},
+        )

@@ -1,0 +1,233 @@
+"""What the remote side has: one small request, redirects resolved, before any byte is fetched.
+
+The probe is ``GET`` with ``Range: bytes=0-0`` and not ``HEAD``: presigned addresses are signed for
+GET, and many servers answer HEAD differently. It tells whether ranges work, how large the file is,
+by what its state is known (ETag, Last-Modified), and what it is called.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import parsedate_to_datetime
+from os.path import splitext
+from urllib.parse import unquote
+
+from ..backends.base import Digest, Locator, Validators
+from ..errors import TransferError
+from ..net import MAX_REDIRECTS, Url, redirect_target
+from ..paths import safe_name
+from .disposition import filename_of
+from .transport import SCHEMES, Enough, Exchange, Headers, Transport, parse
+from .verify import digest_in
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+SETTLED = 60.0
+"""Seconds after which a modification time is a strong validator (RFC 9110 section 8.8.2.2)."""
+
+_CODED_NAMES = {
+    "gzip": {".gz", ".tgz", ".svgz", ".gzip"},
+    "x-gzip": {".gz", ".tgz", ".svgz", ".gzip"},
+    "br": {".br"},
+    "zstd": {".zst", ".zstd"},
+    "compress": {".z"},
+    "x-compress": {".z"},
+}
+"""Content codings that servers state for files that simply *are* compressed (Apache's AddEncoding);
+their bytes are the file."""
+
+Check = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file as the remote side describes it.
+
+    `url` is where the redirects ended, `headers` what may be sent there. `ranges` says whether a
+    part may be asked for, `size` is None while unknown, `coding` a Content-Encoding that has to
+    be undone, `name` a safe name (None when nothing better than the address is known), `digest`
+    was given by the user or the backend, `stated` by a header of the answer.
+    """
+
+    url: Url
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unix_socket: str | None = None
+    size: int | None = None
+    validators: Validators = field(default_factory=Validators)
+    ranges: bool = False
+    coding: str | None = None
+    name: str | None = None
+    digest: Digest | None = None
+    stated: Digest | None = None
+    mtime_ns: int | None = None
+
+    @property
+    def proof(self) -> Digest | None:
+        """The digest that the bytes must have; None when they cannot be verified."""
+        return self.digest or (None if self.coding else self.stated)
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether parts fetched at different times are known to belong together: by the
+        validators, or because a digest proves the whole afterwards."""
+        known = self.validators.strong or self.proof is not None
+        return self.ranges and known and self.size is not None and self.coding is None
+
+
+def probe(transport: Transport, locator: Locator, check: Check) -> Remote:
+    """Ask for the first byte of `locator`. `check` is called all the while and may raise.
+
+    Raises `TransferError`: ``address_refused``, ``too_many_redirects``, ``needs_credentials``,
+    ``remote_not_found``, ``remote_forbidden``, ``remote_busy`` … and what the transport raises.
+    """
+    first = parse(locator.url)
+    url, headers = first, dict(locator.headers)
+    ask_range = True
+    for _ in range(MAX_REDIRECTS + 1):
+        exchange = Exchange(
+            url,
+            {**headers, "Want-Repr-Digest": "sha-256=10, sha-512=5"},
+            byte_range=(0, 0) if ask_range else None,
+            on_head=_skip_long_body,
+            unix_socket=locator.unix_socket,
+        )
+        transport.perform(exchange, check)
+        if exchange.error:
+            raise exchange.error
+        location = exchange.headers.get("location")
+        if exchange.status in _REDIRECTS and location:
+            target = redirect_target(url, location, SCHEMES)
+            if target.origin != url.origin:
+                headers = {}
+            url = target
+        elif exchange.status in (400, 405, 416, 501) and ask_range and not _is_empty(exchange):
+            ask_range = False  # it may only dislike the range
+        else:
+            remote = _describe(exchange, locator, first)
+            return replace(remote, headers=headers)
+    raise TransferError(
+        "too_many_redirects", f"“{first.host}” redirects more than {MAX_REDIRECTS} times."
+    )
+
+
+def _skip_long_body(exchange: Exchange) -> None:
+    """Read a short body to its end, which keeps the connection for the next request."""
+    length = exchange.headers.get("content-length")
+    if exchange.status == 200 or not (length and length.isdigit() and int(length) <= 65536):
+        raise Enough
+
+
+def _is_empty(exchange: Exchange) -> bool:
+    return exchange.status == 416 and content_range(exchange.headers) == (None, 0)
+
+
+def _describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
+    headers = exchange.headers
+    if exchange.status not in (200, 206) and not _is_empty(exchange):
+        raise error_of_status(exchange)
+    span, total = content_range(headers)
+    ranges = exchange.status == 206 and span == (0, 0) and total is not None
+    size = total if ranges or exchange.status == 416 else content_length(headers)
+    if exchange.status == 206 and not ranges:
+        size = total  # it cannot count: take the file in one piece, by a request without a range
+    name = name_in(headers, exchange.url, first)
+    coding = coding_in(headers, name)
+    return Remote(
+        url=exchange.url,
+        unix_socket=locator.unix_socket,
+        size=None if coding else size,
+        validators=replace(validators_in(headers), version=locator.validators.version),
+        ranges=ranges and coding is None,
+        coding=coding,
+        name=name,
+        digest=locator.digest,
+        stated=digest_in(headers, whole=exchange.status == 200),
+        mtime_ns=modified_ns(headers),
+    )
+
+
+# ---- reading an answer ------------------------------------------------------------------------
+
+
+def content_length(headers: Headers) -> int | None:
+    """The length of the body; None when unknown or malformed."""
+    value = headers.get("content-length")
+    return int(value) if value and value.isdigit() and len(value) < 19 else None
+
+
+def content_range(headers: Headers) -> tuple[tuple[int, int] | None, int | None]:
+    """``bytes 5-9/100`` as ``((5, 9), 100)``; ``bytes */100`` as ``(None, 100)``; an unknown or
+    malformed part is None (RFC 9110 section 14.4)."""
+    value = headers.get("content-range") or ""
+    match = re.fullmatch(
+        r"bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(?:(\d{1,18})|\*)", value.strip(), re.IGNORECASE
+    )
+    if not match:
+        return None, None
+    span = (int(match[1]), int(match[2])) if match[1] else None
+    return span, int(match[3]) if match[3] else None
+
+
+def validators_in(headers: Headers) -> Validators:
+    """ETag and Last-Modified of an answer."""
+    etag = headers.get("etag")
+    modified = headers.get("last-modified")
+    moment, today = _seconds(modified), _seconds(headers.get("date")) or time.time()
+    settled = moment is not None and today - moment >= SETTLED
+    return Validators(etag or None, modified or None, settled=settled)
+
+
+def modified_ns(headers: Headers) -> int | None:
+    """Last-Modified in nanoseconds since 1970."""
+    moment = _seconds(headers.get("last-modified"))
+    return None if moment is None or moment < 0 else int(moment) * 1_000_000_000
+
+
+def _seconds(value: str | None) -> float | None:
+    if not value:
+        return None
+    try:
+        return parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def coding_in(headers: Headers, name: str | None) -> str | None:
+    """The content coding that must be undone; None when the bytes are the file."""
+    coding = (headers.get("content-encoding") or "identity").strip().lower()
+    if coding in ("", "identity"):
+        return None
+    extension = splitext(name or "")[1].lower()
+    return None if extension in _CODED_NAMES.get(coding, ()) else coding
+
+
+def name_in(headers: Headers, last: Url, first: Url) -> str | None:
+    """What the file is called: by Content-Disposition, else by the last segment of the address
+    asked for, else (it has no extension, as in ``/latest``) of the one that it redirects to."""
+    stated = filename_of(headers.get("content-disposition"))
+    if stated and (name := safe_name(stated, "")):
+        return name
+    names = [
+        safe_name(unquote(url.path.rpartition("/")[2], errors="replace"), "")
+        for url in (first, last)
+    ]
+    return next((name for name in names if splitext(name)[1]), names[0] or names[1]) or None
+
+
+def error_of_status(exchange: Exchange) -> TransferError:
+    """What a status that is no success means."""
+    status, host, wait = exchange.status, exchange.url.host, exchange.retry_after
+    if status == 401:
+        return TransferError("needs_credentials", f"“{host}” wants to know who you are.")
+    if status == 403:
+        return TransferError("remote_forbidden", f"“{host}” does not give this file out (403).")
+    if status in (404, 410):
+        return TransferError("remote_not_found", f"“{host}” has no such file ({status}).")
+    if status in (408, 425, 429, 500, 502, 503, 504, 507, 509):
+        return TransferError(
+            "remote_busy", f"“{host}” cannot serve us now (status {status}).", retry_after=wait
+        )
+    return TransferError("remote_refused", f"“{host}” answered with status {status}.")

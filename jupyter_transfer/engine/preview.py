@@ -1,0 +1,72 @@
+"""Look before you leap: what stands at an address, without fetching it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from ..backends import find
+from ..backends.base import Context
+from ..errors import TransferError
+from .control import Control
+from .fetch import look
+from .retry import Retries
+from .transport import Transport
+
+MOST_ENTRIES = 200
+"""Entries that are listed; a source with more has `files` None."""
+
+TRIES = 2
+
+
+def preview(source: str, context: Context) -> dict[str, Any]:
+    """The answer of ``POST probe`` as the contract's JSON, without ``free_bytes``.
+
+    A source that wants credentials is an answer (``needs``), no error.
+    Raises `TransferError` with what else is in the way.
+    """
+    backend = find(source)(context)
+    result: dict[str, Any] = {
+        "backend": backend.name,
+        "title": backend.name_for(source),
+        "files": None,
+        "bytes": None,
+        "entries": [],
+        "resumable": False,
+        "verifiable": False,
+        "needs": None,
+    }
+    try:
+        backend.check(source)
+        with Transport(context.policy, context.ca_file) as transport:
+            entries = list(islice(backend.entries(source), MOST_ENTRIES + 1))
+            if len(entries) == 1:
+                locate = lambda: backend.locate(entries[0])  # noqa: E731
+                remote = look(transport, locate, Control(), Retries(TRIES))
+                chosen = None if entries[0].guessed else entries[0].path
+                name = chosen or remote.name or entries[0].path
+                result |= {
+                    "title": name,
+                    "files": 1,
+                    "bytes": remote.size,
+                    "entries": [{"path": name, "size": remote.size}],
+                    "resumable": remote.in_parts,
+                    "verifiable": remote.proof is not None,
+                }
+                return result
+    except TransferError as error:
+        if error.code != "needs_credentials":
+            raise
+        return result | {"needs": "credentials"}
+    finally:
+        backend.close()
+    shown = entries[:MOST_ENTRIES]
+    sizes = [entry.size for entry in shown]
+    complete = len(entries) == len(shown)
+    result["files"] = len(shown) if complete else None
+    if complete and None not in sizes:
+        result["bytes"] = sum(size for size in sizes if size is not None)
+    result["entries"] = [{"path": entry.path, "size": entry.size} for entry in shown]
+    result["resumable"] = True
+    result["verifiable"] = bool(shown) and all(entry.digest for entry in shown)
+    return result

@@ -1,0 +1,274 @@
+"""Fetching one file in parts, over several connections at a time.
+
+The missing spans are cut into segments. Each answer is compared with the plan before one byte of
+it is used: status 206, exactly the range asked for, the same total, validators that prove the same
+state of the file. We do not rely on If-Range: some servers answer 200 to it although nothing has
+changed, others ignore it. Bytes go to their place in the part with `pwrite` as libcurl hands them
+over; every few MiB are given to the `Syncer`.
+
+A connection that has nothing left to do takes over half of what the slowest one has still to do.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from dataclasses import dataclass
+
+from ..errors import TransferError, from_os_error
+from .journal import Syncer
+from .plan import content_length, content_range, error_of_status, validators_in
+from .spans import Span
+from .task import Task
+from .transport import Enough, Exchange
+
+SEGMENT = 16 << 20
+"""Bytes that one request asks for."""
+
+BLOCK = 4 << 20
+"""Bytes after which what is written is handed to the `Syncer`."""
+
+CONNECTIONS = 4
+
+BACKLOG = 48 << 20
+"""Bytes that may be written and not yet recorded before the network has to wait for the disk."""
+
+STEAL_AFTER = 2.0
+"""Seconds that a segment must still need before another connection takes half of it."""
+
+
+EXPIRED = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 410})
+"""Statuses that may mean that a locator, which worked before, has to be asked for anew."""
+
+
+class StartAgain(Exception):  # noqa: N818 - a turn, not an error
+    """The parts do not fit together any more: `changed` or `no_ranges`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Expired(Exception):  # noqa: N818 - a turn, not an error
+    """The locator is not honoured any more, though it was; `error` is what the server said."""
+
+    def __init__(self, error: TransferError) -> None:
+        super().__init__(error.code)
+        self.error = error
+
+
+@dataclass
+class _Segment:
+    """A span that one exchange is fetching."""
+
+    start: int
+    end: int
+    position: int
+    recorded: int
+    began: float
+    exchange: Exchange | None = None
+    verdict: str | None = None
+
+    @property
+    def left(self) -> int:
+        return self.end - self.position
+
+    def seconds_left(self, now: float) -> float:
+        rate = (self.position - self.start) / max(now - self.began, 1e-3)
+        return self.left / rate if rate > 0 else float("inf")
+
+
+class RangedFetch:
+    """Brings the missing spans of a file in; `run` returns when all are on disk and recorded."""
+
+    def __init__(self, task: Task) -> None:
+        remote = task.remote
+        assert remote.size is not None
+        self._transport = task.transport
+        self._journal = task.journal
+        self._remote = remote
+        self._size = remote.size
+        self._control = task.control
+        self._retries = task.retries
+        self._tally = task.tally
+        self._todo = deque(_segments(task.journal.spans.gaps(remote.size)))
+        self._live: list[_Segment] = []
+        # Without validators that prove each answer, one connection makes a mix less likely; the
+        # digest at the end finds it.
+        self._allowed = CONNECTIONS if remote.validators.strong else 1
+        self._not_before = 0.0
+        self._served = False
+        self._syncer = Syncer(task.journal)
+
+    def run(self) -> None:
+        """Fetch.
+
+        Raises `TransferError` when the budget of retries is spent, `StartAgain`, `Expired`,
+        `Stopped`. What had come in by then is recorded in every case.
+        """
+        self._transport.hold = self._hold
+        try:
+            while self._todo or self._live:
+                self._control.check()
+                self._syncer.check()
+                self._start_segments()
+                for exchange in self._transport.run(0.1):
+                    self._finish(self._segment_of(exchange))
+        finally:
+            self._transport.hold = None
+            for segment in self._live:
+                if segment.exchange is not None:
+                    self._transport.stop(segment.exchange)
+                self._hand_over(segment)
+            self._syncer.close()
+
+    def _hold(self) -> float:
+        """Seconds for which the network has to wait for the disk."""
+        return 0.01 if self._syncer.backlog > BACKLOG else 0.0
+
+    # -- handing out work --
+
+    def _start_segments(self) -> None:
+        now = time.monotonic()
+        if now < self._not_before:
+            if not self._live:
+                self._control.sleep(min(0.1, self._not_before - now))
+            return
+        while len(self._live) < self._allowed:
+            span = self._todo.popleft() if self._todo else self._steal(now)
+            if span is None:
+                return
+            segment = _Segment(*span, position=span[0], recorded=span[0], began=now)
+            self._live.append(segment)
+            self._start(segment)
+
+    def _start(self, segment: _Segment) -> None:
+        segment.exchange = Exchange(
+            self._remote.url,
+            self._remote.headers,
+            byte_range=(segment.start, segment.end - 1),
+            on_head=lambda exchange: self._check_head(segment, exchange),
+            on_data=lambda data: self._write(segment, data),
+            unix_socket=self._remote.unix_socket,
+        )
+        self._transport.start(segment.exchange)
+
+    def _steal(self, now: float) -> Span | None:
+        """Half of what the segment that needs longest has still to fetch."""
+        slowest = max(self._live, key=lambda s: s.seconds_left(now), default=None)
+        if (
+            slowest is None
+            or slowest.left < 2 * BLOCK
+            or now - slowest.began < STEAL_AFTER
+            or slowest.seconds_left(now) < STEAL_AFTER
+        ):
+            return None
+        middle = slowest.position + slowest.left // 2
+        span = (middle, slowest.end)
+        slowest.end = middle
+        return span
+
+    def _segment_of(self, exchange: Exchange) -> _Segment:
+        return next(segment for segment in self._live if segment.exchange is exchange)
+
+    # -- one answer --
+
+    def _check_head(self, segment: _Segment, exchange: Exchange) -> None:
+        """Compare an answer with the plan before its body comes in."""
+        if exchange.status == 200:
+            segment.verdict = "no_ranges" if not self._differs(exchange) else "changed"
+        elif exchange.status in (412, 416):
+            segment.verdict = "changed"
+        elif exchange.status == 206:
+            span, total = content_range(exchange.headers)
+            if (total is not None and total != self._size) or self._differs(exchange):
+                segment.verdict = "changed"
+            elif not self._proven(exchange):
+                segment.verdict = "no_ranges"
+            elif span != (segment.start, segment.end - 1) or not _length_fits(exchange, span):
+                host = exchange.url.host
+                raise TransferError("remote_lied", f"“{host}” sent another part than asked for.")
+        if segment.verdict or exchange.status != 206:
+            raise Enough
+        self._served = True
+
+    def _differs(self, exchange: Exchange) -> bool:
+        return self._remote.validators.contradicts(validators_in(exchange.headers))
+
+    def _proven(self, exchange: Exchange) -> bool:
+        """Whether the answer shows that it is of the same state, where we need it shown."""
+        known = self._remote.validators
+        if not known.strong or known.version:
+            return True  # a digest, or a versioned address, stands for it
+        return known.proves(validators_in(exchange.headers))
+
+    def _write(self, segment: _Segment, data: memoryview) -> None:
+        over = len(data) - segment.left
+        if over >= 0:  # the last piece, or the end was given to another connection
+            data = data[: segment.left]
+        write_at(self._journal.part.fd, data, segment.position)
+        segment.position += len(data)
+        self._tally.add(len(data))
+        if segment.position - segment.recorded >= BLOCK or segment.left == 0:
+            self._hand_over(segment)
+            self._retries.progressed()
+        if over > 0:
+            raise Enough
+
+    def _hand_over(self, segment: _Segment) -> None:
+        if segment.position > segment.recorded:
+            self._syncer.add(segment.recorded, segment.position)
+            segment.recorded = segment.position
+
+    # -- the end of an answer --
+
+    def _finish(self, segment: _Segment) -> None:
+        self._live.remove(segment)
+        exchange = segment.exchange
+        assert exchange is not None
+        self._hand_over(segment)
+        if segment.verdict:
+            raise StartAgain(segment.verdict)
+        if segment.left == 0:
+            return
+        self._todo.appendleft((segment.position, segment.end))
+        error = exchange.error or self._error_of(exchange)
+        if error.code == "remote_busy":
+            self._allowed = max(1, self._allowed - 1)
+        wait = self._retries.wait_for(error)
+        self._not_before = max(self._not_before, time.monotonic() + wait)
+
+    def _error_of(self, exchange: Exchange) -> TransferError:
+        if exchange.status == 206:
+            return TransferError(
+                "connection_lost", f"“{exchange.url.host}” ended the answer too early."
+            )
+        error = error_of_status(exchange)
+        if exchange.status in EXPIRED:
+            raise Expired(error)
+        return error
+
+
+def _segments(gaps: list[Span]) -> list[Span]:
+    return [
+        (start, min(start + SEGMENT, end))
+        for first, end in gaps
+        for start in range(first, end, SEGMENT)
+    ]
+
+
+def _length_fits(exchange: Exchange, span: Span) -> bool:
+    length = content_length(exchange.headers)
+    return length is None or length == span[1] - span[0] + 1
+
+
+def write_at(fd: int, data: memoryview, offset: int) -> None:
+    """Write all of `data` at `offset`. Raises ``disk_full``, ``io_error`` …"""
+    try:
+        while data:
+            count = os.pwrite(fd, data, offset)
+            data = data[count:]
+            offset += count
+    except OSError as error:
+        raise from_os_error(error) from None

@@ -1,0 +1,23 @@
+"""What the two ways of fetching a file, in parts and in one piece, both need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .control import Control, Tally
+from .journal import Journal
+from .plan import Remote
+from .retry import Retries
+from .transport import Transport
+
+
+@dataclass
+class Task:
+    """One file to be brought into the part of `journal`; `remote` is what it is known to be."""
+
+    transport: Transport
+    journal: Journal
+    remote: Remote
+    control: Control
+    tally: Tally
+    retries: Retries = field(default_factory=Retries)

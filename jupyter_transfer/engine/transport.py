@@ -1,0 +1,369 @@
+"""The transport: HTTP requests over libcurl, many at a time in one thread.
+
+Redirects are not followed here (`plan` does, so that the policy and the headers are judged at each
+hop). Each new socket asks the address policy with the resolved address. A request that fails ends
+with a `TransferError`, never with an exception out of `run`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pycurl
+
+from ..errors import TransferError
+from ..net import Policy, Url, parse_url, proxy_for
+from .authorities import authorities, ca_file_of_environment
+from .curlerrors import error_of
+from .limits import Bandwidth
+from .retry import parse_retry_after
+
+SCHEMES = ("http", "https")
+
+BUFFER = 512 << 10
+"""Bytes that libcurl reads from a socket at once."""
+
+_SUPPRESS_CONNECT_HEADERS = 265  # CURLOPT_…, which pycurl does not name
+
+USER_AGENT = "jupyter-transfer"
+
+
+class Headers:
+    """The fields of an answer; names in any case, repeated ones joined (RFC 9110 5.3)."""
+
+    def __init__(self) -> None:
+        self._fields: dict[str, str] = {}
+
+    def add(self, name: str, value: str) -> None:
+        """Add one field line."""
+        key = name.strip().lower()
+        value = value.strip()
+        self._fields[key] = f"{self._fields[key]}, {value}" if key in self._fields else value
+
+    def get(self, name: str) -> str | None:
+        """The value of a field, None when it is not there."""
+        return self._fields.get(name.lower())
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds: to connect, and without a byte before an answer counts as stalled."""
+
+    connect: float = 20.0
+    stall: float = 30.0
+
+
+class Exchange:
+    """One request and its answer.
+
+    Parameters
+    ----------
+    url: where to.
+    headers: sent as they are.
+    byte_range: first and last byte to ask for.
+    on_head: called when the head of the answer is there, before its body.
+    on_data: called with each piece of the body; valid during the call only.
+    decode: let libcurl undo a Content-Encoding that was not asked for.
+
+    Both callbacks may raise `TransferError`, which ends the exchange with it, or `Enough`.
+    """
+
+    def __init__(
+        self,
+        url: Url,
+        headers: Mapping[str, str] | None = None,
+        *,
+        byte_range: tuple[int, int] | None = None,
+        on_head: Callable[[Exchange], None] | None = None,
+        on_data: Callable[[memoryview], None] | None = None,
+        unix_socket: str | None = None,
+        decode: bool = False,
+    ) -> None:
+        self.url = url
+        self.sent = dict(headers or {})
+        self.byte_range = byte_range
+        self.on_head = on_head
+        self.on_data = on_data
+        self.unix_socket = unix_socket
+        self.decode = decode
+        self.status = 0
+        self.headers = Headers()
+        self.error: TransferError | None = None
+        self.refusal: TransferError | None = None
+        """What the policy said to the last address that it refused; the name may have others."""
+        self.enough = False
+        self.paused = False
+        self.handle: Any = None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the other side asks to wait."""
+        return parse_retry_after(self.headers.get("retry-after"))
+
+    @property
+    def wire_bytes(self) -> int:
+        """Bytes of the body that have come over the wire, before a coding is undone."""
+        return int(self.handle.getinfo(pycurl.SIZE_DOWNLOAD)) if self.handle else 0
+
+
+class Enough(Exception):  # noqa: N818 - not an error
+    """Raised by a callback that needs no more of the answer."""
+
+
+class Transport:
+    """Connections under one policy; use it from one thread, `close` it at the end.
+
+    Parameters
+    ----------
+    ca_file: certificate authorities on top of the system's.
+    bandwidth: the limit that all exchanges share.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        ca_file: str | None = None,
+        bandwidth: Bandwidth | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._policy = policy
+        self._authorities = authorities(ca_file or ca_file_of_environment())
+        self._bandwidth = bandwidth or Bandwidth()
+        self._timeouts = timeouts or Timeouts()
+        self._multi = pycurl.CurlMulti()
+        self._live: dict[Any, Exchange] = {}
+        self._idle: list[Any] = []
+        self._judged: set[tuple[str, int]] = set()
+        self.hold: Callable[[], float] | None = None
+        """Asked before bytes are taken in: seconds to wait because the disk is behind."""
+
+    def __enter__(self) -> Transport:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # -- the life of an exchange --
+
+    def start(self, exchange: Exchange) -> None:
+        """Send the request; its end is returned by `run`. Raises ``address_refused``."""
+        proxy = None if exchange.unix_socket else proxy_for(exchange.url)
+        if proxy:
+            self._judge_once(exchange.url.host, exchange.url.port)
+        elif not exchange.unix_socket:
+            self._policy.check_host(exchange.url.host)
+        handle = self._idle.pop() if self._idle else pycurl.Curl()
+        exchange.handle = handle
+        self._set_up(handle, exchange, proxy)
+        self._live[handle] = exchange
+        self._multi.add_handle(handle)
+
+    def run(self, seconds: float) -> list[Exchange]:
+        """Move bytes for about `seconds` at most; the exchanges that ended meanwhile."""
+        wait = self._resume()
+        while self._multi.perform()[0] == pycurl.E_CALL_MULTI_PERFORM:
+            pass
+        ended = self._ended()
+        if not ended and self._live:
+            self._multi.select(min(seconds, wait) if wait else seconds)
+        return ended
+
+    def stop(self, exchange: Exchange) -> None:
+        """End an exchange now; its connection is closed unless the answer was whole."""
+        if exchange.handle in self._live:
+            self._release(exchange)
+
+    def perform(self, exchange: Exchange, check: Callable[[], None]) -> Exchange:
+        """Run one exchange to its end, calling `check` (which may raise) all the while."""
+        self.start(exchange)
+        try:
+            while exchange not in self.run(0.1):
+                check()
+        finally:
+            self.stop(exchange)
+        return exchange
+
+    def close(self) -> None:
+        """End everything and close all connections."""
+        for exchange in list(self._live.values()):
+            self._release(exchange)
+        for handle in self._idle:
+            handle.close()
+        self._idle.clear()
+        self._multi.close()
+
+    def _judge_once(self, host: str, port: int) -> None:
+        """Judge a target behind a proxy; once, because it resolves the name."""
+        if (host, port) not in self._judged:
+            self._policy.check_behind_proxy(host, port)
+            self._judged.add((host, port))
+
+    def _release(self, exchange: Exchange) -> None:
+        handle = exchange.handle
+        self._multi.remove_handle(handle)
+        del self._live[handle]
+        exchange.handle = None
+        handle.reset()  # drops the callbacks, and with them the cycle through the exchange
+        self._idle.append(handle)
+
+    def _ended(self) -> list[Exchange]:
+        ended = []
+        while True:
+            left, good, bad = self._multi.info_read()
+            failures = [(handle, 0, "") for handle in good] + bad
+            for handle, code, text in failures:
+                exchange = self._live[handle]
+                if code and not exchange.enough and exchange.error is None:
+                    refused = exchange.refusal if code == pycurl.E_COULDNT_CONNECT else None
+                    exchange.error = refused or error_of(code, text, exchange.url.host)
+                self._release(exchange)
+                ended.append(exchange)
+            if not left:
+                return ended
+
+    def _resume(self) -> float:
+        """Let paused exchanges go on if the bandwidth allows; seconds to wait if it does not."""
+        if (wait := self._wait()) > 0:
+            return wait
+        for exchange in list(self._live.values()):
+            if exchange.paused:
+                exchange.paused = False
+                # The bytes that libcurl held back arrive within this call.
+                exchange.handle.pause(pycurl.PAUSE_CONT)
+                if (wait := self._wait()) > 0:
+                    return wait
+        return 0.0
+
+    def _wait(self) -> float:
+        held = self.hold() if self.hold is not None else 0.0
+        return max(held, self._bandwidth.wait())
+
+    # -- options --
+
+    def _set_up(self, handle: Any, exchange: Exchange, proxy: str | None) -> None:
+        url = exchange.url
+        handle.setopt(pycurl.URL, str(url))
+        handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        handle.setopt(pycurl.FOLLOWLOCATION, 0)
+        handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
+        handle.setopt(pycurl.NOSIGNAL, 1)
+        handle.setopt(pycurl.PATH_AS_IS, 1)
+        # "" and not None: libcurl itself must not read the environment again.
+        handle.setopt(pycurl.PROXY, proxy or "")
+        handle.setopt(pycurl.NOPROXY, "")
+        handle.setopt(_SUPPRESS_CONNECT_HEADERS, 1)
+        handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(self._timeouts.connect * 1000))
+        handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
+        handle.setopt(pycurl.LOW_SPEED_TIME, max(1, round(self._timeouts.stall)))
+        handle.setopt(pycurl.BUFFERSIZE, self._buffer_size())
+        handle.setopt(pycurl.TCP_KEEPALIVE, 1)
+        handle.setopt(pycurl.USERAGENT, USER_AGENT)
+        sent = {"Accept": "*/*", "Accept-Encoding": "identity", **exchange.sent}
+        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in sent.items()])
+        if exchange.decode:
+            handle.setopt(pycurl.ACCEPT_ENCODING, "")
+        if exchange.byte_range:
+            handle.setopt(pycurl.RANGE, "{}-{}".format(*exchange.byte_range))
+        if exchange.unix_socket:
+            handle.setopt(pycurl.UNIX_SOCKET_PATH, exchange.unix_socket)
+        if url.scheme == "https" or (proxy and proxy.startswith("https")):
+            self._set_up_tls(handle)
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._socket_opener(exchange, proxy))
+        handle.setopt(pycurl.HEADERFUNCTION, _head_reader(exchange))
+        handle.setopt(pycurl.WRITEFUNCTION, self._body_reader(exchange), use_memoryview=True)
+
+    def _set_up_tls(self, handle: Any) -> None:
+        path, blob = self._authorities
+        handle.setopt(pycurl.SSL_VERIFYPEER, 1)
+        handle.setopt(pycurl.SSL_VERIFYHOST, 2)
+        handle.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
+        if blob:
+            handle.setopt(pycurl.CAINFO_BLOB, blob)
+        elif path:
+            handle.setopt(pycurl.CAINFO, path)
+
+    def _buffer_size(self) -> int:
+        """Small steps under a low limit, so that the bytes flow instead of coming in gulps."""
+        rate = self._bandwidth.rate
+        return BUFFER if rate is None else min(BUFFER, max(16 << 10, rate // 32))
+
+    # -- callbacks: an exception out of one would be printed by pycurl and lost --
+
+    def _socket_opener(self, exchange: Exchange, proxy: str | None) -> Callable[..., Any]:
+        def open_socket(_purpose: int, address: Any) -> Any:
+            try:
+                if address.family == socket.AF_UNIX:
+                    if exchange.unix_socket is None:
+                        return pycurl.SOCKET_BAD
+                elif proxy is None:  # else it is the proxy's; its target was judged before
+                    self._policy.check_socket(exchange.url.host, address.addr[0])
+                return socket.socket(address.family, address.socktype, address.protocol)
+            except TransferError as error:
+                exchange.refusal = error
+            except OSError:
+                pass
+            return pycurl.SOCKET_BAD
+
+        return open_socket
+
+    def _body_reader(self, exchange: Exchange) -> Callable[[memoryview], int | None]:
+        bandwidth = self._bandwidth
+        on_data = exchange.on_data or _ignore
+
+        def read(data: memoryview) -> int | None:
+            if self._wait() > 0:
+                exchange.paused = True
+                return int(pycurl.WRITEFUNC_PAUSE)
+            bandwidth.spend(len(data))
+            try:
+                on_data(data)
+            except Exception as error:
+                return _end(exchange, error)
+            return None
+
+        return read
+
+
+def _ignore(_data: memoryview) -> None:
+    return
+
+
+def _end(exchange: Exchange, error: Exception) -> int:
+    """What an exception of the exchange's owner means; the result makes libcurl stop."""
+    if isinstance(error, Enough):
+        exchange.enough = True
+    elif isinstance(error, TransferError):
+        exchange.error = error
+    else:
+        exchange.error = TransferError("internal", f"Unexpected {type(error).__name__}.")
+    return 0
+
+
+def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
+    def read(line: bytes) -> int | None:
+        text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
+        if text.startswith("HTTP/"):
+            # A new head: what came before was a 1xx.
+            exchange.status = int(text.split(" ", 2)[1][:3])
+            exchange.headers = Headers()
+        elif not text:
+            if exchange.status >= 200 and exchange.on_head is not None:
+                on_head = exchange.on_head
+                exchange.on_head = None  # an empty line also ends the trailers
+                try:
+                    on_head(exchange)
+                except Exception as error:
+                    return _end(exchange, error)
+        elif ":" in text:
+            exchange.headers.add(*text.split(":", 1))
+        return None
+
+    return read
+
+
+def parse(text: str) -> Url:
+    """`text` as a URL that this transport can call."""
+    return parse_url(text, SCHEMES)
