@@ -1,0 +1,218 @@
+"""A worker process: ``python -m jupyter_transfer.worker``. It runs jobs, one at a time.
+
+Messages are JSON objects, one a line. On standard input: ``run``, ``discard``, ``probe``,
+``pause``, ``cancel``, ``bandwidth``; on standard output ``ready``, then ``progress``, ``state``,
+``note``, ``file`` and at last ``end`` of a job, and ``probe``. Nothing else writes to standard
+output: descriptor 1 becomes standard error for everybody but `_Pipe`.
+
+The process ends at once when standard input closes, in the middle of whatever it does: then the
+server is gone, and the journals make that safe. It imports nothing of Jupyter, Tornado or SQLite.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from typing import Any
+
+from .backends.base import Context
+from .engine.control import Control, Message, as_transfer_error
+from .engine.job import JobRequest, JobRun, discard
+from .engine.preview import preview
+from .errors import TransferError
+from .net import Policy
+from .paths import Root
+from .secrets import Credential, redact
+
+FORGET_AFTER = 2.0
+"""Seconds after the end of a job until its journals are forgotten: in this time the server saves
+what was delivered. The next message says that it has, too. If the server dies instead, the
+journals stay and its successor learns from them."""
+
+
+class _Pipe:
+    """Standard output as it was: messages to the server, one at a time."""
+
+    def __init__(self) -> None:
+        self._fd = os.dup(1)
+        os.set_inheritable(self._fd, False)
+        os.dup2(2, 1)
+        self._lock = threading.Lock()
+
+    def send(self, event: str, **values: Any) -> None:
+        """Send one message; a server that is gone ends this process."""
+        line = memoryview(json.dumps({"event": event, **values}).encode() + b"\n")
+        with self._lock:
+            try:
+                while line:
+                    line = line[os.write(self._fd, line) :]
+            except OSError:
+                os._exit(0)
+
+
+class _PipeReport:
+    """The engine's `Report`, told through the pipe; errors lose what is secret."""
+
+    def __init__(self, pipe: _Pipe) -> None:
+        self._pipe = pipe
+
+    def progress(self, **counts: int | None) -> None:
+        self._pipe.send("progress", progress=counts)
+
+    def state(self, note: str) -> None:
+        self._pipe.send("state", note=note)
+
+    def note(self, code: str, message: str) -> None:
+        self._pipe.send("note", code=code, message=redact(message))
+
+    def file(self, file: Message) -> None:
+        if file["error"]:
+            file = {**file, "error": {**file["error"], "message": redact(file["error"]["message"])}}
+        self._pipe.send("file", file=file)
+
+
+class Worker:
+    """Reads messages on one thread, acts on them on another."""
+
+    def __init__(self) -> None:
+        self._pipe = _Pipe()
+        self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._control: Control | None = None
+        self._finished: tuple[JobRun, Root] | None = None
+
+    def main(self) -> None:
+        """Serve until standard input closes."""
+        threading.Thread(target=self._read, name="read", daemon=True).start()
+        self._pipe.send("ready")
+        while True:
+            try:
+                message = self._messages.get(timeout=FORGET_AFTER if self._finished else None)
+            except queue.Empty:
+                message = None
+            if self._finished is not None:
+                run, root = self._finished
+                self._finished = None
+                run.close()
+                root.close()
+            if message is not None:
+                self._act(message)
+
+    # -- the reading thread --
+
+    def _read(self) -> None:
+        for line in sys.stdin.buffer:
+            message = json.loads(line)
+            operation = message.get("op")
+            if operation in ("pause", "cancel", "bandwidth"):
+                self._steer(operation, message.get("value"))
+                continue
+            if operation == "run":
+                with self._lock:
+                    # From now on it can be steered, although it has not begun yet.
+                    self._control = Control(message["job"].get("bandwidth"))
+            self._messages.put(message)
+        os._exit(0)
+
+    def _steer(self, operation: str, value: int | None) -> None:
+        with self._lock:
+            control = self._control
+        if control is None:
+            return  # the job has just ended by itself
+        if operation == "pause":
+            control.pause()
+        elif operation == "cancel":
+            control.cancel()
+        else:
+            control.bandwidth.rate = value or None
+
+    # -- the acting thread --
+
+    def _act(self, message: Message) -> None:
+        operation = message.get("op")
+        if operation == "run":
+            self._run(message)
+        elif operation == "discard":
+            self._discard(message)
+        elif operation == "probe":
+            self._probe(message)
+
+    def _run(self, message: Message) -> None:
+        control = self._control or Control()
+        error: TransferError | None
+        try:
+            root = _root(message)
+            run = JobRun(
+                root,
+                JobRequest.from_dict(message["job"], message.get("delivered") or ()),
+                _context(message, message["job"].get("options") or {}),
+                control,
+                _PipeReport(self._pipe),
+            )
+        except Exception as failure:
+            state, error, verified = "failed", as_transfer_error(failure), None
+        else:
+            outcome = run.run()
+            state, error, verified = outcome.state, outcome.error, outcome.verified
+            self._finished = run, root
+        with self._lock:
+            self._control = None
+        self._pipe.send("end", state=state, error=_error(error), verified=verified)
+
+    def _discard(self, message: Message) -> None:
+        error = None
+        try:
+            root = _root(message)
+            discard(
+                root,
+                JobRequest.from_dict(message["job"]),
+                _context(message, message["job"].get("options") or {}),
+            )
+            root.close()
+        except Exception as failure:
+            error = as_transfer_error(failure)
+        self._pipe.send("end", state="cancelled", error=_error(error), verified=None)
+
+    def _probe(self, message: Message) -> None:
+        id = message.get("id")
+        try:
+            result = preview(message["url"], _context(message, message.get("options") or {}))
+        except Exception as failure:
+            self._pipe.send("probe", id=id, error=_error(as_transfer_error(failure)))
+        else:
+            self._pipe.send("probe", id=id, result=result)
+
+
+def _root(message: Message) -> Root:
+    return Root(message["root"], allow_hidden=bool(message.get("allow_hidden")))
+
+
+def _context(message: Message, options: dict[str, Any]) -> Context:
+    return Context(
+        options,
+        Policy.from_dict(message.get("policy") or {}),
+        message.get("ca_file") or None,
+        Credential.from_dict(message.get("credential")),
+    )
+
+
+def _error(error: TransferError | None) -> Message | None:
+    if error is None:
+        return None
+    value = error.as_dict()
+    return {**value, "message": redact(value["message"]), "retry_after": error.retry_after}
+
+
+def main() -> None:
+    """Be a worker. Ctrl-C in the server's terminal is for the server to act on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    Worker().main()
+
+
+if __name__ == "__main__":
+    main()
