@@ -402,7 +402,8 @@ class Queue:
         longest = min(RETRY_LONGEST, RETRY_FIRST * 2.0 ** (attempt - 1))
         delay = max(longest * random.uniform(0.5, 1), error.retry_after or 0)  # noqa: S311
         self._retry_at[job.id] = time.monotonic() + delay
-        reason = {**error.as_dict(), "retry_at": iso_time(time.time() + delay)}
+        detail = {**error.detail, "attempts": self._settings.max_retries}
+        reason = {**error.as_dict(), "detail": detail, "retry_at": iso_time(time.time() + delay)}
         await self._jobs.put(job.moved(State.QUEUED, reason=reason, attempt=attempt))
 
     # -- bandwidth --
