@@ -76,9 +76,9 @@ def run(folder: Path, size: int, rounds: int) -> bool:
 
 
 def _variants(stack: ExitStack, site: Site, size: int) -> list[Variant]:
-    def variant(name: str, one: Callable[[str], Sample], **more: bool) -> Variant:
+    def variant(name: str, one: Callable[[str], Sample], ours: bool = False) -> Variant:
         run, warm = partial(one, "data"), partial(one, "warm")
-        return Variant(name, size // FILES * FILES, run, warm=warm, **more)
+        return Variant(name, size // FILES * FILES, run, ours, warm=warm)
 
     def server(name: str, extension: str, traits: dict[str, Any] | None = None) -> Server:
         started = processes.jupyter(site.folder / name, extension, traits=traits)

@@ -95,7 +95,7 @@ class Worker:
 
     def fetch(self, url: str, destination: str) -> None:
         """Run one job to its end."""
-        job = {
+        job: dict[str, Any] = {
             "id": secrets.token_hex(16),
             "kind": "fetch",
             "source": url,
@@ -177,11 +177,10 @@ def _variants(
     server = stack.enter_context(processes.jupyter(folder / "ours", "jupyter_transfer"))
     site = Site(web, server.root)
 
-    def variant(name: str, fetch: Callable[..., Sample], **more: bool) -> Variant:
+    def variant(name: str, fetch: Callable[..., Sample], ours: bool = False) -> Variant:
         one = partial(_fetch, site, fetch)
-        return Variant(
-            name, source.stat().st_size, partial(one, source), warm=partial(one, small), **more
-        )
+        size = source.stat().st_size
+        return Variant(name, size, partial(one, source), ours, warm=partial(one, small))
 
     warm = stack.enter_context(worker(server.root))
     found = [

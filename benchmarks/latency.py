@@ -121,7 +121,7 @@ def _latency(report: Report, folder: Path, size: int, rounds: int, seconds: floa
             site.remote = random_file(site.web.root / "remote.bin", size)
         except MissingError as error:
             report.body.append(f"Without a fetch: {error}.")
-        ours: list[Stream] = [_upload] * UPLOADS + [_zip]
+        ours: list[Stream] = [*[_upload] * UPLOADS, _zip]
         if site.web is not None:
             ours.append(_fetch)
         everything = "ours, 4 uploads, a fetch and a zip" if site.web else "ours, 4 uploads, a zip"

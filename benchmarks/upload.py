@@ -75,11 +75,15 @@ def run(folder: Path, size: int, rounds: int) -> bool:
 
 def _variants(stack: ExitStack, site: Site, source: Path, small: Path, warm: Path) -> list[Variant]:
     def variant(
-        name: str, one: Callable[[Path], Sample], file: Path = source, **more: bool
+        name: str, one: Callable[[Path], Sample], file: Path = source, ours: bool = False
     ) -> Variant:
-        return Variant(
-            name, file.stat().st_size, partial(one, file), warm=partial(one, warm), **more
-        )
+        size = file.stat().st_size
+        return Variant(name, size, partial(one, file), ours, warm=partial(one, warm))
+
+    def rival(name: str, one: Callable[[Path], Sample], counts: bool = True) -> Variant:
+        made = variant(name, one)
+        made.counts = counts
+        return made
 
     ours = stack.enter_context(processes.jupyter(site.folder / "ours", "jupyter_transfer"))
     stock = stack.enter_context(processes.jupyter(site.folder / "stock"))
@@ -93,17 +97,17 @@ def _variants(stack: ExitStack, site: Site, source: Path, small: Path, warm: Pat
         node = stack.enter_context(processes.tus_node(site.folder / "node"))
         version = processes.tus_node_version()
         name = f"@tus/server {version}"
-        found.append(variant(f"{name}, 64 MiB pieces", partial(_node, site, node, PIECE)))
-        found.append(variant(f"{name}, one PATCH", partial(_node, site, node, whole)))
+        found.append(rival(f"{name}, 64 MiB pieces", partial(_node, site, node, PIECE)))
+        found.append(rival(f"{name}, one PATCH", partial(_node, site, node, whole)))
     except (MissingError, BrokenError) as error:
         found.append(absent("@tus/server", str(error)))
     try:
         web = stack.enter_context(processes.nginx(site.folder / "nginx"))
-        found.append(variant("nginx WebDAV PUT", partial(_nginx, site, web), counts=False))
+        found.append(rival("nginx WebDAV PUT", partial(_nginx, site, web), counts=False))
     except (MissingError, BrokenError) as error:
         found.append(absent("nginx WebDAV PUT", str(error)))
     if shutil.which("dd"):
-        found.append(variant("dd conv=fdatasync", partial(_dd, site), counts=False))
+        found.append(rival("dd conv=fdatasync", partial(_dd, site), counts=False))
     return found
 
 
