@@ -14,7 +14,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from tornado.ioloop import IOLoop
-from traitlets import Bool, Int, List, TraitError, Unicode, Union, default, validate
+from traitlets import Bool, Int, List, Unicode, Union, default
 
 from . import events
 from .archives.manager import Archives
@@ -90,22 +90,6 @@ class TransferApp(ExtensionApp):
     @default("state_dir")
     def _default_state_dir(self) -> str:
         return os.path.join(jupyter_data_dir(), "jupyter_transfer")
-
-    @validate("allow_networks", "deny_networks")
-    def _check_networks(self, proposal: Any) -> Any:
-        try:
-            Policy.of(proposal["value"])
-        except TransferError as error:
-            raise TraitError(f"{error.message} {error.remedy}") from None
-        return proposal["value"]
-
-    @validate("bandwidth")
-    def _check_bandwidth(self, proposal: Any) -> Any:
-        try:
-            parse_rate(proposal["value"])
-        except TransferError as error:
-            raise TraitError(error.message) from None
-        return proposal["value"]
 
     # -- what handlers use --
 
