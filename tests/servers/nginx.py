@@ -86,11 +86,11 @@ class Nginx:
 def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, Path]:
     """A self-signed certificate for `host` and 127.0.0.1, and its key."""
     certificate, key = folder / f"{host}.pem", folder / f"{host}.key"
+    subject = ["-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        + ["-nodes", "-days", "2", "-subj", f"/CN={host}"]
-        + ["-addext", f"subjectAltName=DNS:{host},IP:127.0.0.1"]
-        + ["-keyout", str(key), "-out", str(certificate)],
+        ["openssl", "req", "-x509", *curve, "-nodes", "-days", "2", *subject, *files],
         check=True,
         capture_output=True,
     )
