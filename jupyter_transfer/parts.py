@@ -26,6 +26,9 @@ Record = dict[str, Any]
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
+_CREATE_TRIES = 100
+"""How often a staging folder that vanishes under a new part is made anew."""
+
 
 class Part:
     """An open part file with its journal, locked against every other process.
@@ -49,7 +52,17 @@ class Part:
     def create(cls, root: Root, destination: str, id: str, header: Record) -> Part:
         """A new part for a file that will stand in the folder `destination`, its journal
         beginning with `header`; both are on disk when this returns."""
-        folder = root.nearest_folder(destination)
+        for _ in range(_CREATE_TRIES):
+            try:
+                return cls._create(root, root.nearest_folder(destination), id, header)
+            except TransferError as error:
+                # Whoever ended last in this folder has removed the empty staging folder under us.
+                if error.code != "not_found":
+                    raise
+        return cls._create(root, root.nearest_folder(destination), id, header)
+
+    @classmethod
+    def _create(cls, root: Root, folder: str, id: str, header: Record) -> Part:
         with root.staging(folder, create=True) as staging:
             fd = _open(staging, f"{id}.part", _OPEN | os.O_CREAT | os.O_EXCL)
             try:

@@ -20,7 +20,7 @@ import re
 import stat
 import unicodedata
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from typing import Literal
@@ -399,14 +399,15 @@ class Root:
         """A descriptor of the staging folder in `folder`, for the length of a ``with`` block."""
         with self.folder(folder) as parent:
             try:
+                made = False
                 if create:
-                    try:
+                    with suppress(FileExistsError):
                         os.mkdir(STAGING, 0o700, dir_fd=parent)
-                        os.fsync(parent)
-                    except FileExistsError:
-                        pass
+                        made = True
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
                 fd = os.open(STAGING, flags, dir_fd=parent)
+                if made:
+                    os.fsync(parent)
             except OSError as error:
                 raise from_os_error(error, folder) from None
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -198,3 +199,14 @@ def test_a_full_disk(tmp_path):
     finally:
         os.system(f"umount {folder}")
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_uploads_that_begin_and_end_side_by_side(root):
+    """The end of one removes the empty staging folder while the next one begins."""
+
+    def come_and_go(name: str) -> None:
+        for number in range(60):
+            Part.create(root, "", f"{name}-{number}", {"length": 5}).discard()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(come_and_go, "abcd"))
