@@ -59,7 +59,11 @@ export async function findTaken(
       }
       const path = [destination, folder].filter(Boolean).join('/');
       try {
-        const model = await contents.get(path, { type: 'directory' });
+        // Given any options, JupyterLab asks for no content unless told to.
+        const model = await contents.get(path, {
+          type: 'directory',
+          content: true
+        });
         const children = (model.content ?? []) as Contents.IModel[];
         return new Map(children.map(child => [child.name, child]));
       } catch {
