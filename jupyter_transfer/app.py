@@ -188,6 +188,7 @@ class TransferApp(ExtensionApp):
         self._wire()
         # The loop is not running yet; what an earlier process left is taken over as soon as it is.
         IOLoop.current().add_callback(self._start)
+        self._startup: asyncio.Task[None] | None = None
 
     @property
     def _root_folder(self) -> str:
@@ -252,7 +253,10 @@ class TransferApp(ExtensionApp):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self) -> None:
+    def _start(self) -> None:
+        self._startup = asyncio.ensure_future(self._take_over())
+
+    async def _take_over(self) -> None:
         try:
             await self.queue.ready()
             if self._uploads is not None:
@@ -267,6 +271,8 @@ class TransferApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Stop workers and close the database; unfinished jobs go on with the next server."""
+        if self._startup is not None:
+            await asyncio.gather(self._startup, return_exceptions=True)
         self.archives.close()
         if self._uploads is not None:
             await self._uploads.stop()
