@@ -115,7 +115,7 @@ def _await(url: str, headers: dict[str, str], process: subprocess.Popen[bytes], 
             pass
         if process.poll() is not None or time.monotonic() > limit:
             tail = log.read_text(errors="replace")[-800:]
-            raise BrokenError(f"{Path(process.args[0]).name} did not start: {tail}")  # type: ignore[index]
+            raise BrokenError(f"{log.stem} did not start: {tail}")
         time.sleep(0.005)
 
 
@@ -130,7 +130,7 @@ def jupyter_command(
     root.mkdir(parents=True, exist_ok=True)
     known = ExtensionConfigManager(read_config_path=jupyter_config_path()).get_jpserver_extensions()
     port, token = free_port(), secrets.token_hex(16)
-    config = {
+    config: dict[str, dict[str, Any]] = {
         "ServerApp": {
             "ip": "127.0.0.1",
             "port": port,

@@ -13,10 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from . import processes
+from .browser import Browser
 from .harness import (
+    KIB,
     MIB,
     BrokenError,
     MissingError,
@@ -36,87 +39,143 @@ from .report import Report
 
 PIECE = 64 * MIB
 """Bytes in a PATCH request, as a browser on a fast line sends them."""
+WHOLE = 2**62
+FIRST_PIECE = 512 * KIB
+"""Bytes of the first request of our panel, which knows nothing of the line yet."""
 STOCK_SIZE = 128 * MIB
 """The stock way is slow and its rate does not depend on the size."""
 
-METHOD = """One client for all: a process of its own that sends the file by sendfile(2) over one
-connection. *stock contents API* gets JupyterLab's base64 JSON PUTs of 1 MiB, encoded before the
-clock starts; its rate is taken from a smaller file. *wall + fdatasync* is the time until the
-delivered file is on the disk: ours is there when the last answer comes. nginx and dd are for
-information. Every delivered file is compared byte for byte outside the timed part."""
+METHOD = """Each way is measured twice. With *one raw client* for all: a process of its own that
+sends the file by sendfile(2) over one connection, so that only the servers differ; the stock
+contents API gets JupyterLab's base64 JSON PUTs of 1 MiB, encoded before the clock starts. And *in
+Chromium*, by script in a page of the server: JupyterLab's own upload loop (read, encode and PUT
+each MiB), ours and @tus/server by tus, as a person gets it. The rate of the stock ways is taken
+from a smaller file. *wall + fdatasync* is the time until the delivered file is on the disk: ours is
+there when the last answer comes. nginx and dd are for information. Every delivered file is compared
+byte for byte outside the timed part."""
+
+Fire = Callable[[], dict[str, Any]]
+"""Carries one upload out: ``seconds``, ``cpu`` of the client, and what the server answered."""
 
 
 @dataclass
 class Site:
-    """What all variants share."""
+    """A server of one kind and the clients that upload to it."""
 
+    server: Server
     client: Client
-    folder: Path
+    browser: Browser | None
+
+
+@dataclass
+class Files:
+    """What is uploaded: the file itself, a smaller one for the stock ways, one to warm up."""
+
+    big: Path
+    small: Path
+    warm: Path
+
+    def variant(self, name: str, one: Callable[[Path], Sample], *, small: bool = False) -> Variant:
+        """A row: `one` uploads a file."""
+        file = self.small if small else self.big
+        size = file.stat().st_size
+        ours = "ours" in name
+        return Variant(name, size, partial(one, file), ours, warm=partial(one, self.warm))
+
+
+@dataclass
+class Rows:
+    """The variants by what the goals compare."""
+
+    ours: list[Variant]
+    stock: list[Variant]
+    node: list[Variant]
+    others: list[Variant]
 
 
 def run(folder: Path, size: int, rounds: int) -> bool:
     """Measure and publish; whether the goals were met."""
-    source = random_file(folder / "source" / "big.bin", size)
-    small = random_file(folder / "source" / "small.bin", min(size, STOCK_SIZE))
-    warm = random_file(folder / "source" / "warm.bin", 8 * MIB)
+    source = folder / "source"
+    files = Files(
+        random_file(source / "big.bin", size),
+        random_file(source / "small.bin", min(size, STOCK_SIZE)),
+        random_file(source / "warm.bin", 8 * MIB),
+    )
+    report = Report("upload", f"Upload of {show_size(size)}", METHOD, folder, rounds)
     with ExitStack() as stack:
-        site = Site(stack.enter_context(Client()), folder)
-        variants = _variants(stack, site, source, small, warm)
-        report = Report("upload", f"Upload of {show_size(size)}", METHOD, folder, rounds)
-        interleave(variants, rounds)
-    ours = best(v for v in variants if v.ours)
-    stock = next(v for v in variants if v.name == "stock contents API")
-    node = best(v for v in variants if v.name.startswith("@tus/server"))
-    report.transfers(variants, stock)
-    report.at_least("at least 10 times the stock contents API", ours, stock, 10)
-    report.at_least("at least 1.3 times @tus/server", ours, node, 1.3)
+        client, browser, lack = stack.enter_context(Client()), None, ""
+        try:
+            browser = stack.enter_context(Browser(folder))
+        except (MissingError, BrokenError) as error:
+            lack = str(error)
+        rows = _rows(stack, folder, files, client, browser)
+        raw = [*rows.ours[:2], *rows.stock[:1], *rows.node[:2], *rows.others]
+        paged = [*rows.ours[2:], *rows.stock[1:], *rows.node[2:]]
+        interleave([*raw, *paged], rounds)
+    report.body.append("One raw client:")
+    report.transfers(raw, rows.stock[0])
+    _judge(report, "raw client", rows.ours[:2], rows.stock[0], rows.node[:2])
+    report.body.append(f"In Chromium: {lack or 'the same by script in a page:'}")
+    if paged:
+        report.transfers(paged, rows.stock[1])
+        _judge(report, "in Chromium", rows.ours[2:], rows.stock[1], rows.node[2:])
     return report.publish()
 
 
-def _variants(stack: ExitStack, site: Site, source: Path, small: Path, warm: Path) -> list[Variant]:
-    def variant(
-        name: str, one: Callable[[Path], Sample], file: Path = source, ours: bool = False
-    ) -> Variant:
-        size = file.stat().st_size
-        return Variant(name, size, partial(one, file), ours, warm=partial(one, warm))
+def _judge(
+    report: Report, how: str, ours: list[Variant], stock: Variant, node: list[Variant]
+) -> None:
+    text = f"at least 10 times the stock contents API, {how}"
+    report.at_least(text, best(ours), stock, 10)
+    report.at_least(f"at least 1.3 times @tus/server, {how}", best(ours), best(node), 1.3)
 
-    def rival(name: str, one: Callable[[Path], Sample], counts: bool = True) -> Variant:
-        made = variant(name, one)
-        made.counts = counts
-        return made
 
-    ours = stack.enter_context(processes.jupyter(site.folder / "ours", "jupyter_transfer"))
-    stock = stack.enter_context(processes.jupyter(site.folder / "stock"))
-    whole = 2**62
-    found = [
-        variant("ours, tus, 64 MiB pieces", partial(_ours, site, ours, PIECE), ours=True),
-        variant("ours, tus, one PATCH", partial(_ours, site, ours, whole), ours=True),
-        variant("stock contents API", partial(_stock, site, stock), small),
-    ]
+def _rows(
+    stack: ExitStack, folder: Path, files: Files, client: Client, browser: Browser | None
+) -> Rows:
+    """All variants, their servers started; those in Chromium come last in each list."""
+    extended = processes.jupyter(folder / "ours", "jupyter_transfer")
+    ours = Site(stack.enter_context(extended), client, browser)
+    plain = processes.jupyter(folder / "stock")
+    stock = Site(stack.enter_context(plain), client, browser)
+    rows = Rows(
+        [
+            files.variant("ours, tus, 64 MiB pieces", partial(_ours, ours, PIECE)),
+            files.variant("ours, tus, one PATCH", partial(_ours, ours, WHOLE)),
+        ],
+        [files.variant("stock contents API", partial(_stock, stock), small=True)],
+        [],
+        [],
+    )
+    if browser is not None:
+        rows.ours.append(files.variant("ours, as our panel sends", partial(_ours_paged, ours)))
+        paged = partial(_stock_paged, stock)
+        rows.stock.append(files.variant("JupyterLab's own loop", paged, small=True))
     try:
-        node = stack.enter_context(processes.tus_node(site.folder / "node"))
-        version = processes.tus_node_version()
-        name = f"@tus/server {version}"
-        found.append(rival(f"{name}, 64 MiB pieces", partial(_node, site, node, PIECE)))
-        found.append(rival(f"{name}, one PATCH", partial(_node, site, node, whole)))
+        node = Site(stack.enter_context(processes.tus_node(folder / "node")), client, browser)
+        name = f"@tus/server {processes.tus_node_version()}"
+        rows.node.append(files.variant(f"{name}, 64 MiB pieces", partial(_node, node, PIECE)))
+        rows.node.append(files.variant(f"{name}, one PATCH", partial(_node, node, WHOLE)))
+        if browser is not None:
+            rows.node.append(files.variant(f"{name}, one PATCH", partial(_node_paged, node)))
     except (MissingError, BrokenError) as error:
-        found.append(absent("@tus/server", str(error)))
+        rows.node.append(absent("@tus/server", str(error)))
     try:
-        web = stack.enter_context(processes.nginx(site.folder / "nginx"))
-        found.append(rival("nginx WebDAV PUT", partial(_nginx, site, web), counts=False))
+        web = Site(stack.enter_context(processes.nginx(folder / "nginx")), client, None)
+        rows.others.append(files.variant("nginx WebDAV PUT", partial(_nginx, web)))
     except (MissingError, BrokenError) as error:
-        found.append(absent("nginx WebDAV PUT", str(error)))
+        rows.others.append(absent("nginx WebDAV PUT", str(error)))
     if shutil.which("dd"):
-        found.append(rival("dd conv=fdatasync", partial(_dd, site), counts=False))
-    return found
+        rows.others.append(files.variant("dd conv=fdatasync", partial(_dd, folder / "dd.bin")))
+    return rows
 
 
 def _sample(
-    site: Site, server: Server, source: Path, target: Callable[[dict[str, str]], Path]
+    server: Server, source: Path, fire: Fire, target: Callable[[dict[str, Any]], Path]
 ) -> Sample:
-    """Fire the armed client, then check and remove what was delivered."""
+    """Carry out, then check and remove what was delivered."""
     before = server.cpu()
-    result = site.client.go()
+    result = fire()
     spent = server.cpu() - before
     delivered = target(result)
     try:
@@ -127,7 +186,26 @@ def _sample(
     return Sample(result["seconds"], result["cpu"], spent, synced)
 
 
-def _ours(site: Site, server: Server, piece: int, source: Path) -> Sample:
+def _paged(site: Site, source: Path, way: str, **order: Any) -> Fire:
+    """An upload by script in a page of the server."""
+    browser = site.browser
+    assert browser is not None
+    browser.open(site.server.url, source)
+
+    def fire() -> dict[str, Any]:
+        before = browser.cpu()
+        result = browser.upload(way, headers=site.server.headers, **order)
+        return result | {"cpu": browser.cpu() - before}
+
+    return fire
+
+
+def _published(server: Server, source: Path, result: dict[str, Any]) -> Path:
+    return server.root / unquote(result["path"] or source.name).lstrip("/")
+
+
+def _ours(site: Site, piece: int, source: Path) -> Sample:
+    server = site.server
     site.client.arm(
         op="tus",
         url=f"{server.url}jupyter-transfer/tus/",
@@ -136,38 +214,56 @@ def _ours(site: Site, server: Server, piece: int, source: Path) -> Sample:
         headers=server.headers,
         metadata={"filename": source.name},
     )
-    return _sample(
-        site, server, source, lambda r: server.root / unquote(r["path"] or source.name).lstrip("/")
-    )
+    return _sample(server, source, site.client.go, partial(_published, server, source))
 
 
-def _stock(site: Site, server: Server, source: Path) -> Sample:
+def _ours_paged(site: Site, source: Path) -> Sample:
+    url = f"{site.server.url}jupyter-transfer/tus/"
+    fire = _paged(site, source, "tus", url=url, first=FIRST_PIECE, most=PIECE)
+    return _sample(site.server, source, fire, partial(_published, site.server, source))
+
+
+def _stock(site: Site, source: Path) -> Sample:
+    server = site.server
     url = f"{server.url}api/contents/{source.name}"
     site.client.arm(op="stock", url=url, file=str(source), headers=server.headers)
-    return _sample(site, server, source, lambda _: server.root / source.name)
+    return _sample(server, source, site.client.go, lambda _: server.root / source.name)
 
 
-def _node(site: Site, server: Server, piece: int, source: Path) -> Sample:
+def _stock_paged(site: Site, source: Path) -> Sample:
+    server = site.server
+    url = f"{server.url}api/contents/{source.name}"
+    fire = _paged(site, source, "stock", url=url)
+    return _sample(server, source, fire, lambda _: server.root / source.name)
+
+
+def _node(site: Site, piece: int, source: Path) -> Sample:
     metadata = {"filename": source.name}
-    url = f"{server.url}files"
+    url = f"{site.server.url}files"
     site.client.arm(op="tus", url=url, file=str(source), piece=piece, metadata=metadata)
-
-    def target(result: dict[str, str]) -> Path:
-        name = result["location"].rpartition("/")[2]
-        with contextlib.suppress(FileNotFoundError):
-            (server.root / f"{name}.json").unlink()
-        return server.root / name
-
-    return _sample(site, server, source, target)
+    return _sample(site.server, source, site.client.go, partial(_node_file, site.server))
 
 
-def _nginx(site: Site, server: Server, source: Path) -> Sample:
+def _node_paged(site: Site, source: Path) -> Sample:
+    url = f"{site.server.url}files"
+    fire = _paged(site, source, "tus", url=url, first=WHOLE, most=WHOLE)
+    return _sample(site.server, source, fire, partial(_node_file, site.server))
+
+
+def _node_file(server: Server, result: dict[str, Any]) -> Path:
+    name = result["location"].rpartition("/")[2]
+    with contextlib.suppress(FileNotFoundError):
+        (server.root / f"{name}.json").unlink()
+    return server.root / name
+
+
+def _nginx(site: Site, source: Path) -> Sample:
+    server = site.server
     site.client.arm(op="put", url=f"{server.url}put/{source.name}", file=str(source))
-    return _sample(site, server, source, lambda _: server.root / "put" / source.name)
+    return _sample(server, source, site.client.go, lambda _: server.root / "put" / source.name)
 
 
-def _dd(site: Site, source: Path) -> Sample:
-    target = site.folder / "dd.bin"
+def _dd(target: Path, source: Path) -> Sample:
     command = ["dd", f"if={source}", f"of={target}", "bs=4M", "conv=fdatasync", "status=none"]
     try:
         seconds, cpu = run_command(command)
