@@ -76,6 +76,7 @@ class BodyHandler(TransferHandler):
     # -- how tornado calls us --
 
     _refused = False  # no piece is taken any more
+    _answering = False
     _answered = False  # the answer is out, the rest of the body is thrown away
     _lingered = 0
     _last_piece: float | None = None  # None while we, not the client, keep the other waiting
@@ -156,15 +157,20 @@ class BodyHandler(TransferHandler):
         self._refused = True
         # tornado calls the verb when the body has ended; there is nothing left to do then.
         setattr(self, (self.request.method or "").lower(), lambda *args: None)
+        self._answering = True
         try:
             raise error
         except (TransferError, web.HTTPError) as caught:  # tornado looks at sys.exc_info()
             self._handle_request_exception(caught)
+        finally:
+            self._answering = False
 
     def finish(self, *args: Any, **kwargs: Any) -> Any:
         """End the response; an early one only when the client has stopped sending."""
-        if not self._refused or self._answered:
+        if not self._answering:
             return super().finish(*args, **kwargs)
+        if self._answered:
+            return None  # tornado calls again when it has written the error
         self._answered = True
         chunk = args[0] if args else ""
         data = chunk.encode() if isinstance(chunk, str) else chunk

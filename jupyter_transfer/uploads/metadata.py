@@ -129,9 +129,9 @@ def _relative_path(texts: dict[str, str]) -> str:
     if not path:
         return name
     base = name.rpartition("/")[2]
-    if path.endswith("/") or (base and path.rpartition("/")[2] != base):
-        return join_path(path.removesuffix("/"), base)
-    return path
+    if path.endswith("/"):
+        return path + base
+    return path if not base or path.rpartition("/")[2] == base else join_path(path, base)
 
 
 def _conflict(value: str) -> Conflict:
