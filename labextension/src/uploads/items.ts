@@ -1,21 +1,26 @@
 import type { IUploadItem } from './tokens';
 
 /**
- * The name of a row: the file, or the folder that all items lie in, or the
- * first of them and how many more there are.
+ * The name of a row: the file or folder that was given, and how many more
+ * were given with it.
  */
 export function nameOf(items: readonly IUploadItem[]): string {
-  if (items.length === 0) {
-    return '';
+  let count = 0;
+  let last = '';
+  for (const { relativePath } of items) {
+    // Files of one folder stand together.
+    if (count === 0 || !relativePath.startsWith(`${last}/`)) {
+      last = topOf(relativePath);
+      count += 1;
+    }
   }
-  const first = items[0].relativePath;
-  const slash = first.indexOf('/');
-  const folder = first.slice(0, slash + 1);
-  if (slash > 0 && items.every(i => i.relativePath.startsWith(folder))) {
-    return first.slice(0, slash);
-  }
-  const name = slash > 0 ? first.slice(0, slash) : first;
-  return items.length === 1 ? name : `${name} + ${items.length - 1}`;
+  const first = count > 0 ? topOf(items[0].relativePath) : '';
+  return count > 1 ? `${first} + ${count - 1}` : first;
+}
+
+function topOf(path: string): string {
+  const slash = path.indexOf('/');
+  return slash > 0 ? path.slice(0, slash) : path;
 }
 
 /** What operating systems scatter in folders for themselves; most servers refuse hidden files. */

@@ -10,8 +10,11 @@ const MAX = 256 * MIB;
 /** How fast one request may grow over the last. */
 const GROWTH = 4;
 
-/** Successes at a ceiling that only a broken connection set, before it is doubted. */
+/** Successes at a ceiling that only broken connections set, before it is doubted. */
 const PATIENCE = 16;
+
+/** Two sizes are alike if neither is much larger. */
+const ALIKE = 0.75;
 
 /**
  * How many bytes the next request should carry.
@@ -36,13 +39,15 @@ export class PieceSizer {
 
   /** A piece of `bytes` was acknowledged after `elapsed` milliseconds. */
   succeeded(bytes: number, elapsed: number): void {
+    if (bytes >= this._suspect * ALIKE) {
+      this._suspect = Infinity;
+    }
     if (bytes < this._size / 2) {
       // The tail of a file says little about the speed of long requests.
       return;
     }
-    if (!this._hard && this._size >= this._ceiling && ++this._calm > PATIENCE) {
-      this._ceiling = Math.min(this._ceiling * 2, MAX);
-      this._calm = 0;
+    if (!this._isHard && this._size >= this._ceiling) {
+      this._doubt();
     }
     const wanted = (bytes / Math.max(elapsed, 1)) * this._target;
     this._set(Math.min(wanted, bytes * GROWTH));
@@ -51,17 +56,36 @@ export class PieceSizer {
   /** A request of `bytes` was refused as too large: never that much again. */
   refused(bytes: number): void {
     this._ceiling = Math.min(this._ceiling, Math.max(bytes / 2, MIN));
-    this._hard = true;
+    this._isHard = true;
     this._set(this._size);
   }
 
-  /** The connection broke or took too long while `bytes` were on their way. */
+  /**
+   * The connection broke or took too long while `bytes` were on their way.
+   *
+   * The size may be the reason (a proxy that answers 413 and closes looks like
+   * this), or it may not (a server that is restarted). It is if about the same
+   * size breaks again before it once went well.
+   */
   broke(bytes: number): void {
-    // Several requests that were under way fail together: halve only once.
-    if (bytes / 2 < this._size) {
-      this._ceiling = Math.max(bytes / 2, MIN);
+    if (bytes / 2 >= this._size) {
+      // Several requests that were under way fail together: that is one.
+      return;
+    }
+    if (bytes >= this._suspect * ALIKE) {
+      this._ceiling = Math.max(this._suspect / 2, MIN);
       this._calm = 0;
-      this._set(this._ceiling);
+    }
+    this._suspect = Math.min(this._suspect, bytes);
+    this._set(bytes / 2);
+  }
+
+  /** Raise a ceiling that broken connections set once all went well for a while. */
+  private _doubt(): void {
+    this._calm += 1;
+    if (this._calm > PATIENCE) {
+      this._ceiling = Math.min(this._ceiling * 2, MAX);
+      this._calm = 0;
     }
   }
 
@@ -73,6 +97,8 @@ export class PieceSizer {
   private _target: number;
   private _size = START;
   private _ceiling = MAX;
-  private _hard = false;
+  private _isHard = false;
+  /** A size that broke and did not go well since. */
+  private _suspect = Infinity;
   private _calm = 0;
 }

@@ -26,6 +26,9 @@ export interface IUploadContext {
   readonly conflict: ConflictPolicy;
 }
 
+/** Codes of a 409 that is about the offset; others (`exists`) only state it in passing. */
+const OFFSET_CODES = new Set(['offset_mismatch', 'conflict', 'refused']);
+
 /** Answers in a row that bring no byte further, before we call it a failure. */
 const MAX_DETOURS = 4;
 
@@ -246,7 +249,8 @@ export class TusUpload {
       this._moveTo(0, listener);
       return true;
     }
-    if (error.status === 409 && error.offset !== null) {
+    const isOffset = error.status === 409 && OFFSET_CODES.has(error.code);
+    if (isOffset && error.offset !== null) {
       this._moveTo(error.offset, listener);
       this._confirmed = error.offset <= this._item.file.size;
       return this._confirmed;

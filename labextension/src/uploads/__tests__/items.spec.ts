@@ -10,7 +10,8 @@ describe('nameOf', () => {
     [['a.txt', 'b.txt', 'c.txt'], 'a.txt + 2'],
     [['d/a.txt'], 'd'],
     [['d/a.txt', 'd/e/b.txt'], 'd'],
-    [['d/a.txt', 'd2/b.txt'], 'd + 1']
+    [['d/a.txt', 'd/c.txt', 'd2/b.txt'], 'd + 1'],
+    [['d/a.txt', 'd/c.txt', 'e.txt', 'f.txt'], 'd + 2']
   ])('%p: %s', (paths, name) => {
     expect(nameOf(items(...(paths as string[])))).toBe(name);
   });

@@ -63,15 +63,45 @@ describe('PieceSizer', () => {
     expect(sizer.size).toBeLessThan(refused);
   });
 
-  it('halves once when several requests break together, and recovers', () => {
+  it('halves once when several requests break together', () => {
     settle(1000 * MIB);
     for (let n = 0; n < 4; n++) {
       sizer.broke(256 * MIB);
     }
     expect(sizer.size).toBe(128 * MIB);
+  });
+
+  it('is back at once after a break that had another reason', () => {
     settle(1000 * MIB);
-    settle(1000 * MIB);
+    sizer.broke(256 * MIB);
+    sizer.succeeded(128 * MIB, 1);
     expect(sizer.size).toBe(256 * MIB);
+    sizer.succeeded(256 * MIB, 1);
+    sizer.broke(256 * MIB);
+    sizer.succeeded(128 * MIB, 1);
+    expect(sizer.size).toBe(256 * MIB);
+  });
+
+  it('keeps below a size that breaks again and again, but not for ever', () => {
+    const limit = 3 * MIB;
+    let breaks = 0;
+    let sent = 0;
+    for (let n = 0; n < 40; n++) {
+      sent += 1;
+      if (sizer.size > limit) {
+        breaks += 1;
+        sizer.broke(sizer.size);
+      } else {
+        sizer.succeeded(sizer.size, 1);
+      }
+    }
+    expect(breaks).toBeGreaterThan(1);
+    expect(breaks).toBeLessThan(sent / 5);
+    settle(1000 * MIB);
+    settle(1000 * MIB);
+    settle(1000 * MIB);
+    settle(1000 * MIB);
+    expect(sizer.size).toBeGreaterThan(limit);
   });
 
   it('does not go below its smallest', () => {

@@ -28,7 +28,7 @@ describe('TusUpload', () => {
     acknowledged = [];
     server = new TusServer();
     await server.start();
-    const timing = { ...DEFAULT_TIMING, ...QUICK, stall: 200 };
+    const timing = { ...DEFAULT_TIMING, ...QUICK };
     const settings = settingsFor(server);
     context = {
       client: new TusClient(settings, new XhrTransport(settings, timing)),
@@ -99,6 +99,26 @@ describe('TusUpload', () => {
     expect(server.count('HEAD')).toBe(0);
     expect(server.files.get('a')?.equals(data)).toBe(true);
     expect(total()).toBe(data.length);
+  });
+
+  it('does not take every 409 for one about the offset', async () => {
+    const data = bytesOf(MIB);
+    server.fault = (verb, request, response, upload) => {
+      if (verb !== 'POST' && upload) {
+        // The name was taken while the bytes were on their way.
+        request.resume();
+        response.setHeader('Tus-Resumable', '1.0.0');
+        response.setHeader('Upload-Offset', data.length);
+        fail(response, 409, 'exists');
+        return true;
+      }
+    };
+    const upload = new TusUpload(item('a', data), context);
+    const sending = upload.send(signal, listener);
+    await expect(sending).rejects.toMatchObject({
+      code: 'exists',
+      recovery: 'none'
+    });
   });
 
   it('begins anew when the server forgot the upload', async () => {
@@ -261,7 +281,7 @@ describe('TusUpload', () => {
   it('notices a connection that takes no bytes', async () => {
     server.fault = verb => verb === 'PATCH';
     const upload = new TusUpload(item('a', bytesOf(MIB)), context);
-    const timing = { ...context.timing, answer: 200 };
+    const timing = { ...context.timing, answer: 1000 };
     const settings = settingsFor(server);
     (context as any).client = new TusClient(
       settings,
