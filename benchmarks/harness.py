@@ -53,7 +53,6 @@ class Variant:
     ours: bool = False
     counts: bool = True
     """Whether a goal is judged by it; a row for information otherwise."""
-    note: str = ""
     warm: Callable[[], object] | None = None
     samples: list[Sample] = field(default_factory=list)
     problem: str = ""
