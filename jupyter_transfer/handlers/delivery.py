@@ -141,7 +141,13 @@ class DeliveryHandler(TransferHandler):
     ) -> None:
         try:
             async with watch(start, end) as moved:
-                await pump(source(start, end), self._write_block, end - start, moved)
+                try:
+                    await pump(source(start, end), self._write_block, end - start, moved)
+                except TransferError:
+                    # A reader that stopped because the browser left has not failed.
+                    if self.gone():
+                        raise StreamClosedError from None
+                    raise
         except StreamClosedError:
             self.log.debug("The download %s was cut by the browser", self.request.path)
         except TransferError as error:
