@@ -7,7 +7,7 @@ import hashlib
 import os
 from datetime import datetime, timezone
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 from jupyter_core.paths import jupyter_data_dir
 from jupyter_core.utils import ensure_async
@@ -167,14 +167,14 @@ class TransferApp(ExtensionApp):
     def settings_of_server(self) -> dict[str, Any]:
         """The settings of the whole web application (`settings` are this extension's)."""
         assert self.serverapp is not None
-        return cast("dict[str, Any]", self.serverapp.web_app.settings)
+        return self.serverapp.web_app.settings
 
     # -- wiring --
 
     def initialize_settings(self) -> None:
         """Open the gate to the disk and the database; start nothing yet."""
         assert self.serverapp is not None
-        self._contents_manager = self.serverapp.contents_manager
+        self._contents_manager: Any = self.serverapp.contents_manager
         self._root = self._open_root()
         self._tasks: set[asyncio.Task[None]] = set()
         self.policy = Policy.of(self.allow_networks, self.deny_networks)
@@ -192,7 +192,7 @@ class TransferApp(ExtensionApp):
 
     @property
     def _root_folder(self) -> str:
-        return os.path.realpath(self._contents_manager.root_dir)
+        return os.path.realpath(str(self._contents_manager.root_dir))
 
     def _open_root(self) -> Root | None:
         if not isinstance(self._contents_manager, FileContentsManager):
@@ -213,12 +213,13 @@ class TransferApp(ExtensionApp):
 
     def _wire(self) -> None:
         assert self.serverapp is not None
-        logger = self.serverapp.event_logger
+        logger: Any = self.serverapp.event_logger
         logger.register_event_schema(events.SCHEMA)
-        publisher = events.Publisher(
-            lambda data: logger.emit(schema_id=events.SCHEMA_ID, data=data), self.store.revision
-        )
-        jobs = JobTable(self.store, publisher)
+
+        def emit(data: dict[str, Any]) -> None:
+            logger.emit(schema_id=events.SCHEMA_ID, data=data)
+
+        jobs = JobTable(self.store, events.Publisher(emit, self.store.revision))
         streams = Streams(jobs, self.keep_alive)
         self._pool = WorkerPool(os.path.dirname(self.store.path), self.log)
         self.queue = Queue(
@@ -236,17 +237,17 @@ class TransferApp(ExtensionApp):
             log=self.log,
         )
         self.archives = Archives(streams, max_size=self.max_archive_size)
-        self._uploads = self._root and Uploads(
-            self._root,
-            self.store,
-            UploadSettings(
-                max_size=self.max_upload_size,
-                max_open=self.max_open_uploads,
-                expiry=self.upload_expiry,
-            ),
-            on_saved=self.announce_saved,
-            log=self.log,
+        self._uploads = self._make_uploads()
+
+    def _make_uploads(self) -> Uploads | None:
+        if self._root is None:
+            return None
+        settings = UploadSettings(
+            max_size=self.max_upload_size,
+            max_open=self.max_open_uploads,
+            expiry=self.upload_expiry,
         )
+        return Uploads(self._root, self.store, settings, on_saved=self.announce_saved, log=self.log)
 
     def _announce_later(self, path: str) -> None:
         task = asyncio.ensure_future(self.announce_saved(path))

@@ -45,7 +45,10 @@ class Worker:
 
     @classmethod
     async def start(cls, folder: str) -> Worker:
-        """Start a worker whose working folder is `folder`: ours, because ``-m`` imports from it."""
+        """Start a worker whose working folder is `folder`: ours, because ``-m`` imports from it.
+
+        Raises ``worker_died`` when it does not come up.
+        """
         environment = {k: v for k, v in os.environ.items() if k not in _SERVER_SECRETS}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
@@ -58,7 +61,16 @@ class Worker:
             limit=_MAX_LINE,
             start_new_session=True,  # Ctrl-C in the server's terminal is the server's
         )
-        return cls(process)
+        worker = cls(process)
+        try:
+            await worker._receive("ready")
+        except TransferError:
+            raise TransferError(
+                "worker_died",
+                "The process that moves the bytes could not be started.",
+                "Look into the server's log.",
+            ) from None
+        return worker
 
     @property
     def pid(self) -> int:
@@ -84,6 +96,9 @@ class Worker:
         Raises ``worker_died`` when the process ends before that.
         """
         self.send(message)
+        return await self._receive(last, listener)
+
+    async def _receive(self, last: str, listener: Listener | None = None) -> Message:
         assert self._process.stdout is not None
         while True:
             try:
