@@ -52,7 +52,11 @@ export default defineConfig([
   },
   {
     files: ['**/__tests__/**'],
-    languageOptions: { globals: globals.jest }
+    languageOptions: { globals: globals.jest },
+    rules: {
+      'jupyter/command-described-by': 'off',
+      'jupyter/no-untranslated-string': 'off'
+    }
   },
   prettierRecommended
 ]);

@@ -11,6 +11,7 @@ import type {
   IArchive,
   IBackend,
   IJob,
+  IJobFile,
   IJobList,
   IJobRequest,
   IProbe,
@@ -113,6 +114,17 @@ export class TransferApi {
     await this._json('DELETE', `jobs/${encodeURIComponent(id)}`);
   }
 
+  /** Rows of a job's report, failed files first. */
+  async jobFiles(id: string, limit: number): Promise<readonly IJobFile[]> {
+    const answer = await this._json<{ files: IJobFile[] }>(
+      'GET',
+      `jobs/${encodeURIComponent(id)}/files`,
+      undefined,
+      { no_track_activity: '1', limit: String(limit) }
+    );
+    return answer.files;
+  }
+
   /** What stands at an address, before anything is moved. */
   probe(url: string): Promise<IProbe> {
     return this._json<IProbe>('POST', 'probe', { url });
@@ -139,12 +151,15 @@ export class TransferApi {
 
   /** The address of one plain file, for a link that downloads it. */
   downloadUrl(path: string): string {
-    return URLExt.join(
+    const url = URLExt.join(
       this.serverSettings.baseUrl,
       NAMESPACE,
       'download',
       URLExt.encodeParts(path)
     );
+    // A link carries no header: the server wants to see that it is ours.
+    const token = /(?:^|;\s*)_xsrf=([^;]*)/.exec(document.cookie)?.[1];
+    return token ? url + URLExt.objectToQueryString({ _xsrf: token }) : url;
   }
 
   private async _json<T>(

@@ -43,7 +43,9 @@ export function errorDetails(error: ITransferErrorData): string {
 
 /** The remedy of a full disk, when it is known how much is missing. */
 function withNumbers(error: ITransferErrorData, format: Format): string | null {
-  const { free_bytes: free, needed_bytes: needed } = error.detail ?? {};
+  const { detail } = error;
+  const free = detail?.['free_bytes'] ?? detail?.['free'];
+  const needed = detail?.['needed_bytes'] ?? detail?.['needed'];
   if (
     error.code !== 'disk_full' ||
     typeof free !== 'number' ||
@@ -110,6 +112,10 @@ const REQUEST: Table = {
   gone: t => [
     t.__('The server no longer knows this transfer.'),
     t.__('Start it again.')
+  ],
+  precondition_failed: t => [
+    t.__('The file is another by now.'),
+    t.__('Look again and retry.')
   ],
   version_mismatch: t => [
     t.__('The page and the server do not fit together.'),

@@ -87,6 +87,12 @@ function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
           <span>{trans.__('%1 free', format.bytes(probe.free_bytes))}</span>
         )}
       </p>
+      {probe.needs !== null && (
+        <p className="jp-TransfersFound-error">
+          {trans.__('The remote side asks who you are.')}{' '}
+          {trans.__('Give credentials for this address.')}
+        </p>
+      )}
       {tooBig && (
         <p className="jp-TransfersFound-error">
           {trans.__(

@@ -92,7 +92,7 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
     const folder = this._folder.trim().replace(/^\/+|\/+$/g, '');
     return {
       source: this._address.trim(),
-      destination: folder ? `${folder}/` : '',
+      destination: (folder ? `${folder}/` : '') + this._fileName(),
       options: { conflict: this._conflict }
     };
   }
@@ -149,6 +149,15 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
   protected onUpdateRequest(msg: any): void {
     super.onUpdateRequest(msg);
     void this.renderPromise?.then(() => this._changed.emit());
+  }
+
+  /** The name that the server found for a single file; it knows more than the address. */
+  private _fileName(): string {
+    const { result } = this._prober;
+    const single = result.state === 'found' && result.probe.files === 1;
+    return single && !result.probe.title.includes('/')
+      ? result.probe.title
+      : '';
   }
 
   private _onAddress = (value: string): void => {

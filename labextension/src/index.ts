@@ -68,8 +68,8 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
   ): Promise<ITransfers> => {
     const { commands, serviceManager, shell } = app;
     const { contents, serverSettings } = serviceManager;
-    const settings = await loadSettings(registry);
     const format = new Format(translator);
+    const settings = await loadSettings(registry, format.trans);
     const api = new TransferApi(serverSettings);
     const uploader = new Uploader({
       serverSettings,

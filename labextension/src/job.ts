@@ -70,6 +70,14 @@ export interface IJobEvent {
   readonly removed: readonly string[];
 }
 
+/** A row of a job's report. */
+export interface IJobFile {
+  /** Below the server's root. */
+  readonly path: string;
+  readonly size: number | null;
+  readonly state: string;
+}
+
 export type JobAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'approve';
 
 /** What `POST jobs` takes. */
@@ -94,6 +102,7 @@ export interface IProbe {
   readonly entries: readonly IProbeEntry[];
   readonly resumable: boolean;
   readonly verifiable: boolean;
+  /** What is missing to fetch it, e.g. `credentials`. */
   readonly needs: string | null;
   readonly free_bytes: number | null;
 }

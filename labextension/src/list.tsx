@@ -34,6 +34,9 @@ export class TransferList extends VDomRenderer<TransferModel> {
       return <Empty format={format} commands={this._commands} />;
     }
     const stop = this._tabStop(transfers);
+    const focused = this._rows().findIndex(row =>
+      row.contains(document.activeElement)
+    );
     return (
       <>
         <Overview model={model!} format={format} />
@@ -57,6 +60,7 @@ export class TransferList extends VDomRenderer<TransferModel> {
               run={this._run}
             />
           ))}
+          <AfterCommit run={() => this._restoreFocus(focused)} />
         </div>
       </>
     );
@@ -97,6 +101,26 @@ export class TransferList extends VDomRenderer<TransferModel> {
     this.update();
   }
 
+  private _rows(): HTMLElement[] {
+    return Array.from(this.node.querySelectorAll<HTMLElement>(ROW_SELECTOR));
+  }
+
+  /**
+   * A row that moves to another section is drawn anew, and one that is removed
+   * is gone: the focus goes with the one, and to the neighbour of the other.
+   *
+   * @param index - Where the row with the focus stood; -1 if none had it.
+   */
+  private _restoreFocus(index: number): void {
+    const rows = this._rows();
+    if (index < 0 || document.activeElement !== document.body || !rows.length) {
+      return;
+    }
+    const key = this.model!.currentKey;
+    const same = rows.find(row => row.dataset.transferKey === key);
+    (same ?? rows[Math.min(index, rows.length - 1)]).focus();
+  }
+
   private _run = (command: string, key: string): void => {
     void this._commands.execute(command, { key });
   };
@@ -117,9 +141,7 @@ export class TransferList extends VDomRenderer<TransferModel> {
     if (!target.matches(ROW_SELECTOR)) {
       return;
     }
-    const rows = Array.from(
-      this.node.querySelectorAll<HTMLElement>(ROW_SELECTOR)
-    );
+    const rows = this._rows();
     const here = rows.indexOf(target);
     const next = {
       ArrowDown: here + 1,
@@ -138,6 +160,12 @@ export class TransferList extends VDomRenderer<TransferModel> {
   private _folded = new Set<string>();
   private _format: Format;
   private _limits = new Map<string, number>();
+}
+
+/** Calls `run` when the page shows what was drawn, before anybody can act on it. */
+function AfterCommit(props: { run: () => void }): null {
+  React.useLayoutEffect(props.run);
+  return null;
 }
 
 export namespace TransferList {

@@ -12,11 +12,19 @@ import type { TransferApi } from './api';
 import { TransferError } from './api';
 import type { JobFeed } from './feed';
 import type { JobAction } from './job';
+import { folderOf } from './names';
 import { RateFilter } from './rate';
 import type { ISummary } from './summary';
 import { nextRound, summarize } from './summary';
 import type { ITransfer, Section } from './transfer';
-import { fromBatch, fromJob, isMoving, isOver, sectionOf } from './transfer';
+import {
+  fromBatch,
+  fromJob,
+  isMoving,
+  isOver,
+  pathOfBatch,
+  sectionOf
+} from './transfer';
 import type { IUploadBatch } from './uploads/tokens';
 import type { Uploader } from './uploads';
 
@@ -129,6 +137,22 @@ export class TransferModel extends VDomModel {
     if (jobs.length) {
       await this._all(jobs.map(id => this._api.deleteJob(id)));
     }
+  }
+
+  /** The path of what arrived, to open or show it; null while nothing did. */
+  async locate(key: string): Promise<string | null> {
+    const batch = this._batch(key);
+    if (batch) {
+      return pathOfBatch(batch);
+    }
+    const transfer = this.get(key);
+    if (!transfer?.arrived) {
+      return null;
+    }
+    // The name may be another than asked for: only the report knows.
+    const files = await this._api.jobFiles(jobId(key), 2);
+    const path = files[0]?.path ?? null;
+    return path !== null && files.length > 1 ? folderOf(path) : path;
   }
 
   /** Pause all that runs or waits for its turn. */
@@ -270,7 +294,7 @@ export class TransferModel extends VDomModel {
 }
 
 export namespace TransferModel {
-  export type IApi = Pick<TransferApi, 'changeJob' | 'deleteJob'>;
+  export type IApi = Pick<TransferApi, 'changeJob' | 'deleteJob' | 'jobFiles'>;
   export type IFeed = Pick<JobFeed, 'changed' | 'jobs' | 'problem' | 'refresh'>;
   export type IUploads = Pick<Uploader, 'batches' | 'changed' | 'remove'>;
 

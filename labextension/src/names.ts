@@ -37,7 +37,7 @@ export interface ISplitName {
 }
 
 const TAIL = 10;
-const EXTENSION = /(\.tar)?\.[^.\s]{1,8}$/i;
+const EXTENSION = /(\.tar)?\.[^.\s]{1,12}$/i;
 
 /**
  * Cut a name so that an ellipsis in the middle keeps what tells files apart:

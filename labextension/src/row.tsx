@@ -88,6 +88,11 @@ export function TransferRow(props: IRowProps): JSX.Element {
             <Numbers texts={numbers} />
           </div>
         )}
+        {transfer.remark && (
+          <p className="jp-TransfersRow-remark">
+            {explain(transfer.remark, format).what}
+          </p>
+        )}
         <Trouble transfer={transfer} format={format} run={run} />
       </div>
     </li>
@@ -207,7 +212,7 @@ function Actions(
           onClick={() => run(CommandIDs.cancel)}
         />
       )}
-      {transfer.phase === 'done' && transfer.path !== null && (
+      {transfer.phase === 'done' && transfer.arrived && (
         <Action
           icon={folderIcon}
           title={trans.__('Show in File Browser')}

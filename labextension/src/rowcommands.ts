@@ -140,28 +140,30 @@ function addResultCommands(context: IRowContext): void {
 
   add(CommandIDs.open, {
     label: trans.__('Open'),
-    applies: t => t.path !== null || t.can.retry || t.folder !== null,
+    applies: t => t.arrived || t.can.retry || t.folder !== null,
     act: async t => {
-      if (t.path === null) {
+      const path = await model.locate(t.key);
+      if (path === null) {
         return t.can.retry ? model.retry(t.key) : place.reveal(t.folder ?? '');
       }
-      const { type } = await contents.get(t.path, { content: false });
+      const { type } = await contents.get(path, { content: false });
       return type === 'directory'
-        ? place.reveal(t.path)
-        : commands.execute('docmanager:open', { path: t.path });
+        ? place.reveal(path)
+        : commands.execute('docmanager:open', { path });
     }
   });
   add(CommandIDs.reveal, {
     label: trans.__('Show in File Browser'),
     icon: folderIcon,
-    applies: t => t.path !== null || t.folder !== null,
-    act: t => place.reveal(t.path ?? t.folder ?? '')
+    applies: t => t.arrived || t.folder !== null,
+    act: async t => place.reveal((await model.locate(t.key)) ?? t.folder ?? '')
   });
   add(CommandIDs.copyPath, {
     label: trans.__('Copy Path'),
     icon: copyIcon,
-    applies: t => t.path !== null,
-    act: t => Clipboard.copyToSystem(t.path ?? '')
+    applies: t => t.arrived,
+    act: async t =>
+      Clipboard.copyToSystem((await model.locate(t.key)) ?? t.folder ?? '')
   });
   add(CommandIDs.copySource, {
     label: trans.__('Copy Source'),

@@ -46,8 +46,8 @@ export interface ITransfer {
   readonly source: string;
   /** The folder below the server's root, '' for the root; null if there is none. */
   readonly folder: string | null;
-  /** The path of what arrived, to show in the file browser, if there is one. */
-  readonly path: string | null;
+  /** Whether something arrived that the file browser can show. */
+  readonly arrived: boolean;
   readonly phase: Phase;
   readonly bytesDone: number;
   readonly bytesTotal: number | null;
@@ -56,7 +56,10 @@ export interface ITransfer {
   readonly filesFailed: number;
   /** Bytes a second; null while it does not move or it is too early to say. */
   readonly rate: number | null;
+  /** Why it stands still, or what failed. */
   readonly error: ITransferErrorData | null;
+  /** Something worth knowing that is no failure. */
+  readonly remark: ITransferErrorData | null;
   /** Milliseconds since the epoch. */
   readonly retryAt: number | null;
   /** The attempt that is waited for, from 1; 0 when all is well. */
@@ -129,7 +132,7 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
     name: nameOfJob(job),
     source: job.source,
     folder: folderOfJob(job),
-    path: pathOfJob(job),
+    arrived: arrives(job),
     phase,
     bytesDone: progress.bytes_done,
     bytesTotal: progress.bytes_total,
@@ -137,8 +140,8 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
     filesTotal: progress.files_total,
     filesFailed: progress.files_failed,
     rate: phase === 'copying' ? audible(rate) : null,
-    // While a job runs, a reason is a remark on what is mended by itself.
     error: STUCK.has(state) ? reason : null,
+    remark: !STUCK.has(state) && state !== 'cancelled' ? reason : null,
     retryAt: state === 'queued' ? retryTime(job) : null,
     attempt: job.attempt ?? 0,
     verified: job.verified,
@@ -177,7 +180,7 @@ export function fromBatch(
     name: batch.name,
     source: '',
     folder: batch.destination,
-    path: pathOfBatch(batch),
+    arrived: batch.results.length > 0,
     phase,
     bytesDone: batch.bytesDone,
     bytesTotal: batch.bytesTotal,
@@ -186,6 +189,7 @@ export function fromBatch(
     filesFailed: batch.filesFailed,
     rate: phase === 'copying' ? audible(rate) : null,
     error: batch.error,
+    remark: null,
     retryAt: phase === 'retrying' ? batch.retryAt : null,
     attempt: batch.attempt,
     // Every byte is acknowledged with its offset and the whole is published at once.
@@ -268,14 +272,20 @@ function folderOfJob(job: IJob): string | null {
   return path.endsWith('/') ? path.replace(/\/+$/, '') : folderOf(path);
 }
 
-function pathOfJob(job: IJob): string | null {
-  if (job.kind === 'download' || job.kind === 'send' || job.kind === 'copy') {
-    return null;
-  }
-  return job.state === 'done' ? job.destination.replace(/\/+$/, '') : null;
+/** Kinds whose files end up on the server's disk. */
+const ARRIVING: ReadonlySet<JobKind> = new Set<JobKind>([
+  'fetch',
+  'sync',
+  'extract',
+  'pack'
+]);
+
+function arrives(job: IJob): boolean {
+  return job.state === 'done' && ARRIVING.has(job.kind);
 }
 
-function pathOfBatch(batch: IUploadBatch): string | null {
+/** The file or folder that an upload became; null while nothing arrived. */
+export function pathOfBatch(batch: IUploadBatch): string | null {
   const { results, destination } = batch;
   if (results.length === 0) {
     return null;

@@ -1,0 +1,95 @@
+/** Jobs, batches and rows for tests. */
+
+import { Signal } from '@lumino/signaling';
+import type { IJob, IJobProgress } from '../job';
+import type { ITransfer } from '../transfer';
+import { fromJob } from '../transfer';
+import type { IUploadBatch } from '../uploads';
+
+export function progress(change: Partial<IJobProgress> = {}): IJobProgress {
+  return {
+    bytes_done: 0,
+    bytes_total: null,
+    files_done: 0,
+    files_total: 1,
+    files_failed: 0,
+    rate: null,
+    eta: null,
+    ...change
+  };
+}
+
+export function job(id: string, change: Partial<IJob> = {}): IJob {
+  return {
+    id,
+    kind: 'fetch',
+    source: `https://example.org/${id}.bin`,
+    destination: 'data/',
+    state: 'queued',
+    priority: 0,
+    reason: null,
+    progress: progress(),
+    verified: null,
+    owner: 'owner',
+    created: '2026-01-01T00:00:00.000Z',
+    started: null,
+    finished: null,
+    revision: 1,
+    ...change
+  };
+}
+
+export function running(id: string, done: number, total: number): IJob {
+  return job(id, {
+    state: 'running',
+    progress: progress({ bytes_done: done, bytes_total: total })
+  });
+}
+
+export function transfer(change: Partial<ITransfer> = {}): ITransfer {
+  return { ...fromJob(job('a'), null), ...change };
+}
+
+export function batch(id: string, change: Partial<IUploadBatch> = {}) {
+  return {
+    id,
+    name: 'photos',
+    destination: 'data',
+    state: 'running',
+    filesDone: 0,
+    filesTotal: 2,
+    filesFailed: 0,
+    filesSkipped: 0,
+    bytesDone: 0,
+    bytesTotal: 100,
+    error: null,
+    retryAt: null,
+    attempt: 0,
+    results: [],
+    failures: [],
+    pause: jest.fn(),
+    resume: jest.fn(),
+    cancel: jest.fn(() => Promise.resolve()),
+    retry: jest.fn(),
+    finished: new Promise<void>(() => undefined),
+    fileFinished: jest.fn(),
+    ...change
+  } as unknown as jest.Mocked<IUploadBatch>;
+}
+
+/** An uploader that does what the test says. */
+export class Uploads {
+  batches: IUploadBatch[] = [];
+  readonly changed = new Signal<any, void>(this);
+  readonly remove = jest.fn((id: string) => {
+    this.batches = this.batches.filter(each => each.id !== id);
+    this.changed.emit();
+  });
+}
+
+/** Let promises that are settled already take effect. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) {
+    await Promise.resolve();
+  }
+}
