@@ -1,0 +1,62 @@
+"""Fixtures for the tests of uploads: a root, a database, and uploads over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_transfer.paths import Root
+from jupyter_transfer.store import Store
+from jupyter_transfer.uploads.manager import Uploads
+
+
+@pytest.fixture
+def folder(tmp_path) -> Path:
+    """The folder that is the root."""
+    path = tmp_path / "root"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def root(folder):
+    root = Root(str(folder))
+    yield root
+    root.close()
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(str(tmp_path / "state"))
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def saved() -> list[str]:
+    """Paths that were announced as saved."""
+    return []
+
+
+@pytest.fixture
+def uploads(root, store, saved) -> Uploads:
+    """Uploads that nothing has been asked of yet; make more over the same disk for a restart."""
+    return Uploads(root, store, on_saved=note(saved))
+
+
+def note(saved: list[str]):
+    async def on_saved(path: str) -> None:
+        saved.append(path)
+
+    return on_saved
+
+
+@pytest.fixture
+def tree(folder):
+    """Tells all files and folders below the root, staging too."""
+
+    def paths() -> list[str]:
+        return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+    return paths

@@ -1,0 +1,97 @@
+"""A disk that is full: said at once, nothing lost, and it goes on when there is room again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from jupyter_transfer.errors import TransferError
+from jupyter_transfer.paths import Root
+from jupyter_transfer.uploads.manager import Uploads
+
+from ..handlers.tus_client import metadata
+
+SIZE = 64 << 20
+PIECE = 512 << 10
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 64 MiB of our own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def uploads(small_disk, store):
+    root = Root(str(small_disk))
+    yield Uploads(root, store)
+    root.close()
+
+
+async def send(uploads: Uploads, id: str, offset: int, data: bytes):
+    append = await uploads.append("me", id, offset)
+    try:
+        for start in range(offset, len(data), PIECE):
+            wait = append.feed(data[start : start + PIECE])
+            if wait is not None:
+                await wait
+    except TransferError:
+        pass  # `finish` tells it with the offset
+    return await append.finish()
+
+
+async def test_a_file_larger_than_the_disk_is_refused_before_its_bytes(uploads, small_disk):
+    with pytest.raises(TransferError) as caught:
+        await uploads.create("me", 100 << 20, metadata(filename="a"))
+    assert caught.value.code == "disk_full"
+    assert caught.value.detail["needed_bytes"] == 100 << 20
+    assert 0 < caught.value.detail["free_bytes"] <= SIZE
+    assert list(small_disk.iterdir()) == []
+
+
+async def test_a_disk_that_fills_up_in_the_middle(uploads, small_disk):
+    data = os.urandom(40 << 20)
+    append = await uploads.create("me", len(data), metadata(filename="a"))
+    id = (await append.finish()).upload.id
+    other = small_disk / "other"
+    other.write_bytes(bytes(30 << 20))  # someone else was quicker
+    with pytest.raises(TransferError) as caught:
+        await send(uploads, id, 0, data)
+    assert caught.value.code == "disk_full"
+    offset = caught.value.detail["offset"]
+    assert 16 << 20 <= offset < len(data)
+    state = await uploads.state("me", id)
+    assert state.offset == offset
+    part = small_disk / ".jupyter-transfer" / f"{id}.part"
+    assert part.read_bytes() == data[:offset]
+    with pytest.raises(TransferError) as caught:
+        await send(uploads, id, offset, data)
+    assert caught.value.code == "disk_full"
+    assert not (small_disk / "a").exists()
+
+    other.unlink()
+    state = await send(uploads, id, (await uploads.state("me", id)).offset, data)
+    assert state.upload.path == "a"
+    assert (small_disk / "a").read_bytes() == data
+
+
+async def test_others_go_on(uploads, small_disk):
+    big = (await (await uploads.create("me", 60 << 20, metadata(filename="big"))).finish()).upload
+    (small_disk / "other").write_bytes(bytes(40 << 20))
+    with pytest.raises(TransferError):
+        await send(uploads, big.id, 0, bytes(60 << 20))
+    await uploads.terminate("me", big.id)
+    data = os.urandom(10 << 20)
+    small = (await (await uploads.create("me", len(data), metadata(filename="s"))).finish()).upload
+    assert (await send(uploads, small.id, 0, data)).upload.path == "s"
+    assert (small_disk / "s").read_bytes() == data
