@@ -1,0 +1,23 @@
+"""A JupyterLab for the browser tests: Galata's helpers, but signed in and protected as usual.
+
+The caller gives address, folders and token by environment, see support/labserver.ts.
+"""
+
+import os
+
+from jupyterlab.galata import configure_jupyter_server
+
+c = get_config()  # type: ignore[name-defined]  # noqa: F821
+
+configure_jupyter_server(c)
+
+folder = os.environ["UI_TEST_FOLDER"]
+c.ServerApp.port = int(os.environ["UI_TEST_PORT"])
+c.ServerApp.root_dir = f"{folder}/root"
+c.LabApp.workspaces_dir = f"{folder}/workspaces"
+c.IdentityProvider.token = os.environ["UI_TEST_TOKEN"]
+# Galata switches off what we want to see working.
+c.ServerApp.disable_check_xsrf = False
+c.TransferApp.state_dir = f"{folder}/state"
+# The tests' own web servers are on this machine.
+c.TransferApp.allow_networks = ["127.0.0.0/8"]

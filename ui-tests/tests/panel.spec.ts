@@ -1,0 +1,132 @@
+/**
+ * The panel itself: where it is, what it says, whom it serves.
+ */
+
+import AxeBuilder from '@axe-core/playwright';
+import type { Page } from '@playwright/test';
+import { MiB, noise } from '../support/files';
+import { expect, test } from '../support/fixtures';
+import { fetchFrom, openFrom } from '../support/from';
+import { PANEL_ID } from '../support/panel';
+
+const THEMES = ['JupyterLab Light', 'JupyterLab Dark'];
+
+/** What axe finds in the part of the page that is ours. */
+async function violations(page: Page, part: string): Promise<string[]> {
+  const result = await new AxeBuilder({ page: page.mainFrame().page() })
+    .include(part)
+    .analyze();
+  return result.violations.flatMap(({ id, nodes }) =>
+    nodes.map(node => `${id}: ${node.html} ${node.failureSummary}`)
+  );
+}
+
+test('it opens and says how to begin', async ({ page, panel }) => {
+  await panel.open();
+  for (const name of ['Upload files', 'Upload a folder', 'From an address…']) {
+    await expect(
+      panel.node.getByRole('button', { name, exact: true })
+    ).toBeVisible();
+  }
+  await expect(panel.node).toContainText('drop files and folders here');
+  await expect(panel.rows).toHaveCount(0);
+  for (const theme of THEMES) {
+    await page.theme.setTheme(theme);
+    expect(await violations(page, `#${PANEL_ID}`)).toEqual([]);
+  }
+});
+
+test('rows are moved among and worked by keyboard alone', async ({
+  page,
+  panel,
+  source
+}) => {
+  source.rate = MiB;
+  for (const name of ['first.bin', 'second.bin']) {
+    await fetchFrom(panel, source.add(name, noise(24 * MiB)));
+    await panel.passes(name, 1);
+  }
+  await expect(
+    panel.node.locator('[tabindex="0"].jp-TransfersRow')
+  ).toHaveCount(1);
+  await panel.rows.first().focus();
+  await page.keyboard.press('ArrowDown');
+  await expect(panel.rows.nth(1)).toBeFocused();
+  await page.keyboard.press('Home');
+  await expect(panel.rows.first()).toBeFocused();
+
+  const name = await panel.rows
+    .first()
+    .locator('.jp-TransfersRow-name')
+    .innerText();
+  await page.keyboard.press('Space');
+  await panel.reaches(name, 'paused');
+  await expect(panel.row(name)).toBeFocused();
+  await page.keyboard.press('Space');
+  await panel.passes(name, 1);
+  await page.keyboard.press('Delete');
+  await panel.reaches(name, 'cancelled');
+});
+
+for (const theme of THEMES) {
+  test(`axe finds nothing in ${theme}`, async ({ page, panel, source }) => {
+    await page.theme.setTheme(theme);
+    await fetchFrom(panel, source.add('done.bin', noise(MiB)));
+    await panel.reaches('done.bin', 'done');
+    source.rate = MiB;
+    await fetchFrom(panel, source.add('running.bin', noise(24 * MiB)));
+    await panel.passes('running.bin', 1);
+    await fetchFrom(panel, source.add('paused.bin', noise(24 * MiB)));
+    await panel.passes('paused.bin', 1);
+    await panel.button('Pause paused.bin').click();
+    await panel.reaches('paused.bin', 'paused');
+    expect(await violations(page, `#${PANEL_ID}`)).toEqual([]);
+
+    await openFrom(panel);
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel('Address').fill('http://169.254.169.254/');
+    await expect(dialog.getByRole('status')).not.toContainText('Looking');
+    expect(await violations(page, '.jp-TransfersFrom')).toEqual([]);
+    await page.keyboard.press('Escape');
+  });
+}
+
+test('progress is said aloud', async ({ page, panel, source }) => {
+  const said: string[] = [];
+  await page.exposeFunction('heard', (text: string) => said.push(text));
+  await page.evaluate(() => {
+    for (const node of document.querySelectorAll('.jp-TransfersAnnouncer')) {
+      new MutationObserver(() =>
+        (window as any).heard(node.textContent)
+      ).observe(node, { childList: true, characterData: true, subtree: true });
+    }
+  });
+  source.rate = MiB;
+  await fetchFrom(panel, source.add('aloud.bin', noise(24 * MiB)));
+  await panel.passes('aloud.bin', 50);
+  source.rate = null;
+  await panel.reaches('aloud.bin', 'done');
+  await expect.poll(() => said.join(' ')).toContain('aloud.bin: Done');
+  expect(said.join(' ')).toContain('aloud.bin began.');
+  expect(said.join(' ')).toMatch(/aloud.bin: [56]\d%/);
+});
+
+test('it is usable at 200 pixels', async ({ page, panel, source }) => {
+  await fetchFrom(
+    panel,
+    source.add('a rather long name of a file.tar.gz', noise(MiB))
+  );
+  await panel.reaches('.tar.gz', 'done');
+  await page.sidebar.setWidth(200, 'left');
+  const overflow = await panel.node.evaluate(node =>
+    Array.from(node.querySelectorAll('.jp-TransfersRow, .jp-TransfersRow *'))
+      .filter(part => part.getBoundingClientRect().width > 0)
+      .filter(
+        part =>
+          part.getBoundingClientRect().right >
+          node.getBoundingClientRect().right + 1
+      )
+      .map(part => part.className)
+  );
+  expect(overflow).toEqual([]);
+});
