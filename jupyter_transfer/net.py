@@ -322,6 +322,8 @@ def parse_url(text: str, schemes: Collection[str]) -> Url:
 def _parse_host(host: str) -> str:
     if not host:
         raise _invalid("it names no host")
+    if "%" in host:  # encoded by one parser and not by another, or the zone of an IPv6 address
+        raise _invalid("its host name is malformed")
     literal = literal_address(host)
     if literal is not None:
         return str(literal)

@@ -127,9 +127,9 @@ class Validators:
         version, etag, modified = self._pairs(other)
         if _equal(version):
             return True
-        if _equal(etag) and not str(etag[0]).startswith("W/"):
-            return True
-        return _equal(modified) and self.settled
+        if any(tag is not None and tag.startswith("W/") for tag in etag):
+            return False  # the server says itself that equal tags do not mean equal bytes
+        return _equal(etag) or (_equal(modified) and self.settled)
 
     def _pairs(self, other: Validators) -> tuple[Pair, Pair, Pair]:
         return (

@@ -86,9 +86,10 @@ class Delivery:
                 if path is not None:
                     return self._row_of_published(journal, path)
             return self._deliver(journal)
-        except (TransferError, Stopped):
+        except (TransferError, Stopped) as error:
             if journal is not None and self.published is None:
-                journal.part.close()
+                cancelled = isinstance(error, Stopped) and error.how == "cancel"
+                _leave(journal, keep=not cancelled)
             raise
 
     def _deliver(self, journal: Journal | None) -> Message:
@@ -109,7 +110,7 @@ class Delivery:
         try:
             return self._fetch(journal, remote, decision.conflict)
         except Stopped as stopped:
-            _leave(journal, keep=stopped.how == "pause")
+            _leave(journal, keep=stopped.how == "pause" and journal.resumable)
             raise
         except TransferError as error:
             _leave(journal, keep=journal.resumable and error.code != "digest_mismatch")

@@ -39,6 +39,7 @@ class Bandwidth:
     def spend(self, count: int) -> None:
         """Pay for `count` bytes that came in."""
         if self._rate is not None:
+            self._refill()
             self._tokens -= count
 
     def wait(self) -> float:

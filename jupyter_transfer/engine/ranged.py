@@ -236,8 +236,10 @@ class RangedFetch:
         error = exchange.error or self._error_of(exchange)
         if error.code == "remote_busy":
             self._allowed = max(1, self._allowed - 1)
-        wait = self._retries.wait_for(error)
-        self._not_before = max(self._not_before, time.monotonic() + wait)
+        now = time.monotonic()
+        if now < self._not_before and error.retryable and not error.retry_after:
+            return  # the other connections met the same failure: it counts once
+        self._not_before = now + self._retries.wait_for(error)
 
     def _error_of(self, exchange: Exchange) -> TransferError:
         if exchange.status == 206:

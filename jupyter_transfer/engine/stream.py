@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..errors import TransferError
+from .coding import Decoder
 from .journal import Syncer
 from .plan import (
     Remote,
@@ -19,11 +20,6 @@ from .ranged import BACKLOG, BLOCK, EXPIRED, Expired, write_at
 from .task import Task
 from .transport import Enough, Exchange
 from .verify import digest_in
-
-BOMB_RATIO = 200
-BOMB_FREE = 100 << 20
-"""A body in a content coding may grow to this many bytes, or to `BOMB_RATIO` times its size on
-the wire: what grows further is a bomb."""
 
 
 class StreamFetch:
@@ -42,6 +38,7 @@ class StreamFetch:
         self._position = 0
         self._recorded = 0
         self._syncer: Syncer | None = None
+        self._decoder: Decoder | None = None
 
     def run(self) -> Remote:
         """Fetch. Raises `TransferError` when the budget is spent, `Expired`, `Stopped`."""
@@ -59,9 +56,8 @@ class StreamFetch:
             self._remote.url,
             self._remote.headers,
             on_head=self._read_head,
-            on_data=lambda data: self._write(exchange, data),
+            on_data=self._take,
             unix_socket=self._remote.unix_socket,
-            decode=self._remote.coding is not None,
         )
         self._syncer = Syncer(self._journal)
         self._transport.hold = self._hold
@@ -95,21 +91,21 @@ class StreamFetch:
             mtime_ns=modified_ns(headers),
             coding=coding,
         )
-        if (coding is not None) != exchange.decode:
-            raise TransferError("changed", "The remote side changed how it codes the file.")
+        self._decoder = Decoder(coding) if coding else None
 
-    def _write(self, exchange: Exchange, data: memoryview) -> None:
+    def _take(self, data: memoryview) -> None:
+        if self._decoder is None:
+            self._write(data)
+        else:
+            for piece in self._decoder.feed(bytes(data)):
+                self._write(memoryview(piece))
+
+    def _write(self, data: memoryview) -> None:
         write_at(self._journal.part.fd, data, self._position)
         self._position += len(data)
         self._tally.add(len(data))
         if self._position - self._recorded >= BLOCK:
             self._hand_over()
-        if exchange.decode and self._position > max(BOMB_FREE, BOMB_RATIO * exchange.wire_bytes):
-            raise TransferError(
-                "too_large",
-                f"The file grows to more than {BOMB_RATIO} times its size while it is unpacked.",
-                "Fetch it with another tool, if you trust its source.",
-            )
 
     def _hand_over(self) -> None:
         if self._position > self._recorded and self._syncer is not None:
@@ -122,7 +118,8 @@ class StreamFetch:
             raise Expired(error_of_status(exchange))
         if exchange.status != 200:
             return error_of_status(exchange)
-        if self._remote.size is not None and self._position != self._remote.size:
+        complete = self._position == self._remote.size or self._remote.size is None
+        if not complete or (self._decoder is not None and not self._decoder.finished):
             return TransferError(
                 "connection_lost", f"“{exchange.url.host}” ended the answer too early."
             )

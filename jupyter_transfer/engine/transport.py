@@ -26,7 +26,9 @@ SCHEMES = ("http", "https")
 BUFFER = 512 << 10
 """Bytes that libcurl reads from a socket at once."""
 
-_SUPPRESS_CONNECT_HEADERS = 265  # CURLOPT_…, which pycurl does not name
+# CURLOPT_…, which pycurl does not name
+_SUPPRESS_CONNECT_HEADERS = 265
+_QUICK_EXIT = 322
 
 USER_AGENT = "jupyter-transfer"
 
@@ -66,7 +68,6 @@ class Exchange:
     byte_range: first and last byte to ask for.
     on_head: called when the head of the answer is there, before its body.
     on_data: called with each piece of the body; valid during the call only.
-    decode: let libcurl undo a Content-Encoding that was not asked for.
 
     Both callbacks may raise `TransferError`, which ends the exchange with it, or `Enough`.
     """
@@ -80,7 +81,6 @@ class Exchange:
         on_head: Callable[[Exchange], None] | None = None,
         on_data: Callable[[memoryview], None] | None = None,
         unix_socket: str | None = None,
-        decode: bool = False,
     ) -> None:
         self.url = url
         self.sent = dict(headers or {})
@@ -88,7 +88,6 @@ class Exchange:
         self.on_head = on_head
         self.on_data = on_data
         self.unix_socket = unix_socket
-        self.decode = decode
         self.status = 0
         self.headers = Headers()
         self.error: TransferError | None = None
@@ -102,11 +101,6 @@ class Exchange:
     def retry_after(self) -> float | None:
         """Seconds that the other side asks to wait."""
         return parse_retry_after(self.headers.get("retry-after"))
-
-    @property
-    def wire_bytes(self) -> int:
-        """Bytes of the body that have come over the wire, before a coding is undone."""
-        return int(self.handle.getinfo(pycurl.SIZE_DOWNLOAD)) if self.handle else 0
 
 
 class Enough(Exception):  # noqa: N818 - not an error
@@ -255,6 +249,7 @@ class Transport:
         handle.setopt(pycurl.PROXY, proxy or "")
         handle.setopt(pycurl.NOPROXY, "")
         handle.setopt(_SUPPRESS_CONNECT_HEADERS, 1)
+        handle.setopt(_QUICK_EXIT, 1)  # a halt must not wait for a name server
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(self._timeouts.connect * 1000))
         handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
         handle.setopt(pycurl.LOW_SPEED_TIME, max(1, round(self._timeouts.stall)))
@@ -263,8 +258,6 @@ class Transport:
         handle.setopt(pycurl.USERAGENT, USER_AGENT)
         sent = {"Accept": "*/*", "Accept-Encoding": "identity", **exchange.sent}
         handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in sent.items()])
-        if exchange.decode:
-            handle.setopt(pycurl.ACCEPT_ENCODING, "")
         if exchange.byte_range:
             handle.setopt(pycurl.RANGE, "{}-{}".format(*exchange.byte_range))
         if exchange.unix_socket:
