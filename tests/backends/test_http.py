@@ -1,0 +1,69 @@
+"""The HTTP backend: an address is one file."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_transfer.backends.base import Context, Digest
+from jupyter_transfer.backends.http import HttpBackend
+from jupyter_transfer.errors import TransferError
+from jupyter_transfer.secrets import Credential
+
+SHA = "ab" * 32
+
+
+@pytest.fixture(autouse=True)
+def no_netrc(monkeypatch):
+    monkeypatch.setenv("NETRC", "/nonexistent")
+
+
+@pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("http://h/a/b.csv?x=1", "b.csv"),
+        ("http://h/%E6%95%B0.csv", "数.csv"),
+        ("http://h/a/..%2f..%2fpasswd", "passwd"),
+        ("http://h/", "download"),
+        ("http://h/.hidden", "hidden"),
+        ("http://h/a%00b", "ab"),
+    ],
+)
+def test_one_entry_with_a_guessed_name(address, name):
+    (entry,) = HttpBackend(Context()).entries(address)
+    assert (entry.path, entry.guessed) == (name, True)
+
+
+def test_a_chosen_name_and_digest():
+    backend = HttpBackend(Context({"filename": "x.bin", "sha256": SHA.upper()}))
+    (entry,) = backend.entries("https://h/y")
+    assert (entry.path, entry.guessed) == ("x.bin", False)
+    assert backend.locate(entry).digest == Digest("sha256", SHA)
+
+
+def test_a_credential_becomes_a_header_and_not_a_part_of_the_url():
+    backend = HttpBackend(Context(credential=Credential("u", "hush")))
+    (entry,) = backend.entries("https://h/y")
+    locator = backend.locate(entry)
+    assert locator.headers["Authorization"].startswith("Basic ")
+    assert "hush" not in locator.url
+    assert "Basic" not in repr(locator)
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "code"),
+    [
+        ("http://127.0.0.1/", {}, "address_refused"),
+        ("http://2130706433/", {}, "address_refused"),
+        ("http://169.254.169.254/", {}, "address_refused"),
+        ("http://u:p@h/", {}, "invalid_address"),
+        ("http:///x", {}, "invalid_address"),
+        ("ftp://h/x", {}, "unsupported_scheme"),
+        ("http://h/", {"sha256": "xyz"}, "bad_request"),
+        ("http://h/", {"sha256": SHA[:-1]}, "bad_request"),
+        ("http://h/", {"filename": 5}, "bad_request"),
+    ],
+)
+def test_check_finds_what_needs_no_network(address, options, code):
+    with pytest.raises(TransferError) as caught:
+        HttpBackend(Context(options)).check(address)
+    assert caught.value.code == code

@@ -1,0 +1,235 @@
+"""Processes that die at each step, leftovers that are damaged, disks that fail."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from jupyter_transfer.engine import delivery
+from jupyter_transfer.errors import TransferError
+from jupyter_transfer.parts import Part
+from jupyter_transfer.paths import STAGING, Root
+
+from ..servers.chaos import Connection, Resource, noise, status, times
+
+DATA = noise(700_001)
+OTHER = noise(500_000, seed=2)
+
+
+class Crash(BaseException):
+    """The process dies here."""
+
+
+def crash(*_args: object, **_kwargs: object) -> None:
+    raise Crash
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        (Part, "publish"),
+        (delivery.Journal, "finish"),
+        (delivery.Delivery, "_row_of_published"),
+        (Part, "forget"),
+    ],
+    ids=lambda where: where[1],
+)
+def test_a_crash_near_the_end_loses_nothing(harness, chaos, monkeypatch, where):
+    source = chaos.add("/f", Resource(DATA))
+    with monkeypatch.context() as patch:
+        patch.setattr(*where, crash)
+        with pytest.raises(Crash):
+            harness.run(source)
+    release_locks()
+    before = chaos.sent()
+    assert harness.run(source).state == "done"
+    assert chaos.sent() - before <= 1
+    assert (harness.folder / "f").read_bytes() == DATA
+    assert harness.names() == ["f"]
+    row = harness.report.files[-1]
+    assert (row["state"], row["size"]) == ("done", len(DATA))
+    assert row["validators"]["etag"] == '"v1"'
+
+
+def test_a_crash_after_publishing_is_found_even_if_the_source_is_gone(harness, chaos):
+    source = chaos.add("/f", Resource(DATA))
+    assert harness.run(source, close=False).state == "done"
+    release_locks()
+    chaos.add("/f", status(404))
+    assert harness.run(source).state == "done"
+    assert harness.names() == ["f"]
+
+
+def release_locks() -> None:
+    """What the kernel does when a process dies: let go of the locks of parts in this process."""
+    for found in gc.get_objects():
+        if isinstance(found, Part):
+            found.close()
+
+
+def test_a_part_that_a_dying_process_still_holds(harness, chaos, monkeypatch):
+    resource = Resource(DATA, faults=[times(999, status(503))])
+    source = chaos.add("/f", resource)
+    harness.run(source)
+    holder = Part.open(harness.root, "", "job-0")
+    threading.Timer(0.5, holder.close).start()
+    resource.faults = []
+    assert harness.run(source).state == "done"
+    assert (harness.folder / "f").read_bytes() == DATA
+
+
+def test_a_part_that_another_process_keeps(harness, chaos, monkeypatch):
+    monkeypatch.setattr(delivery, "LOCK_PATIENCE", 0.2)
+    resource = Resource(DATA, faults=[times(999, status(503))])
+    source = chaos.add("/f", resource)
+    harness.run(source)
+    holder = Part.open(harness.root, "", "job-0")
+    outcome = harness.run(source)
+    assert (outcome.state, outcome.error.code) == ("failed", "conflict")
+    assert outcome.error.retryable
+    holder.close()
+
+
+@pytest.mark.parametrize("damage", ["torn", "empty", "foreign", "short"])
+def test_damaged_leftovers(harness, chaos, damage):
+    resource = Resource(DATA)
+    served = [0]
+
+    def fault(connection: Connection) -> bool:
+        served[0] += not connection.request.is_probe
+        if served[0] > 5:
+            status(503)(connection)
+        return served[0] > 5
+
+    resource.faults = [fault]
+    source = chaos.add("/f", resource)
+    assert harness.run(source).state == "failed"
+    journal = harness.folder / STAGING / "job-0.journal"
+    part = harness.folder / STAGING / "job-0.part"
+    if damage == "torn":
+        journal.write_bytes(journal.read_bytes()[:-3])
+    elif damage == "empty":
+        journal.write_bytes(b"")
+    elif damage == "foreign":
+        journal.write_bytes(b'00000000 {"kind":"upload"}\n')
+    else:
+        with part.open("r+b") as file:
+            file.truncate(1000)
+    resource.faults = []
+    assert harness.run(source).state == "done"
+    assert (harness.folder / "f").read_bytes() == DATA
+    assert harness.names() == ["f"]
+
+
+def test_a_source_that_changed_between_two_runs(harness, chaos):
+    resource = Resource(DATA)
+    served = [0]
+
+    def fault(connection: Connection) -> bool:
+        served[0] += not connection.request.is_probe
+        if served[0] > 5:
+            status(503)(connection)
+        return served[0] > 5
+
+    resource.faults = [fault]
+    source = chaos.add("/f", resource)
+    assert harness.run(source).state == "failed"
+    resource.faults, resource.data, resource.etag = [], OTHER, '"v2"'
+    assert harness.run(source).state == "done"
+    assert (harness.folder / "f").read_bytes() == OTHER
+    assert [code for code, _ in harness.report.notes] == ["remote_changed"]
+
+
+# ---- disks --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def small_disk(folder: Path, size: str):
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+        check=False,
+        capture_output=True,
+    )
+    if made.returncode != 0:
+        pytest.skip("this container may not mount")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_disk_that_is_too_small_is_told_before_the_first_byte(harness, chaos, tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with small_disk(folder, "400k"):
+        harness.root = Root(str(folder))
+        outcome = harness.run(chaos.add("/f", Resource(DATA)))
+        harness.root.close()
+        assert (outcome.state, outcome.error.code) == ("failed", "disk_full")
+        assert outcome.error.detail["needed"] == len(DATA)
+        assert outcome.error.detail["free"] <= 400 << 10
+        assert chaos.sent() <= 1
+        assert os.listdir(folder) == []
+
+
+def test_a_disk_that_fills_up_in_the_middle(harness, chaos, tmp_path):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    with small_disk(folder, "1m"):
+        harness.root = Root(str(folder))
+        resource = Resource(DATA)
+
+        def fill(request):
+            if not request.is_probe and not (folder / "ballast").exists():
+                (folder / "ballast").write_bytes(bytes(600 << 10))
+
+        resource.before = fill
+        source = chaos.add("/f", resource)
+        outcome = harness.run(source)
+        assert (outcome.state, outcome.error.code) == ("failed", "disk_full")
+        assert set(outcome.error.detail) == {"needed", "free"}
+        assert not (folder / "f").exists()
+        (folder / "ballast").write_bytes(b"")
+        before = chaos.sent()
+        assert harness.run(source).state == "done"
+        assert (folder / "f").read_bytes() == DATA
+        assert chaos.sent() - before < len(DATA)
+        harness.root.close()
+
+
+def test_an_error_of_the_disk_is_no_success(harness, chaos, monkeypatch):
+    def broken(self):
+        raise TransferError("io_error", "The disk of the server reported: Input/output error")
+
+    monkeypatch.setattr(Part, "sync", broken)
+    outcome = harness.run(chaos.add("/f", Resource(DATA)))
+    assert (outcome.state, outcome.error.code) == ("failed", "io_error")
+    assert harness.visible() == []
+
+
+def test_a_folder_that_may_not_be_written(harness, chaos, tmp_path):
+    folder = tmp_path / "ro"
+    folder.mkdir()
+    with small_disk(folder, "2m"):
+        subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+        harness.root = Root(str(folder))
+        outcome = harness.run(chaos.add("/f", Resource(DATA)))
+        harness.root.close()
+    assert (outcome.state, outcome.error.code) == ("failed", "read_only")
+
+
+def test_a_link_does_not_lead_out_of_the_root(harness, chaos, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (harness.folder / "link").symlink_to(outside)
+    outcome = harness.run(chaos.add("/f", Resource(DATA)), "link/")
+    assert outcome.error.code == "invalid_path"
+    assert os.listdir(outside) == []
