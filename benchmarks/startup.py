@@ -130,6 +130,8 @@ def _in_process(report: Report, folder: Path, rounds: int) -> None:
     for key, name in (("import", "import"), ("load", "initialise and load"), ("sum", "together")):
         values = [one["import"] + one["load"] if key == "sum" else one[key] for one in found]
         rows.append([name, f"{statistics.median(values) * 1000:.0f}", f"{max(values) * 1000:.0f}"])
+    spent = [one["cpu"] * 1000 for one in found]
+    rows.append(["CPU of both", f"{statistics.median(spent):.0f}", f"{max(spent):.0f}"])
     rows.append(["modules that were not there before", str(found[0]["modules"]), ""])
     report.table(["", "median ms", "max ms"], rows, "In process")
     costly = [[f"`{name}`", f"{ms:.1f}"] for name, ms in found[0]["costly"]]

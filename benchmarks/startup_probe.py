@@ -1,7 +1,7 @@
 """What importing and loading the extension costs inside a server that is ready.
 
 `python -m benchmarks.startup_probe [server arguments]` prints one JSON line: seconds of ``import``
-and ``load``, the number of new ``modules`` and the ``costly`` ones, measured apart under ``-X
+and ``load``, ``cpu`` seconds of both, the number of new ``modules`` and the ``costly`` ones, measured apart under ``-X
 importtime`` with everything that the server had loaded already in place.
 """
 
@@ -23,17 +23,18 @@ def main() -> None:
     app.initialize(argv=sys.argv[1:])
     app.reraise_server_extension_failures = True
     before = set(sys.modules)
-    begin = time.perf_counter()
+    begin, cpu = time.perf_counter(), time.process_time()
     __import__(f"{NAME}.app")
     imported = time.perf_counter()
     manager = app.extension_manager
     manager.add_extension(NAME, enabled=True)
     manager.link_extension(NAME)
     manager.load_extension(NAME)
-    loaded = time.perf_counter()
+    loaded, spent = time.perf_counter(), time.process_time() - cpu
     result = {
         "import": imported - begin,
         "load": loaded - imported,
+        "cpu": spent,
         "modules": len(set(sys.modules) - before),
         "costly": _costly(before),
     }
