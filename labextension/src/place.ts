@@ -60,12 +60,13 @@ export class Place {
     const { contents, activate } = this._options;
     const drive = contents.driveName(browser.model.path);
     const prefix = SERVED_DRIVES.includes(drive) && drive ? `${drive}:` : '';
+    // A hidden listing does not sort, so it would not know a new file.
+    activate(browser);
     await browser.model.cd(`${prefix}/${folderOf(path)}`);
     await browser.model.refresh();
     if (path) {
       await browser.selectItemByName(baseName(path));
     }
-    activate(browser);
   }
 
   private _options: Place.IOptions;
