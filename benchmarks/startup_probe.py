@@ -1,8 +1,8 @@
 """What importing and loading the extension costs inside a server that is ready.
 
 `python -m benchmarks.startup_probe [server arguments]` prints one JSON line: seconds of ``import``
-and ``load``, ``cpu`` seconds of both, the number of new ``modules`` and the ``costly`` ones, measured apart under ``-X
-importtime`` with everything that the server had loaded already in place.
+and ``load``, ``cpu`` seconds of both, the number of new ``modules`` and the ``costly`` ones,
+measured apart under ``-X importtime`` with everything that the server had loaded already in place.
 """
 
 from __future__ import annotations
