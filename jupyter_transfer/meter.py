@@ -23,23 +23,23 @@ class Meter:
         self._bytes = 0
         self._rate = 0.0
 
-    def measure(self, progress: Progress) -> Progress:
-        """`progress` with its rate and eta as of now."""
+    def measure(self, progress: Progress, moved: int) -> Progress:
+        """`progress` with its rate and eta as of now; `moved` is the number of bytes that came
+        over the network, which what was there already from an earlier run did not."""
         now = time.monotonic()
         if self._started is None:
-            self._started, self._time, self._bytes = now, now, progress.bytes_done
+            self._started, self._time, self._bytes = now, now, moved
             return progress.at_rest()
         elapsed = now - self._time
         if elapsed > 0:
-            # A restart from zero (the remote file changed) is no negative rate.
-            sample = max(0, progress.bytes_done - self._bytes) / elapsed
+            sample = max(0, moved - self._bytes) / elapsed
             age = now - self._started
             # While young, weigh by age instead: else the zero it began with drags on.
             keep = (
                 0.5 ** (elapsed / HALF_LIFE) if age > HALF_LIFE else 1 - elapsed / max(age, elapsed)
             )
             self._rate = keep * self._rate + (1 - keep) * sample
-            self._time, self._bytes = now, progress.bytes_done
+            self._time, self._bytes = now, moved
         if now - self._started < SETTLE:
             return progress.at_rest()
         return replace(progress, rate=round(self._rate, 1), eta=self._eta(progress))

@@ -339,7 +339,8 @@ class Queue:
         activity, job = self._active[id], self._jobs.live[id]
         kind = event.get("event")
         if kind == "progress":
-            progress = activity.meter.measure(Progress.from_dict(event["progress"]))
+            counts = event["progress"]
+            progress = activity.meter.measure(Progress.from_dict(counts), counts["bytes_moved"])
             self._move(replace(job, progress=progress))
         elif kind == "state":
             self._move(replace(job, phase=event["note"]))

@@ -62,7 +62,7 @@ class Streams:
         if job.state is not State.RUNNING:
             job = job.moved(State.RUNNING, started=job.started or now())
         self._keep_alive()
-        progress = stream.meter.measure(replace(job.progress, bytes_done=bytes_done))
+        progress = stream.meter.measure(replace(job.progress, bytes_done=bytes_done), bytes_done)
         self._jobs.move(replace(job, progress=progress))
 
     async def end(self, id: str, state: State, error: TransferError | None = None) -> None:

@@ -152,6 +152,7 @@ def test_a_job_from_start_to_end(start, chaos, folder):
     assert worker.of("progress")[-1]["progress"] == {
         "bytes_done": len(DATA),
         "bytes_total": len(DATA),
+        "bytes_moved": len(DATA),
         "files_done": 1,
         "files_total": 1,
         "files_failed": 0,

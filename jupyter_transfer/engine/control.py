@@ -57,11 +57,14 @@ class Tally:
 
     def __init__(self, on_change: Callable[[], None]) -> None:
         self.bytes = 0
+        self.moved = 0
+        """Bytes that came over the network, of all files and tries: what a rate is made of."""
         self._on_change = on_change
 
     def add(self, count: int) -> None:
         """`count` more bytes have come in."""
         self.bytes += count
+        self.moved += count
         self._on_change()
 
     def set(self, count: int) -> None:
@@ -74,7 +77,8 @@ class Report(Protocol):
     """What the engine tells about a job; calls come from one thread."""
 
     def progress(self, **counts: int | None) -> None:
-        """Counts of a job: bytes_done, bytes_total, files_done, files_total, files_failed."""
+        """Counts of a job: bytes_done, bytes_total, bytes_moved (in this run), files_done,
+        files_total, files_failed."""
 
     def state(self, note: str) -> None:
         """What goes on beside moving bytes, such as ``checking``."""

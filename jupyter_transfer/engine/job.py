@@ -189,6 +189,7 @@ class JobRun:
         self._report.progress(
             bytes_done=self._bytes_before + self._tally.bytes,
             bytes_total=self._size if single else None,
+            bytes_moved=self._tally.moved,
             files_done=len(self._verdicts),
             files_total=self._files_total,
             files_failed=len(self._errors),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 Route = tuple[Any, ...]
@@ -11,6 +12,12 @@ def routes() -> list[Route]:
     """All addresses of the extension; whatever else is asked below our prefix is 404 in JSON."""
     from . import archives, base, downloads, jobs, probe, tus  # noqa: PLC0415
 
-    known = [jobs.ROUTES, probe.ROUTES, tus.ROUTES, downloads.ROUTES, archives.ROUTES]
+    known: list[Sequence[Route]] = [
+        jobs.ROUTES,
+        probe.ROUTES,
+        tus.ROUTES,
+        downloads.ROUTES,
+        archives.ROUTES,
+    ]
     rest: list[Route] = [(r"jupyter-transfer(?:/.*)?", base.NotFoundHandler)]
     return [route for group in known for route in group] + rest

@@ -33,6 +33,7 @@ def test_nginx_plain(harness, nginx, size):
     assert harness.report.counts[-1] == {
         "bytes_done": size,
         "bytes_total": size,
+        "bytes_moved": size,
         "files_done": 1,
         "files_total": 1,
         "files_failed": 0,
