@@ -68,7 +68,7 @@ def _check_room(claim: str, size: int, folder: Path | None) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("claim", choices=(*CLAIMS, "all"))
+    parser.add_argument("claim", nargs="?", default="all", choices=(*CLAIMS, "all"))
     parser.add_argument("--size", type=parse_size, help="bytes, such as 1GiB (per claim)")
     parser.add_argument("--rounds", type=int, help="default 5, startup 7")
     parser.add_argument("--seconds", type=float, help="of load in a round of latency, default 20")
