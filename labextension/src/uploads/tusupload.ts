@@ -259,7 +259,10 @@ export class TusUpload {
       return true;
     }
     if (error.status === 0 && !(await this._isReadable())) {
-      // The browser reports a file it cannot read as a broken connection.
+      // The browser reports a file it cannot read as a broken connection. Its
+      // old bytes are of no use; if they cannot be deleted now, they expire.
+      await this.terminate().catch(() => undefined);
+      this._moveTo(0, listener);
       throw clientErrors.sourceChanged(this._item.relativePath);
     }
     return false;

@@ -299,13 +299,20 @@ describe('TusUpload', () => {
     read.mockImplementation(function (this: FileReader) {
       setTimeout(() => this.onerror?.(new ProgressEvent('error') as any));
     });
-    await server.kill();
+    server.fault = (verb, request) => {
+      if (verb === 'PATCH') {
+        request.on('data', () => request.destroy());
+        return true;
+      }
+    };
     const upload = new TusUpload(item('dir/a', bytesOf(MIB)), context);
     const sending = upload.send(signal, listener);
     await expect(sending).rejects.toMatchObject({
       code: 'source_changed',
       recovery: 'none'
     });
+    expect(server.uploads.size).toBe(0);
+    expect(upload.isKnown).toBe(false);
   });
 
   it('sees that a login page is not the answer', async () => {
