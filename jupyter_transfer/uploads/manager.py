@@ -371,8 +371,9 @@ class Uploads:
             except TransferError as error:
                 if error.code != "not_found":
                     raise
-            else:
-                part.discard()
+                # A crash while the part was made may have left its first half.
+                part = Part(self._root, upload.folder, upload.id, -1, -1)
+            part.discard()
         self._rows.upload_remove(upload.id)
         self._digests.pop(upload.id, None)
 

@@ -54,7 +54,7 @@ class Writer:
         self._timer: asyncio.TimerHandle | None = None
         self._room: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
 
     # -- feeding --
 
@@ -140,9 +140,8 @@ class Writer:
     def _run(self, work: Callable[[], None], after: Callable[[], None]) -> None:
         def done(future: asyncio.Future[None]) -> None:
             after()
-            error = None if future.cancelled() else future.exception()
-            if isinstance(error, Exception) and self._error is None:
-                self._error = error
+            if self._error is None:
+                self._error = future.exception()
             self._step()
 
         self._loop.run_in_executor(self._pool, work).add_done_callback(done)
