@@ -42,7 +42,7 @@ export function Empty(props: {
       {buttons.map(({ icon: Icon, label, command }) => (
         <Button
           key={command}
-          className="jp-TransfersEmpty-button jp-mod-styled jp-mod-reject"
+          className="jp-TransfersEmpty-button jp-TransfersOutlined"
           onClick={() => void commands.execute(command)}
         >
           <Icon.react tag="span" />

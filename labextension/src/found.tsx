@@ -67,12 +67,12 @@ function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
       <p className="jp-TransfersFound-title" title={probe.title}>
         {probe.title}
       </p>
-      <p className="jp-TransfersFound-facts">
+      <p className="jp-TransfersFacts">
         {facts.map(fact => (
           <span key={fact}>{fact}</span>
         ))}
       </p>
-      <p className="jp-TransfersFound-facts">
+      <p className="jp-TransfersFacts">
         <span>
           {probe.resumable
             ? trans.__('can be resumed')

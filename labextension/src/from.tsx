@@ -3,7 +3,7 @@
  */
 
 import { Dialog } from '@jupyterlab/apputils';
-import { ReactWidget } from '@jupyterlab/ui-components';
+import { caretDownEmptyIcon, ReactWidget } from '@jupyterlab/ui-components';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
@@ -115,6 +115,7 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
         <label>
           <span>{trans.__('Save in folder')}</span>
           <input
+            className="jp-mod-styled"
             type="text"
             spellCheck={false}
             value={this._folder}
@@ -126,18 +127,28 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
         </label>
         <label>
           <span>{trans.__('If the name is taken')}</span>
-          <select
-            value={this._conflict}
-            onChange={event =>
-              this._set(
-                () => (this._conflict = event.target.value as ConflictPolicy)
-              )
-            }
-          >
-            <option value="rename">{trans.__('Keep both')}</option>
-            <option value="overwrite">{trans.__('Replace')}</option>
-            <option value="skip">{trans.__('Skip')}</option>
-          </select>
+          <div className="jp-select-wrapper">
+            <select
+              className="jp-mod-styled"
+              value={this._conflict}
+              onChange={event =>
+                this._set(
+                  () => (this._conflict = event.target.value as ConflictPolicy)
+                )
+              }
+            >
+              <option value="rename">{trans.__('Keep both')}</option>
+              <option value="overwrite">{trans.__('Replace')}</option>
+              <option value="skip">{trans.__('Skip')}</option>
+            </select>
+            <caretDownEmptyIcon.react
+              tag="span"
+              stylesheet="select"
+              right="8px"
+              top="5px"
+              width="18px"
+            />
+          </div>
         </label>
         <p className="jp-TransfersFrom-hint">
           {trans.__('It goes on when this tab is closed.')}
@@ -201,6 +212,7 @@ function AddressInput(props: {
   return (
     <input
       ref={input}
+      className="jp-mod-styled"
       type="text"
       inputMode="url"
       required

@@ -18,8 +18,8 @@ export function moreButton(commands: CommandRegistry, format: Format): Widget {
   const { trans } = format;
   const menu = new Menu({ commands });
   [
-    CommandIDs.resumeAll,
     CommandIDs.pauseAll,
+    CommandIDs.resumeAll,
     CommandIDs.clearFinished,
     CommandIDs.openSettings
   ].forEach(command => menu.addItem({ command }));

@@ -28,7 +28,13 @@ export function Overview(props: {
           {format.trans.__('What is shown may be old.')}
         </p>
       )}
-      {text && <p className="jp-TransfersOverview-text">{text}</p>}
+      {text && (
+        <p className="jp-TransfersOverview-text jp-TransfersFacts">
+          {texts.map((each, index) => (
+            <span key={index}>{each}</span>
+          ))}
+        </p>
+      )}
       {summary.running + summary.waiting > 0 && (
         <Progress
           fraction={summary.fraction}

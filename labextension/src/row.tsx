@@ -66,7 +66,7 @@ export function TransferRow(props: IRowProps): JSX.Element {
           </span>
           <Actions transfer={transfer} format={format} run={run} />
         </div>
-        <div className="jp-TransfersRow-line">
+        <div className="jp-TransfersRow-line jp-TransfersFacts">
           <span className="jp-TransfersRow-state">
             {stateText(transfer, format)}
           </span>
@@ -84,7 +84,7 @@ export function TransferRow(props: IRowProps): JSX.Element {
           />
         )}
         {barred && numbers.length > 0 && (
-          <div className="jp-TransfersRow-line">
+          <div className="jp-TransfersRow-line jp-TransfersFacts">
             <Numbers texts={numbers} />
           </div>
         )}
@@ -158,7 +158,7 @@ function Trouble(
       {button && (
         <Button
           small
-          className="jp-TransfersRow-mend"
+          className="jp-TransfersRow-mend jp-TransfersOutlined"
           aria-label={trans.__('%1: %2', button.label, transfer.name)}
           onClick={() => run(button.command)}
         >
