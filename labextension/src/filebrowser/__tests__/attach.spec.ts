@@ -7,6 +7,7 @@ import { Widget } from '@lumino/widgets';
 import type { IUploadItem, IUploadOptions } from '../../uploads';
 import type { IAttachOptions } from '../attach';
 import { attachFileBrowser } from '../attach';
+import { until } from '../../uploads/__tests__/testbed';
 import { entriesOf, makeDrop } from './drops';
 
 /** Stands for the uploader: remembers what it was given and says when it arrived. */
@@ -45,6 +46,9 @@ class FakeUploader {
   }
 }
 
+// A hang guard, not a limit: the machine may be busy.
+jest.setTimeout(60_000);
+
 describe('attachFileBrowser', () => {
   let browser: FileBrowser;
   let uploader: FakeUploader;
@@ -64,7 +68,8 @@ describe('attachFileBrowser', () => {
     return event;
   };
 
-  const settle = () => new Promise(resolve => setTimeout(resolve, 50));
+  /** Long enough for what must not happen. */
+  const settle = () => new Promise(resolve => setTimeout(resolve, 100));
 
   const content = () => browser.node.querySelector('.jp-DirListing-content')!;
 
@@ -93,7 +98,7 @@ describe('attachFileBrowser', () => {
     browser = new FileBrowser({ id: 'test', model });
     Widget.attach(browser, document.body);
     await model.cd();
-    await settle();
+    await until(() => content().querySelector('[data-isdir="true"]') !== null);
   });
 
   afterEach(() => {
@@ -106,7 +111,7 @@ describe('attachFileBrowser', () => {
       const listing = jest.spyOn(browser['listing'] as any, 'evtNativeDrop');
       const tree = { photos: { 'a.jpg': 'A' }, 'b.txt': 'B' };
       const event = fire('drop', content(), makeDrop(entriesOf(tree)));
-      await settle();
+      await until(() => uploader.calls.length > 0);
       expect(event.defaultPrevented).toBe(true);
       expect(listing).not.toHaveBeenCalled();
       expect(uploader.calls).toHaveLength(1);
@@ -120,7 +125,7 @@ describe('attachFileBrowser', () => {
       attach();
       await browser.model.cd('sub');
       fire('drop', content(), makeDrop(entriesOf({ a: 'A' })));
-      await settle();
+      await until(() => uploader.calls.length > 0);
       expect(uploader.calls[0].options.destination).toBe('sub');
     });
 
@@ -137,7 +142,7 @@ describe('attachFileBrowser', () => {
       expect(row.classList).toContain('jp-mod-dropTarget');
       fire('drop', row, data);
       expect(row.classList).not.toContain('jp-mod-dropTarget');
-      await settle();
+      await until(() => uploader.calls.length > 0);
       expect(uploader.calls[0].options.destination).toBe('sub');
     });
 
@@ -160,7 +165,7 @@ describe('attachFileBrowser', () => {
       attach();
       enabled = false;
       fire('drop', content(), makeDrop(entriesOf({ a: 'A' })));
-      await settle();
+      await until(() => stock.mock.calls.length > 0);
       expect(uploader.calls).toHaveLength(0);
       expect(stock).toHaveBeenCalledTimes(1);
     });
@@ -170,7 +175,7 @@ describe('attachFileBrowser', () => {
       const { contents } = browser.model.manager.services;
       jest.spyOn(contents, 'driveName').mockReturnValue('S3');
       fire('drop', content(), makeDrop(entriesOf({ a: 'A' })));
-      await settle();
+      await until(() => stock.mock.calls.length > 0);
       expect(uploader.calls).toHaveLength(0);
       expect(stock).toHaveBeenCalledTimes(1);
     });
@@ -194,7 +199,7 @@ describe('attachFileBrowser', () => {
       const save = jest.spyOn(contents, 'save').mockClear();
       const drop = makeDrop(entriesOf({ d: { e: { f: {} } } }));
       fire('drop', content(), drop);
-      await settle();
+      await until(() => save.mock.calls.length === 3);
       expect(save.mock.calls.map(call => call[0])).toEqual([
         'd',
         'd/e',

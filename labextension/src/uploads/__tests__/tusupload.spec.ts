@@ -10,6 +10,9 @@ import { fail, TusServer } from './tusserver';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+// A hang guard, not a limit: the machine may be busy.
+jest.setTimeout(60_000);
+
 describe('TusUpload', () => {
   let server: TusServer;
   let context: IUploadContext;
