@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from jupyter_transfer.engine import ranged
+from jupyter_transfer.engine.writer import BLOCK
 from jupyter_transfer.paths import STAGING
 
 from .servers.chaos import ChaosServer, Connection, Resource, noise, running_chaos, status, times
@@ -403,7 +404,7 @@ def test_sigkill_at_random_moments_costs_little_and_never_shows_a_wrong_file(sta
     assert again <= kills * ranged.CONNECTIONS * ranged.SEGMENT
     # What a kill really costs is not a segment but a block of each connection, and what is in
     # the buffers of the sockets.
-    assert again <= kills * ranged.CONNECTIONS * (ranged.BLOCK + (4 << 20))
+    assert again <= kills * ranged.CONNECTIONS * (BLOCK + (4 << 20))
     worker.send(op="probe", id="x", url="nonsense", policy={})
     worker.wait_for("probe")
     assert os.listdir(folder) == ["k.bin"]

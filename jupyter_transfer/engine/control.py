@@ -53,24 +53,26 @@ class Control:
 
 
 class Tally:
-    """Bytes of one file that are on disk or on their way there, for the progress bar."""
+    """Bytes of one file that are on disk or on their way there, for the progress bar.
 
-    def __init__(self, on_change: Callable[[], None]) -> None:
+    `tell` passes them on; whoever moves bytes calls it now and then.
+    """
+
+    def __init__(self, tell: Callable[[], None]) -> None:
         self.bytes = 0
         self.moved = 0
         """Bytes that came over the network, of all files and tries: what a rate is made of."""
-        self._on_change = on_change
+        self.tell = tell
 
     def add(self, count: int) -> None:
         """`count` more bytes have come in."""
         self.bytes += count
         self.moved += count
-        self._on_change()
 
     def set(self, count: int) -> None:
         """So many bytes are there: after a look at the journal, or a new beginning."""
         self.bytes = count
-        self._on_change()
+        self.tell()
 
 
 class Report(Protocol):

@@ -11,31 +11,33 @@ A connection that has nothing left to do takes over half of what the slowest one
 
 from __future__ import annotations
 
-import os
 import time
 from collections import deque
 from dataclasses import dataclass
 
-from ..errors import TransferError, from_os_error
+from ..errors import TransferError
 from .journal import Syncer
 from .plan import content_length, content_range, error_of_status, validators_in
 from .spans import Span
 from .task import Task
 from .transport import Enough, Exchange
+from .writer import Writer
 
 SEGMENT = 16 << 20
 """Bytes that one request asks for."""
-
-BLOCK = 4 << 20
-"""Bytes after which what is written is handed to the `Syncer`."""
 
 CONNECTIONS = 4
 
 BACKLOG = 48 << 20
 """Bytes that may be written and not yet recorded before the network has to wait for the disk."""
 
+PROGRESS = 64 << 10
+"""Bytes of one answer that count as progress, although the answer was cut off."""
+
 STEAL_AFTER = 2.0
-"""Seconds that a segment must still need before another connection takes half of it."""
+LEAST_TO_STEAL = 8 << 20
+"""Seconds that a segment must still need, and bytes that must be left of it, before another
+connection takes half of it over."""
 
 
 EXPIRED = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 410})
@@ -60,22 +62,21 @@ class Expired(Exception):  # noqa: N818 - a turn, not an error
 
 @dataclass
 class _Segment:
-    """A span that one exchange is fetching."""
+    """A span that one exchange is fetching; `end` may move down when another takes work over."""
 
     start: int
     end: int
-    position: int
-    recorded: int
+    writer: Writer
     began: float
     exchange: Exchange | None = None
     verdict: str | None = None
 
     @property
     def left(self) -> int:
-        return self.end - self.position
+        return self.end - self.writer.position
 
     def seconds_left(self, now: float) -> float:
-        rate = (self.position - self.start) / max(now - self.began, 1e-3)
+        rate = (self.writer.position - self.start) / max(now - self.began, 1e-3)
         return self.left / rate if rate > 0 else float("inf")
 
 
@@ -98,7 +99,6 @@ class RangedFetch:
         # digest at the end finds it.
         self._allowed = CONNECTIONS if remote.validators.strong else 1
         self._not_before = 0.0
-        self._served = False
         self._syncer = Syncer(task.journal)
 
     def run(self) -> None:
@@ -115,17 +115,18 @@ class RangedFetch:
                 self._start_segments()
                 for exchange in self._transport.run(0.1):
                     self._finish(self._segment_of(exchange))
+                self._tally.tell()
         finally:
             self._transport.hold = None
             for segment in self._live:
                 if segment.exchange is not None:
                     self._transport.stop(segment.exchange)
-                self._hand_over(segment)
+                segment.writer.hand_over()
             self._syncer.close()
 
-    def _hold(self) -> float:
-        """Seconds for which the network has to wait for the disk."""
-        return 0.01 if self._syncer.backlog > BACKLOG else 0.0
+    def _hold(self) -> bool:
+        """Whether the network has to wait for the disk."""
+        return self._syncer.backlog > BACKLOG
 
     # -- handing out work --
 
@@ -139,7 +140,8 @@ class RangedFetch:
             span = self._todo.popleft() if self._todo else self._steal(now)
             if span is None:
                 return
-            segment = _Segment(*span, position=span[0], recorded=span[0], began=now)
+            writer = Writer(self._journal.part.fd, span[0], self._syncer, self._tally)
+            segment = _Segment(*span, writer, now)
             self._live.append(segment)
             self._start(segment)
 
@@ -159,12 +161,12 @@ class RangedFetch:
         slowest = max(self._live, key=lambda s: s.seconds_left(now), default=None)
         if (
             slowest is None
-            or slowest.left < 2 * BLOCK
+            or slowest.left < LEAST_TO_STEAL
             or now - slowest.began < STEAL_AFTER
             or slowest.seconds_left(now) < STEAL_AFTER
         ):
             return None
-        middle = slowest.position + slowest.left // 2
+        middle = slowest.writer.position + slowest.left // 2
         span = (middle, slowest.end)
         slowest.end = middle
         return span
@@ -186,12 +188,11 @@ class RangedFetch:
                 segment.verdict = "changed"
             elif not self._proven(exchange):
                 segment.verdict = "no_ranges"
-            elif span != (segment.start, segment.end - 1) or not _length_fits(exchange, span):
+            elif span != exchange.byte_range or not _length_fits(exchange):
                 host = exchange.url.host
                 raise TransferError("remote_lied", f"“{host}” sent another part than asked for.")
         if segment.verdict or exchange.status != 206:
             raise Enough
-        self._served = True
 
     def _differs(self, exchange: Exchange) -> bool:
         return self._remote.validators.contradicts(validators_in(exchange.headers))
@@ -204,22 +205,16 @@ class RangedFetch:
         return known.proves(validators_in(exchange.headers))
 
     def _write(self, segment: _Segment, data: memoryview) -> None:
-        over = len(data) - segment.left
-        if over >= 0:  # the last piece, or the end was given to another connection
-            data = data[: segment.left]
-        write_at(self._journal.part.fd, data, segment.position)
-        segment.position += len(data)
-        self._tally.add(len(data))
-        if segment.position - segment.recorded >= BLOCK or segment.left == 0:
-            self._hand_over(segment)
-            self._retries.progressed()
-        if over > 0:
+        left = segment.left
+        if len(data) < left:
+            segment.writer.write(data)
+            return
+        # The last piece; more than that when another connection has taken the rest over.
+        segment.writer.write(data[:left])
+        segment.writer.hand_over()
+        self._retries.progressed()
+        if len(data) > left:
             raise Enough
-
-    def _hand_over(self, segment: _Segment) -> None:
-        if segment.position > segment.recorded:
-            self._syncer.add(segment.recorded, segment.position)
-            segment.recorded = segment.position
 
     # -- the end of an answer --
 
@@ -227,12 +222,14 @@ class RangedFetch:
         self._live.remove(segment)
         exchange = segment.exchange
         assert exchange is not None
-        self._hand_over(segment)
+        segment.writer.hand_over()
         if segment.verdict:
             raise StartAgain(segment.verdict)
         if segment.left == 0:
             return
-        self._todo.appendleft((segment.position, segment.end))
+        self._todo.appendleft((segment.writer.position, segment.end))
+        if segment.writer.position - segment.start >= PROGRESS:
+            self._retries.progressed()
         error = exchange.error or self._error_of(exchange)
         if error.code == "remote_busy":
             self._allowed = max(1, self._allowed - 1)
@@ -260,17 +257,6 @@ def _segments(gaps: list[Span]) -> list[Span]:
     ]
 
 
-def _length_fits(exchange: Exchange, span: Span) -> bool:
-    length = content_length(exchange.headers)
-    return length is None or length == span[1] - span[0] + 1
-
-
-def write_at(fd: int, data: memoryview, offset: int) -> None:
-    """Write all of `data` at `offset`. Raises ``disk_full``, ``io_error`` …"""
-    try:
-        while data:
-            count = os.pwrite(fd, data, offset)
-            data = data[count:]
-            offset += count
-    except OSError as error:
-        raise from_os_error(error) from None
+def _length_fits(exchange: Exchange) -> bool:
+    first, last = exchange.byte_range or (0, 0)
+    return content_length(exchange.headers) in (None, last - first + 1)

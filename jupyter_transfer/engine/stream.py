@@ -16,10 +16,11 @@ from .plan import (
     modified_ns,
     validators_in,
 )
-from .ranged import BACKLOG, BLOCK, EXPIRED, Expired, write_at
+from .ranged import BACKLOG, EXPIRED, Expired
 from .task import Task
 from .transport import Enough, Exchange
 from .verify import digest_in
+from .writer import Writer
 
 
 class StreamFetch:
@@ -35,9 +36,8 @@ class StreamFetch:
         self._control = task.control
         self._retries = task.retries
         self._tally = task.tally
-        self._position = 0
-        self._recorded = 0
         self._syncer: Syncer | None = None
+        self._writer: Writer | None = None
         self._decoder: Decoder | None = None
 
     def run(self) -> Remote:
@@ -45,11 +45,11 @@ class StreamFetch:
         while True:
             error = self._try_once()
             if error is None:
-                return replace(self._remote, size=self._position)
+                assert self._writer is not None
+                return replace(self._remote, size=self._writer.position)
             self._control.sleep(self._retries.wait_for(error))
 
     def _try_once(self) -> TransferError | None:
-        self._position = self._recorded = 0
         self._tally.set(0)
         self._journal.restart(replace(self._remote, ranges=False))
         exchange = Exchange(
@@ -59,23 +59,22 @@ class StreamFetch:
             on_data=self._take,
             unix_socket=self._remote.unix_socket,
         )
-        self._syncer = Syncer(self._journal)
-        self._transport.hold = self._hold
+        syncer = self._syncer = Syncer(self._journal)
+        writer = self._writer = Writer(self._journal.part.fd, 0, syncer, self._tally)
+        self._transport.hold = lambda: syncer.backlog > BACKLOG
         try:
             self._transport.perform(exchange, self._check)
         finally:
             self._transport.hold = None
-            self._hand_over()
-            self._syncer.close()
-        return exchange.error or self._shortfall(exchange)
+            writer.hand_over()
+            syncer.close()
+        return exchange.error or self._shortfall(exchange, writer)
 
     def _check(self) -> None:
         self._control.check()
+        self._tally.tell()
         if self._syncer is not None:
             self._syncer.check()
-
-    def _hold(self) -> float:
-        return 0.01 if self._syncer is not None and self._syncer.backlog > BACKLOG else 0.0
 
     def _read_head(self, exchange: Exchange) -> None:
         """What this very answer says replaces what the probe heard."""
@@ -94,31 +93,20 @@ class StreamFetch:
         self._decoder = Decoder(coding) if coding else None
 
     def _take(self, data: memoryview) -> None:
+        assert self._writer is not None
         if self._decoder is None:
-            self._write(data)
+            self._writer.write(data)
         else:
             for piece in self._decoder.feed(bytes(data)):
-                self._write(memoryview(piece))
+                self._writer.write(memoryview(piece))
 
-    def _write(self, data: memoryview) -> None:
-        write_at(self._journal.part.fd, data, self._position)
-        self._position += len(data)
-        self._tally.add(len(data))
-        if self._position - self._recorded >= BLOCK:
-            self._hand_over()
-
-    def _hand_over(self) -> None:
-        if self._position > self._recorded and self._syncer is not None:
-            self._syncer.add(self._recorded, self._position)
-            self._recorded = self._position
-
-    def _shortfall(self, exchange: Exchange) -> TransferError | None:
+    def _shortfall(self, exchange: Exchange, writer: Writer) -> TransferError | None:
         """What is missing in an answer that came to an end without an error."""
         if exchange.status in EXPIRED:
             raise Expired(error_of_status(exchange))
         if exchange.status != 200:
             return error_of_status(exchange)
-        complete = self._position == self._remote.size or self._remote.size is None
+        complete = writer.position == self._remote.size or self._remote.size is None
         if not complete or (self._decoder is not None and not self._decoder.finished):
             return TransferError(
                 "connection_lost", f"“{exchange.url.host}” ended the answer too early."

@@ -26,6 +26,9 @@ SCHEMES = ("http", "https")
 BUFFER = 512 << 10
 """Bytes that libcurl reads from a socket at once."""
 
+_DISK_WAIT = 0.01
+"""Seconds between two looks at whether the disk has caught up."""
+
 # CURLOPT_…, which pycurl does not name
 _SUPPRESS_CONNECT_HEADERS = 265
 _QUICK_EXIT = 322
@@ -131,8 +134,8 @@ class Transport:
         self._live: dict[Any, Exchange] = {}
         self._idle: list[Any] = []
         self._judged: set[tuple[str, int]] = set()
-        self.hold: Callable[[], float] | None = None
-        """Asked before bytes are taken in: seconds to wait because the disk is behind."""
+        self.hold: Callable[[], bool] | None = None
+        """Asked before bytes are taken in: whether they have to wait for the disk."""
 
     def __enter__(self) -> Transport:
         return self
@@ -232,8 +235,10 @@ class Transport:
         return 0.0
 
     def _wait(self) -> float:
-        held = self.hold() if self.hold is not None else 0.0
-        return max(held, self._bandwidth.wait())
+        """Seconds to wait before more bytes are taken in."""
+        if self.hold is not None and self.hold():
+            return _DISK_WAIT
+        return self._bandwidth.wait()
 
     # -- options --
 

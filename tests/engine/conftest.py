@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jupyter_transfer.backends.base import Context
-from jupyter_transfer.engine import ranged, retry, stream
+from jupyter_transfer.engine import ranged, retry, writer
 from jupyter_transfer.engine.control import Control
 from jupyter_transfer.engine.job import JobRequest, JobRun, Outcome
 from jupyter_transfer.net import Policy
@@ -114,8 +114,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     """Small segments and short waits, so that small files show what large ones do."""
     if request.node.get_closest_marker("real_sizes") is None:
         monkeypatch.setattr(ranged, "SEGMENT", 64 << 10)
-        monkeypatch.setattr(ranged, "BLOCK", 16 << 10)
-        monkeypatch.setattr(stream, "BLOCK", 16 << 10)
+        monkeypatch.setattr(writer, "BLOCK", 16 << 10)
     monkeypatch.setattr(retry.Retries.__init__, "__defaults__", (retry.BUDGET, 0.001, max))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

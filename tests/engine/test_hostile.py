@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from jupyter_transfer.engine import ranged, transport
+from jupyter_transfer.engine import ranged, transport, writer
 
 from ..servers.chaos import (
     Connection,
@@ -114,7 +114,7 @@ def test_connections_that_end_in_the_middle(harness, chaos, reset):
     assert harness.run(chaos.add("/f", resource)).state == "done"
     assert whole(harness) == DATA
     # What had come in of a cut part is not asked for again.
-    assert chaos.sent("/f") <= len(DATA) + 9 * ranged.BLOCK + 1
+    assert chaos.sent("/f") <= len(DATA) + 9 * writer.BLOCK + 1
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["fin", "reset"])
