@@ -88,10 +88,12 @@ class Intake {
     if (unreadable.length > 0) {
       this._warn(unreadable);
     }
-    if (items.length > 0 && (await this.send(items, folder)) === null) {
-      return;
+    const conflict = await this._policy(items, folder);
+    if (conflict !== null) {
+      // Before the files: both at once would race for the same parents.
+      await this._makeFolders(emptyFolders, folder);
+      this._upload(items, folder, conflict);
     }
-    await this._makeFolders(emptyFolders, folder);
   }
 
   /** Tell that a large folder is still being read. */
@@ -115,16 +117,32 @@ class Intake {
   async send(
     items: IUploadItem[],
     folder: string,
-    onFile?: IUploadOptions['onFile']
+    onFile: IUploadOptions['onFile']
   ): Promise<IUploadBatch | null> {
-    const destination = this._contents.localPath(folder);
+    const conflict = await this._policy(items, folder);
+    return conflict && this._upload(items, folder, conflict, onFile);
+  }
+
+  private async _policy(
+    items: IUploadItem[],
+    folder: string
+  ): Promise<ConflictPolicy | null> {
     const { confirmConflicts } = this._options;
-    const conflict = confirmConflicts
-      ? await confirmConflicts(items, destination)
+    return confirmConflicts && items.length > 0
+      ? confirmConflicts(items, this._contents.localPath(folder))
       : 'rename';
-    return conflict === null
-      ? null
-      : this._uploader.upload(items, { destination, conflict, onFile });
+  }
+
+  private _upload(
+    items: IUploadItem[],
+    folder: string,
+    conflict: ConflictPolicy,
+    onFile?: IUploadOptions['onFile']
+  ): IUploadBatch | null {
+    const destination = this._contents.localPath(folder);
+    return items.length > 0
+      ? this._uploader.upload(items, { destination, conflict, onFile })
+      : null;
   }
 
   /** tus knows files only; folders without any are made by the contents API. */
@@ -137,21 +155,25 @@ class Intake {
       const names = path.split('/');
       for (let depth = 1; depth <= names.length; depth++) {
         const partial = names.slice(0, depth).join('/');
-        if (!made.has(partial)) {
-          made.add(partial);
-          await this._makeFolder(PathExt.join(folder, partial));
+        const full = PathExt.join(folder, partial);
+        if (!made.has(partial) && !(await this._makeFolder(full))) {
+          return;
         }
+        made.add(partial);
       }
     }
   }
 
-  private async _makeFolder(path: string): Promise<void> {
+  /** @returns whether the folder is there; one message is enough if not. */
+  private async _makeFolder(path: string): Promise<boolean> {
     try {
       await this._contents.save(path, { type: 'directory', format: null });
+      return true;
     } catch {
       Notification.warning(
         this.trans.__('The empty folder “%1” could not be made.', path)
       );
+      return false;
     }
   }
 
