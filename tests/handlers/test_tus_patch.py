@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import os
 import random
@@ -218,6 +219,29 @@ async def test_a_connection_that_is_cut_keeps_what_arrived(raw, tus, jp_root_dir
     offset = await tus.offset(id)
     assert offset > 2_000_000
     assert (await tus.patch(id, offset, data[offset:])).code == 204
+    assert (jp_root_dir / "a").read_bytes() == data
+
+
+async def test_a_full_disk(raw, tus, jp_root_dir, monkeypatch):
+    data = os.urandom(2_000_000)
+    id = await tus.create(len(data), filename="a")
+    real = os.pwritev
+
+    def full(fd, buffers, offset):
+        room = 1_500_000 - offset
+        if room <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return os.pwrite(fd, b"".join(buffers)[:room], offset)
+
+    monkeypatch.setattr(os, "pwritev", full)
+    answer = await raw.ask("PATCH", f"tus/{id}", patch_headers(0, len(data)), data)
+    assert answer.status == 507
+    assert b"disk_full" in answer.body
+    assert str(jp_root_dir).encode() not in answer.body
+    assert answer.headers["upload-offset"] == "1500000"
+    assert await tus.offset(id) == 1_500_000
+    monkeypatch.setattr(os, "pwritev", real)
+    assert (await tus.patch(id, 1_500_000, data[1_500_000:])).code == 204
     assert (jp_root_dir / "a").read_bytes() == data
 
 
