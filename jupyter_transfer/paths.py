@@ -56,7 +56,7 @@ def parse_path(path: str, *, allow_hidden: bool = False, new: bool = False) -> s
     """
     if path in ("", ".", "/", "./"):
         return ""
-    shown = _shown(path)
+    shown = shown_path(path)
     if "\0" in path:
         raise TransferError("invalid_path", f"The path {shown} holds a NUL character.")
     if path.startswith("/"):
@@ -89,7 +89,7 @@ def _check_segment(segment: str, shown: str, *, allow_hidden: bool, new: bool) -
         raise TransferError("hidden_path", f"The path {shown} leads to a hidden file.")
 
 
-def _shown(path: str) -> str:
+def shown_path(path: str) -> str:
     """`path` fit for an error message: printable and short."""
     text = _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", path)
     text = text.encode("utf-8", "replace").decode("utf-8")
@@ -283,7 +283,7 @@ class Root:
             raise from_os_error(error, path) from None
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
-            raise TransferError("not_a_file", f"{_shown(path)} is not a regular file.")
+            raise TransferError("not_a_file", f"{shown_path(path)} is not a regular file.")
         return fd
 
     @contextmanager
@@ -381,7 +381,7 @@ class Root:
                 path = split_path(path)[0]
                 continue
             if not stat.S_ISDIR(status.st_mode):
-                raise TransferError("not_a_directory", f"{_shown(path)} is not a folder.")
+                raise TransferError("not_a_directory", f"{shown_path(path)} is not a folder.")
             return path
         return ""
 

@@ -82,7 +82,6 @@ EXCEPTIONS = {
     ("store.py", "os.open"): "our own lock file",
     ("secrets.py", "pathlib"): "credential files of the official clients",
     ("app.py", "os.path.realpath"): "the root itself, told by the server",
-    ("archives/stream.py", "io.FileIO"): "around a descriptor that paths.py opened",
     ("engine/authorities.py", "pathlib"): "certificate authorities",
     ("engine/authorities.py", "os.environ"): "names of files with certificate authorities",
     ("workers.py", "os.environ"): "handed to the worker without the server's own secrets",

@@ -21,6 +21,7 @@ from tornado.iostream import StreamClosedError
 from ..errors import TransferError
 from ..paths import Root, safe_name, split_path
 from ..spec import JobSpec, State, new_id
+from .coverage import Coverage, Span
 from .crc import CrcCache
 from .manifest import Manifest, freeze
 from .stream import ArchiveSource
@@ -33,8 +34,9 @@ FORMATS = ("zip",)
 EXPIRY = 3600.0
 """Seconds after which a kept archive that nobody fetches is forgotten."""
 
-KEPT_MEMBERS = 1_000_000
-"""Members of all kept archives together; beyond it the one idle longest is forgotten."""
+KEPT_MEMBERS = 250_000
+"""Members of all kept archives together; beyond it the one idle longest is forgotten. A member
+takes about 400 bytes of memory."""
 
 REPORT_EVERY = 0.25
 """Seconds between two reports of progress."""
@@ -66,8 +68,6 @@ class Archive:
     format: str
     paths: tuple[str, ...]
     layout: ZipLayout
-    modified: float
-    """Seconds since 1970: the latest change of a member."""
     id: str = ""
     owner: str = ""
     job: str = ""
@@ -78,6 +78,8 @@ class Archive:
     """Whether its job has ended."""
     cuts: set[Cut] = field(default_factory=set)
     """One for each request that is being answered."""
+    sent: Coverage = field(default_factory=Coverage)
+    """The bytes that have left since its job began."""
 
     @property
     def manifest(self) -> Manifest:
@@ -146,8 +148,7 @@ class Archives:
                 "Select less, or ask the administrator to raise the limit.",
                 detail={"max_size": self._max_size, "size": layout.size},
             )
-        latest = max((member.mtime_ns for member in manifest.members), default=0)
-        return Archive(_name(name, paths, format), format, paths, layout, latest / 1e9)
+        return Archive(_name(name, paths, format), format, paths, layout)
 
     async def keep(self, archive: Archive, owner: str) -> Archive:
         """Remember `archive` for `owner` and open its job; gives it its id and its job's id."""
@@ -162,7 +163,7 @@ class Archives:
             lambda: self._cancel(archive),
         )
         self._kept[archive.id] = archive
-        self._forget_idle()
+        self._forget_idle(newest=archive)
         return archive
 
     def get(self, id: str, owner: str) -> Archive:
@@ -190,19 +191,24 @@ class Archives:
 
     @asynccontextmanager
     async def sending(
-        self, archive: Archive, start: int, end: int, cut: Cut
+        self, archive: Archive, start: int, cut: Cut
     ) -> AsyncIterator[Callable[[int], None]]:
-        """Around one answer with the bytes `start` to `end`: keeps the job's state.
+        """Around one answer with the bytes from `start` on: keeps the job's state.
 
         Yields a function to be told the bytes of each block that has left. `cut` is called when a
-        person cancels the job.
+        person cancels the job. The job is done when all bytes have left, be it in several answers.
         """
         if not archive.job:
             yield lambda count: None
             return
         archive.cuts.add(cut)
+        report = not archive.ended or await self._reopen(archive)
+        sent = archive.sent
+        span = sent.begin(start)
         try:
-            yield await self._begin(archive, start)
+            yield self._meter(archive, span) if report else lambda count: None
+            if sent.total() == archive.layout.size:
+                await self._end(archive, State.DONE)
         except StreamClosedError:
             if archive.cuts == {cut}:
                 await self._end(archive, State.FAILED, _lost())
@@ -214,32 +220,35 @@ class Archives:
                 archive.broken = error
             await self._end(archive, State.FAILED, error)
             raise
-        else:
-            if end == archive.layout.size:
-                await self._end(archive, State.DONE)
         finally:
+            sent.end(span)
             archive.cuts.discard(cut)
             archive.used = time.monotonic()
 
-    async def _begin(self, archive: Archive, start: int) -> Callable[[int], None]:
-        if archive.ended:
-            try:
-                await self._jobs.reopen(archive.job, archive.owner, lambda: self._cancel(archive))
-            except TransferError:
-                # The person has removed the row from the list: the bytes are there all the same.
-                return lambda count: None
-            archive.ended = False
-        done, due = start, 0.0
+    def _meter(self, archive: Archive, span: Span) -> Callable[[int], None]:
+        due = 0.0
 
         def moved(count: int) -> None:
-            nonlocal done, due
-            done += count
+            nonlocal due
+            span[1] += count
             if time.monotonic() >= due:
                 due = time.monotonic() + REPORT_EVERY
-                self._jobs.progress(archive.job, done)
+                self._jobs.progress(archive.job, archive.sent.total())
 
         moved(0)
         return moved
+
+    async def _reopen(self, archive: Archive) -> bool:
+        """Take the job up again; False if the person has removed its row, which is no reason not
+        to send the bytes."""
+        try:
+            await self._jobs.reopen(archive.job, archive.owner, lambda: self._cancel(archive))
+        except TransferError:
+            return False
+        archive.ended = False
+        if archive.sent.total() == archive.layout.size:
+            archive.sent = Coverage()
+        return True
 
     async def _end(
         self, archive: Archive, state: State, error: TransferError | None = None
@@ -257,14 +266,14 @@ class Archives:
         for cut in list(archive.cuts):
             cut()
 
-    def _forget_idle(self) -> None:
+    def _forget_idle(self, newest: Archive | None = None) -> None:
         """Forget what has expired, or is too much; come back as long as anything is kept."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         idle = sorted(
-            (archive for archive in self._kept.values() if not archive.cuts),
-            key=lambda archive: archive.used,
+            (one for one in self._kept.values() if not one.cuts and one is not newest),
+            key=lambda one: one.used,
         )
         members = sum(len(archive.manifest.members) for archive in self._kept.values())
         moment = time.monotonic()

@@ -16,9 +16,10 @@ import os
 import stat
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..errors import TransferError, from_os_error
-from ..paths import Root, join_path, split_path
+from ..paths import Root, join_path, shown_path, split_path
 from .names import Names
 
 MAX_MEMBERS = 500_000
@@ -27,13 +28,22 @@ MAX_MEMBERS = 500_000
 SKIPPED_SHOWN = 1000
 """Skipped entries that are listed by name; further ones are only counted."""
 
-Identity = tuple[int, int, int, int]
-"""Device, inode, size (bytes) and time of change (ns): equal only if the content is."""
+_MODES = list(range(0o1000))
+
+Identity = tuple[int, int, int, int, int]
+"""Device, inode, size (bytes), mtime and ctime (ns): equal only if the content is. Whoever writes
+into a file and sets its mtime back cannot set its ctime back."""
 
 
 def identity_of(status: os.stat_result) -> Identity:
     """What identifies the content of the file with this status."""
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return (
+        status.st_dev,
+        status.st_ino,
+        status.st_size,
+        status.st_mtime_ns,
+        status.st_ctime_ns,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +74,7 @@ class Member:
         return self.identity[3]
 
     def check(self, fd: int) -> None:
-        """Raise ``changed`` unless the open file `fd` is still what the manifest lists."""
+        """Raise ``changed`` unless the open file `fd` is what the manifest lists."""
         if identity_of(os.fstat(fd)) != self.identity:
             raise self.changed()
 
@@ -76,10 +86,11 @@ class Member:
         """
         try:
             count = os.preadv(fd, [buffer], position)
-            self.check(fd)
+            # Without the ctime: renaming or linking an open file does not change its content.
+            unchanged = identity_of(os.fstat(fd))[:4] == self.identity[:4]
         except OSError as error:
             raise from_os_error(error, self.path) from None
-        if count == 0:
+        if count == 0 or not unchanged:
             raise self.changed()
         return count
 
@@ -87,7 +98,7 @@ class Member:
         """The error for a file that is no longer what was promised."""
         return TransferError(
             "changed",
-            f"“{self.path}” changed while it was being sent.",
+            f"{shown_path(self.path)} changed while it was being sent.",
             "Start the download again.",
             retryable=False,
         )
@@ -109,7 +120,7 @@ class Manifest:
     skipped: tuple[Skipped, ...]
     skipped_total: int
 
-    @property
+    @cached_property
     def files(self) -> int:
         """Number of files."""
         return sum(not member.is_folder for member in self.members)
@@ -141,7 +152,9 @@ def freeze(
         walk.add_tree(path, top)
     if not walk.members and walk.skipped:
         first = walk.skipped[0]
-        raise TransferError("not_a_file", f"“{first.path}” cannot be archived: {first.reason}")
+        raise TransferError(
+            "not_a_file", f"{shown_path(first.path)} cannot be archived: {first.reason}"
+        )
     return Manifest(tuple(walk.members), tuple(walk.skipped), walk.skipped_total)
 
 
@@ -166,6 +179,7 @@ class _Walk:
         self._stopped = stopped
         self._size = 0
         self._folders: set[tuple[int, int]] = set()
+        self._devices: dict[int, int] = {}
         self.members: list[Member] = []
         self.skipped: list[Skipped] = []
         self.skipped_total = 0
@@ -191,7 +205,7 @@ class _Walk:
             here, name, status = pending.pop()
             if stat.S_ISDIR(status.st_mode):
                 self._folders.add((status.st_dev, status.st_ino))
-                self._append(Member(here, name + "/", status.st_mode & 0o777, identity_of(status)))
+                self._append(here, name + "/", status)
                 pending += self._children(here, name + "/", Names())
             elif stat.S_ISREG(status.st_mode):
                 self._add_file(here, name, status)
@@ -248,7 +262,7 @@ class _Walk:
                 "Select less, or ask the administrator to raise the limit.",
                 detail={"max_size": self._max_size},
             )
-        self._append(Member(path, name, status.st_mode & 0o777, identity_of(status)))
+        self._append(path, name, status)
 
     def _readable(self, path: str) -> bool:
         """One unreadable file must not make the whole archive impossible."""
@@ -259,7 +273,7 @@ class _Walk:
             return False
         return True
 
-    def _append(self, member: Member) -> None:
+    def _append(self, path: str, name: str, status: os.stat_result) -> None:
         if len(self.members) >= MAX_MEMBERS:
             raise TransferError(
                 "too_large",
@@ -267,7 +281,11 @@ class _Walk:
                 "Select less.",
                 detail={"max_files": MAX_MEMBERS},
             )
-        self.members.append(member)
+        # Equal objects are shared: there may be hundreds of thousands of members.
+        identity = identity_of(status)
+        identity = (self._devices.setdefault(identity[0], identity[0]), *identity[1:])
+        mode = _MODES[status.st_mode & 0o777]
+        self.members.append(Member(path, path if name == path else name, mode, identity))
 
     def _skip(self, path: str, reason: str) -> None:
         self.skipped_total += 1

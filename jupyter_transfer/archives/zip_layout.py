@@ -52,13 +52,15 @@ def _flags(member: Member) -> int:
     return _UTF8 | (_DESCRIPTOR if has_descriptor(member) else 0)
 
 
+_DOS_TIMES = (315_532_800, 4_354_819_198)
+"""1980-01-01 00:00:00 and 2107-12-31 23:59:58 in seconds since 1970."""
+
+
 def _dos_time(member: Member) -> tuple[int, int]:
-    """Time and date of MS-DOS (4.4.6), which knows the years 1980 to 2107."""
-    year, month, day, hour, minute, second = time.gmtime(member.mtime_ns // 10**9)[:6]
-    if year < 1980:
-        return 0, 1 << 5 | 1
-    if year > 2107:
-        return 23 << 11 | 59 << 5 | 29, 127 << 9 | 12 << 5 | 31
+    """Time and date of MS-DOS (4.4.6), the nearest that it can say."""
+    first, last = _DOS_TIMES
+    seconds = min(max(member.mtime_ns // 10**9, first), last)
+    year, month, day, hour, minute, second = time.gmtime(seconds)[:6]
     return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
 
 

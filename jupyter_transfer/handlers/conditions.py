@@ -23,8 +23,8 @@ class Validators:
 
     etag: str
     """Strong entity tag with its quotes."""
-    modified: int
-    """Seconds since 1970."""
+    modified: int | None = None
+    """Seconds since 1970; None where no time tells the versions apart."""
 
 
 def precondition(
@@ -37,15 +37,13 @@ def precondition(
     if "If-Match" in headers:
         held = _matches(headers["If-Match"], current.etag, weak=False)
     else:
-        date = _date(headers.get("If-Unmodified-Since"))
-        held = date is None or current.modified <= date
+        held = _not_after(current.modified, headers.get("If-Unmodified-Since")) is not False
     if not held:
         raise TransferError("precondition_failed", "The file is not the version that you have.")
     if "If-None-Match" in headers:
         known = _matches(headers["If-None-Match"], current.etag, weak=True)
     else:
-        date = _date(headers.get("If-Modified-Since"))
-        known = date is not None and current.modified <= date
+        known = _not_after(current.modified, headers.get("If-Modified-Since")) is True
     return "not_modified" if known else "send"
 
 
@@ -55,6 +53,12 @@ def _matches(field: str, etag: str, *, weak: bool) -> bool:
         return True
     tags = _ENTITY_TAG.findall(field)
     return etag in ([tag.removeprefix("W/") for tag in tags] if weak else tags)
+
+
+def _not_after(modified: int | None, field: str | None) -> bool | None:
+    """Whether the version is no younger than the date of `field`; None if nobody can say."""
+    date = _date(field)
+    return None if modified is None or date is None else modified <= date
 
 
 def _date(field: str | None) -> int | None:
@@ -106,4 +110,4 @@ def _if_range(field: str | None, current: Validators) -> bool:
     field = field.strip()
     if field.startswith(('"', "W/")):
         return field == current.etag
-    return _date(field) == current.modified
+    return current.modified is not None and _date(field) == current.modified

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -92,6 +93,7 @@ class DeliveryHandler(TransferHandler):
             await asyncio.wait((written, self._gone), return_when=asyncio.FIRST_COMPLETED)
         if self._gone.done() or connection.stream.closed():
             raise StreamClosedError
+        self.transfer.keep_alive()
 
     # -- answering --
 
@@ -99,12 +101,12 @@ class DeliveryHandler(TransferHandler):
         self,
         what: Representation,
         source: Callable[[int, int], Source],
-        watch: Callable[[int, int], Any] | None = None,
+        watch: Callable[[int], Any] | None = None,
     ) -> None:
         """Answer with `what`: 200, 206, 304 or an error.
 
         `source` gives the bytes from a start to an end. `watch` gives an asynchronous context
-        around the sending of them, which yields a function to be told of each block that left.
+        around the sending from a start, which yields a function to be told of each block that left.
         """
         self._describe(what)
         if precondition(self.request.headers, what.validators) == "not_modified":
@@ -130,17 +132,21 @@ class DeliveryHandler(TransferHandler):
         self.set_header("Content-Length", str(what.size))
         self.set_header("Accept-Ranges", "bytes")
         self.set_header("Etag", what.validators.etag)
-        self.set_header("Last-Modified", format_timestamp(what.validators.modified))
+        # A time of this very second or of the future may stand for two versions: not as a
+        # validator then (RFC 9110, 8.8.2.2).
+        modified = what.validators.modified
+        if modified is not None and 0 <= modified < time.time() - 1:
+            self.set_header("Last-Modified", format_timestamp(modified))
 
     async def _send(
         self,
         start: int,
         end: int,
         source: Callable[[int, int], Source],
-        watch: Callable[[int, int], Any],
+        watch: Callable[[int], Any],
     ) -> None:
         try:
-            async with watch(start, end) as moved:
+            async with watch(start) as moved:
                 try:
                     await pump(source(start, end), self._write_block, end - start, moved)
                 except TransferError:
@@ -158,7 +164,7 @@ class DeliveryHandler(TransferHandler):
 
 
 @asynccontextmanager
-async def _unwatched(start: int, end: int) -> AsyncIterator[Callable[[int], None]]:
+async def _unwatched(start: int) -> AsyncIterator[Callable[[int], None]]:
     yield lambda count: None
 
 

@@ -37,7 +37,7 @@ class DownloadHandler(DeliveryHandler):
         try:
             status = os.fstat(fd)
             member = Member(path, path, 0, identity_of(status))
-            validators = Validators(entity_tag(*member.identity), int(status.st_mtime))
+            validators = Validators(entity_tag(*member.identity), member.mtime_ns // 10**9)
             name = split_path(path)[1]
             # The source takes over a descriptor of its own: whoever holds one closes it.
             await self.deliver(

@@ -42,9 +42,9 @@ def test_catch_up_reads_only_what_is_missing(folder, root):
 
 def test_the_cache_forgets_the_least_recently_used():
     cache = CrcCache(limit=2)
-    cache.whole.put((1, 1, 1, 1), 10)
-    cache.whole.put((2, 2, 2, 2), 20)
-    assert cache.whole.get((1, 1, 1, 1)) == 10
-    cache.whole.put((3, 3, 3, 3), 30)
-    assert cache.whole.get((2, 2, 2, 2)) is None
-    assert cache.whole.get((1, 1, 1, 1)) == 10
+    cache.whole.put((1, 1, 1, 1, 1), 10)
+    cache.whole.put((2, 2, 2, 2, 2), 20)
+    assert cache.whole.get((1, 1, 1, 1, 1)) == 10
+    cache.whole.put((3, 3, 3, 3, 3), 30)
+    assert cache.whole.get((2, 2, 2, 2, 2)) is None
+    assert cache.whole.get((1, 1, 1, 1, 1)) == 10

@@ -69,7 +69,7 @@ async def test_the_job_of_a_whole_download(kept, jobs):
     assert jobs.specs[archive.job].kind == "download"
     assert jobs.specs[archive.job].options == {"paths": ["f"], "format": "zip"}
     size = archive.layout.size
-    async with archives.sending(archive, 0, size, lambda: None) as moved:
+    async with archives.sending(archive, 0, lambda: None) as moved:
         assert jobs.states[archive.job] == (State.RUNNING, "")
         moved(size)
     assert jobs.states[archive.job] == (State.DONE, "")
@@ -79,41 +79,51 @@ async def test_the_job_of_a_whole_download(kept, jobs):
 async def test_a_browser_that_leaves_and_comes_back(kept, jobs):
     archives, archive = await kept()
     size = archive.layout.size
-    with pytest.raises(StreamClosedError):
-        async with archives.sending(archive, 0, size, lambda: None):
+    with contextlib.suppress(StreamClosedError):
+        async with archives.sending(archive, 0, lambda: None) as moved:
+            moved(10)
             raise StreamClosedError
     assert jobs.states[archive.job] == (State.FAILED, "connection_lost")
-    async with archives.sending(archive, 5, size, lambda: None):
+    async with archives.sending(archive, 5, lambda: None) as moved:
         assert jobs.states[archive.job] == (State.RUNNING, "")
-        assert jobs.done[archive.job] == 5
+        assert jobs.done[archive.job] == 10
+        moved(size - 5)
     assert jobs.states[archive.job] == (State.DONE, "")
+    # Once more, as a new download.
+    async with archives.sending(archive, 0, lambda: None):
+        assert (jobs.states[archive.job], jobs.done[archive.job]) == ((State.RUNNING, ""), 0)
     archives.close()
 
 
 async def test_one_of_two_requests_leaving_does_not_fail_the_job(kept, jobs):
     archives, archive = await kept()
     size = archive.layout.size
-    async with archives.sending(archive, 0, size, lambda: None):
+    async with archives.sending(archive, 0, lambda: None) as moved:
         with pytest.raises(StreamClosedError):
-            async with archives.sending(archive, 0, size, jobs.done.clear):
+            async with archives.sending(archive, 0, jobs.done.clear):
                 raise StreamClosedError
         assert jobs.states[archive.job] == (State.RUNNING, "")
+        moved(size)
     assert jobs.states[archive.job] == (State.DONE, "")
     archives.close()
 
 
-async def test_part_of_it_is_not_all_of_it(kept, jobs):
+async def test_several_answers_make_it_done_when_all_have_left(kept, jobs):
+    """As download managers ask, in parts and in any order."""
     archives, archive = await kept()
-    async with archives.sending(archive, 0, 10, lambda: None):
-        pass
-    assert jobs.states[archive.job] == (State.RUNNING, "")
+    size = archive.layout.size
+    for start, end in [(20, size), (0, 10), (10, 20)]:
+        assert jobs.states[archive.job] != (State.DONE, "")
+        async with archives.sending(archive, start, lambda: None) as moved:
+            moved(end - start)
+    assert jobs.states[archive.job] == (State.DONE, "")
     archives.close()
 
 
 async def test_a_changed_file_ends_it_for_good(kept, jobs):
     archives, archive = await kept()
     with pytest.raises(TransferError):
-        async with archives.sending(archive, 0, 10, lambda: None):
+        async with archives.sending(archive, 0, lambda: None):
             raise archive.manifest.members[0].changed()
     assert jobs.states[archive.job] == (State.FAILED, "changed")
     with pytest.raises(TransferError) as caught:
@@ -125,7 +135,7 @@ async def test_a_changed_file_ends_it_for_good(kept, jobs):
 async def test_an_error_that_may_pass_does_not(kept, jobs):
     archives, archive = await kept()
     with pytest.raises(ZeroDivisionError):
-        async with archives.sending(archive, 0, 10, lambda: None):
+        async with archives.sending(archive, 0, lambda: None):
             raise ZeroDivisionError
     assert jobs.states[archive.job] == (State.FAILED, "internal")
     assert archives.get(archive.id, "ann") is archive
@@ -136,7 +146,7 @@ async def test_cancelling_cuts_every_request_and_forgets_it(kept, jobs):
     archives, archive = await kept()
     cuts: list[str] = []
     with contextlib.suppress(StreamClosedError):
-        async with archives.sending(archive, 0, 10, lambda: cuts.append("cut")):
+        async with archives.sending(archive, 0, lambda: cuts.append("cut")):
             jobs.cancel[archive.job]()
             raise StreamClosedError
     assert cuts == ["cut"]
@@ -150,10 +160,10 @@ async def test_cancelling_cuts_every_request_and_forgets_it(kept, jobs):
 async def test_a_row_that_was_removed_does_not_stop_the_browser(kept, jobs):
     archives, archive = await kept()
     size = archive.layout.size
-    async with archives.sending(archive, 0, size, lambda: None):
-        pass
+    async with archives.sending(archive, 0, lambda: None) as moved:
+        moved(size)
     jobs.states.clear()
-    async with archives.sending(archive, 0, size, lambda: None) as moved:
+    async with archives.sending(archive, 0, lambda: None) as moved:
         moved(size)
     assert jobs.states == {}
     archives.close()
@@ -182,7 +192,7 @@ async def test_nobody_fetches_it(kept, jobs):
 
 async def test_what_is_being_fetched_does_not_expire(kept, jobs):
     archives, archive = await kept(expiry=0.02)
-    async with archives.sending(archive, 0, 10, lambda: None):
+    async with archives.sending(archive, 0, lambda: None):
         await asyncio.sleep(0.2)
         assert archives.get(archive.id, "ann") is archive
     archives.close()

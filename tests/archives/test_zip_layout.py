@@ -27,7 +27,7 @@ NOON_2024 = 1_709_294_400 * 10**9  # 2024-03-01T12:00:00Z
 
 
 def file(name: str, size: int, mtime_ns: int = NOON_2024) -> Member:
-    return Member(name, name, 0o644, (1, 2, size, mtime_ns))
+    return Member(name, name, 0o644, (1, 2, size, mtime_ns, mtime_ns))
 
 
 def manifest(*members: Member) -> Manifest:
@@ -136,10 +136,11 @@ def test_etag_tells_every_difference():
         file("f", 6),
         file("f", 5, NOON_2024 + 1),
         Member("f", "f", 0o755, one.identity),
-        Member("f", "f", 0o644, (1, 3, 5, NOON_2024)),
+        Member("f", "f", 0o644, (1, 3, 5, NOON_2024, NOON_2024)),
+        Member("f", "f", 0o644, (*one.identity[:4], NOON_2024 + 1)),
     ]
     tags = {ZipLayout(manifest(member)).etag for member in [one, *others]}
-    assert len(tags) == 6
+    assert len(tags) == 7
     assert ZipLayout(manifest(file("f", 5))).etag == ZipLayout(manifest(one)).etag
 
 

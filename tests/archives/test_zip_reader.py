@@ -76,7 +76,9 @@ def test_a_resumed_archive_reads_nothing_twice(layout, produce, root, monkeypatc
 
 
 @pytest.mark.parametrize("name", ["a", "b", "c"])
-@pytest.mark.parametrize("change", ["grow", "shrink", "touch", "remove", "replace", "link", "fifo"])
+@pytest.mark.parametrize(
+    "change", ["grow", "shrink", "touch", "rewrite", "remove", "replace", "link", "fifo"]
+)
 def test_a_changed_file_ends_it(layout, root, folder, tmp_path, name, change):
     reader = ZipReader(root, layout, CrcCache())
     before = layout.offsets[[m.name for m in layout.manifest.members].index(f"p/{name}")]
@@ -89,6 +91,10 @@ def test_a_changed_file_ends_it(layout, root, folder, tmp_path, name, change):
         path.write_bytes(content[:-1])
     elif change == "touch":
         os.utime(path, ns=(1, 1))
+    elif change == "rewrite":
+        before_ns = path.stat().st_mtime_ns
+        path.write_bytes(bytes(len(content)))
+        os.utime(path, ns=(before_ns, before_ns))
     else:
         path.unlink()
         if change == "replace":

@@ -142,3 +142,12 @@ def test_content_disposition(name, plain, coded):
     value = content_disposition(name)
     assert value == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{coded}"
     value.encode("ascii")
+
+
+def test_without_a_time_no_date_counts():
+    undated = Validators(ETAG)
+    for field in ("If-Modified-Since", "If-Unmodified-Since"):
+        for date in (EARLIER, DATE, LATER):
+            assert precondition({field: date}, undated) == "send"
+    for date in (EARLIER, DATE, LATER, "", "nonsense"):
+        assert requested_range({"Range": "bytes=5-", "If-Range": date}, undated, 100) is None

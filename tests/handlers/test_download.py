@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from email.message import EmailMessage
 from urllib.parse import quote
 
@@ -27,6 +28,7 @@ def content(jp_root_dir) -> bytes:
     """What stands in ``data.bin``."""
     data = os.urandom(3 * MIB + 17)
     (jp_root_dir / "data.bin").write_bytes(data)
+    os.utime(jp_root_dir / "data.bin", (1_700_000_000, 1_700_000_000))
     return data
 
 
@@ -107,17 +109,32 @@ async def test_never_two_versions_spliced(ask, content, jp_root_dir, validator):
     changed = os.urandom(len(content))
     path = jp_root_dir / "data.bin"
     path.write_bytes(changed)
-    os.utime(path, (path.stat().st_mtime + 2, path.stat().st_mtime + 2))
+    os.utime(path, (1_700_000_001, 1_700_000_001))
     response = await ask("download", "data.bin", headers=resume)
     assert (response.code, response.body) == (200, changed)
 
 
-async def test_a_replaced_file_of_equal_size_and_time_has_another_tag(ask, content, jp_root_dir):
+async def test_a_time_that_may_stand_for_two_versions_is_not_told(ask, content, jp_root_dir):
+    for moment in (time.time(), time.time() + 1e6, 2**60, -5):
+        os.utime(jp_root_dir / "data.bin", (0, moment))
+        response = await ask("download", "data.bin")
+        assert response.body == content
+        assert "Last-Modified" not in response.headers
+        assert response.headers["Etag"]
+
+
+@pytest.mark.parametrize("how", ["in place", "by rename"])
+async def test_a_file_rewritten_with_its_size_and_time_has_another_tag(
+    ask, content, jp_root_dir, how
+):
     path = jp_root_dir / "data.bin"
     old = path.stat()
     first = await ask("download", "data.bin", method="HEAD")
-    (jp_root_dir / "new").write_bytes(bytes(len(content)))
-    os.replace(jp_root_dir / "new", path)
+    if how == "in place":
+        path.write_bytes(bytes(len(content)))
+    else:
+        (jp_root_dir / "new").write_bytes(bytes(len(content)))
+        os.replace(jp_root_dir / "new", path)
     os.utime(path, ns=(old.st_atime_ns, old.st_mtime_ns))
     second = await ask("download", "data.bin", method="HEAD")
     assert second.headers["Last-Modified"] == first.headers["Last-Modified"]
@@ -249,6 +266,15 @@ async def test_a_file_that_changes_is_cut_short(browser, jp_root_dir):
     data = start + await response.rest()
     assert len(data) < int(response.headers["Content-Length"])
     assert set(data) == {ord("1")}
+
+
+async def test_a_file_that_is_renamed_goes_on(browser, jp_root_dir):
+    path = jp_root_dir / "large"
+    path.write_bytes(b"1" * 16 * MIB)
+    response = await browser.get("jupyter-transfer/download/large")
+    start = await response.read(MIB)
+    path.rename(jp_root_dir / "other")
+    assert start + await response.rest() == b"1" * 16 * MIB
 
 
 async def test_a_file_that_is_replaced_is_sent_as_it_was(browser, jp_root_dir):
