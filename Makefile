@@ -119,6 +119,12 @@ ui-tests: $(VENV)/.dev $(FRONT) $(VENV)/.linked ui-tests/node_modules/.installed
 	cd ui-tests && PLAYWRIGHT_JSON_OUTPUT_FILE=$(CURDIR)/$(REPORTS)/ui-tests.json \
 		$(JLPM) playwright test $(ARGS)
 
+.PHONY: pictures
+pictures: ## take the pictures of the README anew
+	$(MAKE) ui-tests ARGS=pictures
+	cp ui-tests/screenshots/panel.png ui-tests/screenshots/panel-dark.png \
+		ui-tests/screenshots/panel-zh.png docs/
+
 .PHONY: soak
 soak: $(VENV)/.dev $(FRONT) $(VENV)/.linked ## long loops of faults
 	python -m pytest -m soak --timeout=3600 $(ARGS)

@@ -20,9 +20,9 @@ export async function fetchFrom(
   address: string
 ): Promise<void> {
   await openFrom(panel);
-  const dialog = panel.page.getByRole('dialog');
-  await dialog.getByLabel('Address').fill(address);
-  await expect(dialog.getByRole('status')).toContainText('can be resumed');
-  await dialog.getByRole('button', { name: 'Start' }).click();
+  const dialog = panel.page.locator('.jp-TransfersFrom-dialog');
+  await dialog.locator('input').first().fill(address);
+  await expect(dialog.locator('.jp-TransfersFound-title')).toBeVisible();
+  await dialog.locator('.jp-Dialog-button.jp-mod-accept').click();
   await expect(dialog).toBeHidden();
 }

@@ -42,13 +42,15 @@ export class TransfersPanel {
       .toBeGreaterThanOrEqual(percent);
   }
 
-  /** What the bar of a moving row shows; 0 while it shows nothing. */
-  async percent(name: string): Promise<number> {
-    const bars = this.row(name).getByRole('progressbar');
-    const value = (await bars.count())
-      ? await bars.first().getAttribute('aria-valuenow', { timeout: 1000 })
-      : null;
-    return Number(value ?? 0);
+  /** What the bar of a row shows; 0 while it shows nothing, 100 when all is done. */
+  percent(name: string): Promise<number> {
+    // At one moment, because a bar vanishes when its transfer ends.
+    return this.row(name).evaluateAll(([row]) => {
+      const bar = row?.querySelector('[role="progressbar"]');
+      return row?.getAttribute('data-phase') === 'done'
+        ? 100
+        : Number(bar?.getAttribute('aria-valuenow') ?? 0);
+    });
   }
 
   /** A button of a row by its name for screen readers. */

@@ -15,7 +15,12 @@ test('a fetch is followed to its end in the panel', async ({
   const body = noise(16 * MiB + 7);
   const address = source.add('réseau 1.bin', body);
   source.rate = MiB;
-  await fetchFrom(panel, address);
+  await openFrom(panel);
+  const dialog = page.getByRole('dialog');
+  await dialog.getByLabel('Address').fill(address);
+  await expect(dialog.getByRole('status')).toContainText('réseau 1.bin');
+  await expect(dialog.getByRole('status')).toContainText('can be resumed');
+  await dialog.getByRole('button', { name: 'Start' }).click();
   const row = panel.row('réseau 1.bin');
   await expect(row).toContainText('Copying');
   await panel.passes('réseau 1.bin', 5);
