@@ -172,7 +172,9 @@ class ZipLayout:
         """Where each member's local header begins."""
         position = directory = 0
         identity = hashlib.sha256(b"zip store 1\0")
-        for member in manifest.members:
+        for index, member in enumerate(manifest.members):
+            if index % 64 == 0:
+                time.sleep(0)  # lets the server's loop have the interpreter at once, not after 5 ms
             self.offsets.append(position)
             directory += len(central_header(member, 0, position))
             position += len(local_header(member, 0)) + member.size + len(descriptor(member, 0))

@@ -58,13 +58,15 @@ def check_with_tools(archive: Path) -> None:
             assert done.returncode == 0, (name, done.stdout[-500:], done.stderr[-500:])
 
 
-def test_more_entries_than_16_bits_count():
+def test_more_entries_than_16_bits_count(tmp_path):
     layout = ZipLayout(manifest(*(file(f"f{n}", 0) for n in range(70_000))))
     data = archive_of(layout)
     assert len(data) == layout.size
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         assert len(archive.namelist()) == 70_000
         assert archive.infolist()[69_999].header_offset == layout.offsets[69_999]
+    (tmp_path / "many.zip").write_bytes(data)
+    check_with_tools(tmp_path / "many.zip")
 
 
 def test_exactly_65535_entries_need_zip64():
