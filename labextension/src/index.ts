@@ -37,10 +37,11 @@ import { Place } from './place';
 import { refreshWhenDone } from './refresh';
 import { addRowCommands } from './rowcommands';
 import { runningManager } from './running';
-import { loadSettings } from './settings';
+import { loadSettings, translateSettings } from './settings';
 import { TransferStatus } from './status';
 import { ITransfers } from './tokens';
 import { Uploader } from './uploads';
+import { folderName } from './words';
 
 /** Below the file browser and the running sessions. */
 const PANEL_RANK = 250;
@@ -69,7 +70,7 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
     const { commands, serviceManager, shell } = app;
     const { contents, serverSettings } = serviceManager;
     const format = new Format(translator);
-    const settings = await loadSettings(registry, format.trans);
+    const settings = await loadSettings(registry);
     const api = new TransferApi(serverSettings);
     const uploader = new Uploader({
       serverSettings,
@@ -115,6 +116,9 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
       CommandIDs.openSettings
     ].forEach(command => palette?.addItem({ command, category }));
 
+    if (registry) {
+      void app.restored.then(() => translateSettings(registry, format.trans));
+    }
     void feed.refresh();
     return { api, model, uploader, intake, place, settings };
   }
@@ -144,7 +148,11 @@ const panel: JupyterFrontEndPlugin<void> = {
         .then(items => intake.upload(items, folder))
         .catch(reason => report(reason, format));
     };
-    const widget = new TransferPanel({ model, commands, translator, onDrop });
+    const dropHint = () =>
+      format.trans.__('Upload to %1', folderName(place.folder));
+    const widget = new TransferPanel({
+      ...{ model, commands, translator, onDrop, dropHint }
+    });
     if (settings && toolbars) {
       toolbars.addFactory(TOOLBAR_FACTORY, 'more', () =>
         moreButton(commands, format)
@@ -171,13 +179,17 @@ const fileBrowser: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-transfer:file-browser',
   description: 'Takes over the uploads of the file browser.',
   autoStart: true,
-  requires: [ITransfers, IFileBrowserFactory, ITranslator],
+  requires: [ITransfers, ITranslator],
+  optional: [IFileBrowserFactory],
   activate: (
     app: JupyterFrontEnd,
     transfers: ITransfers,
-    factory: IFileBrowserFactory,
-    translator: ITranslator
+    translator: ITranslator,
+    factory: IFileBrowserFactory | null
   ): void => {
+    if (!factory) {
+      return;
+    }
     const { intake, model, settings, uploader } = transfers;
     const attach = (browser: IDefaultFileBrowser) =>
       attachFileBrowser(browser, uploader, {
@@ -196,15 +208,17 @@ const running: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-transfer:running',
   description: 'Shows live transfers among the running things.',
   autoStart: true,
-  requires: [ITransfers, IRunningSessionManagers, ITranslator],
+  requires: [ITransfers, ITranslator],
+  // The pages of Notebook 7 with one document have none.
+  optional: [IRunningSessionManagers],
   activate: (
     app: JupyterFrontEnd,
     transfers: ITransfers,
-    managers: IRunningSessionManagers,
-    translator: ITranslator
+    translator: ITranslator,
+    managers: IRunningSessionManagers | null
   ): void => {
     const { commands } = app;
-    managers.add(
+    managers?.add(
       runningManager(transfers.model, commands, new Format(translator), () => {
         void commands.execute(CommandIDs.showPanel);
       })
@@ -217,18 +231,20 @@ const status: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-transfer:status',
   description: 'Shows progress and rate in the status bar.',
   autoStart: true,
-  requires: [ITransfers, IStatusBar, ITranslator],
+  requires: [ITransfers, ITranslator],
+  // Notebook 7 has none.
+  optional: [IStatusBar],
   activate: (
     app: JupyterFrontEnd,
     transfers: ITransfers,
-    bar: IStatusBar,
-    translator: ITranslator
+    translator: ITranslator,
+    bar: IStatusBar | null
   ): void => {
     const { model } = transfers;
     const item = new TransferStatus(model, new Format(translator), () => {
       void app.commands.execute(CommandIDs.showPanel);
     });
-    bar.registerStatusItem('jupyter-transfer:status', {
+    bar?.registerStatusItem('jupyter-transfer:status', {
       item,
       align: 'left',
       rank: 50,

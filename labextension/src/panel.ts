@@ -28,6 +28,7 @@ export class TransferPanel extends SidePanel {
     super({ content: new Panel(), translator: options.translator });
     this._format = new Format(options.translator);
     this._model = options.model;
+    this._dropHint = options.dropHint;
     this._onDrop = options.onDrop;
     this.id = PANEL_ID;
     this.addClass('jp-TransfersPanel');
@@ -67,6 +68,7 @@ export class TransferPanel extends SidePanel {
       case 'dragenter':
       case 'dragover':
         drag.dataTransfer.dropEffect = 'copy';
+        this.content.node.dataset.dropHint = this._dropHint();
         this.content.addClass(DROP_CLASS);
         break;
       case 'dragleave':
@@ -138,6 +140,7 @@ export class TransferPanel extends SidePanel {
     }
   }
 
+  private _dropHint: () => string;
   private _format: Format;
   private _model: TransferModel;
   private _onDrop: (data: DataTransfer) => void;
@@ -148,6 +151,8 @@ export namespace TransferPanel {
     readonly model: TransferModel;
     readonly commands: CommandRegistry;
     readonly translator: ITranslator;
+    /** What a drop would do now. */
+    readonly dropHint: () => string;
     /** Files were dropped; read `data` before returning. */
     readonly onDrop: (data: DataTransfer) => void;
   }

@@ -5,7 +5,7 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { ConflictDefault } from './conflict';
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { PLUGIN_ID } from './ids';
+import { PANEL_PLUGIN_ID, PLUGIN_ID } from './ids';
 
 export interface ITransferSettings {
   /** Whether the file browser's uploads travel through us. */
@@ -23,17 +23,10 @@ const DEFAULTS: ITransferSettings = {
 
 /** The settings, kept up to date; the defaults where there is no registry. */
 export async function loadSettings(
-  registry: ISettingRegistry | null,
-  trans: TranslationBundle
+  registry: ISettingRegistry | null
 ): Promise<ITransferSettings> {
   let settings: ISettingRegistry.ISettings | null = null;
   try {
-    registry?.transform(PLUGIN_ID, {
-      fetch: plugin => ({
-        ...plugin,
-        schema: translated(plugin.schema, 'schema', trans)
-      })
-    });
     settings = (await registry?.load(PLUGIN_ID)) ?? null;
   } catch {
     // The schema is not served, e.g. by an application that filters settings.
@@ -45,9 +38,24 @@ export async function loadSettings(
 }
 
 /**
- * A schema with its titles and descriptions translated: JupyterLab's server
- * looks for them in language packs only, not in packages.
+ * Show the settings in the person's language: JupyterLab's server translates
+ * schemas by language packs only, not by catalogues of packages.
  */
+export function translateSettings(
+  registry: ISettingRegistry,
+  trans: TranslationBundle
+): void {
+  const translate = (_: unknown, id: string) => {
+    const plugin = registry.plugins[id];
+    if (plugin && (id === PLUGIN_ID || id === PANEL_PLUGIN_ID)) {
+      plugin.schema = translated(plugin.schema, 'schema', trans);
+    }
+  };
+  // After each change the schema comes anew from the server.
+  registry.pluginChanged.connect(translate);
+  [PLUGIN_ID, PANEL_PLUGIN_ID].forEach(id => translate(null, id));
+}
+
 function translated<T>(value: T, context: string, trans: TranslationBundle): T {
   if (Array.isArray(value)) {
     return value.map(child => translated(child, context, trans)) as T;
