@@ -332,7 +332,11 @@ class Uploads:
         expires = time.time() + self.settings.expiry
         if expires - upload.expires < self.settings.expiry / 10:
             return upload
-        self._rows.upload_touch(upload.id, expires)
+        try:
+            self._rows.upload_touch(upload.id, expires)
+        except TransferError as error:  # the bytes are safe, and that is what was asked for
+            self._log.warning("An upload was not prolonged: %s", error.message)
+            return upload
         return replace(upload, expires=expires)
 
     def _publish(self, session: Session) -> tuple[Upload, bool]:
@@ -344,8 +348,13 @@ class Uploads:
                 self._remove(upload, session)
             raise
         self._prolong(upload)
-        self._rows.upload_finish(upload.id, path)
-        session.forget()
+        try:
+            self._rows.upload_finish(upload.id, path)
+        except TransferError as error:
+            # The file stands there: that is the answer. The journal tells it to the next request.
+            self._log.warning("A finished upload was not recorded: %s", error.message)
+        else:
+            session.forget()
         self._digests.pop(upload.id, None)
         return replace(upload, path=path), ours
 

@@ -27,8 +27,8 @@ CHECKPOINT = 16 << 20
 """Bytes after which what was written is made durable."""
 CHECKPOINT_SECONDS = 1.0
 """Seconds after which it is made durable even if it is less."""
-WINDOW = 64 << 20
-"""Bytes that may be written and not yet durable."""
+WINDOW = 32 << 20
+"""Bytes that may be written and not yet durable: what a newer request waits for at most."""
 
 
 class Writer:

@@ -184,6 +184,25 @@ async def test_a_crash_before_the_row_was_committed(uploads, restart, store, fol
     assert saved == ["a"]
 
 
+async def test_a_database_on_a_full_disk(uploads, restart, store, folder, tree, monkeypatch):
+    """What is on disk is what counts: bytes and files are acknowledged all the same."""
+
+    def full(*args):
+        raise TransferError("disk_full", "Full.")
+
+    id = await create(uploads, 6, filename="a")
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "upload_finish", full)
+        patch.setattr(store, "upload_touch", full)
+        store_row = store.upload_get(id)
+        patch.setattr(store, "upload_get", lambda id: {**store_row, "expires": time.time()})
+        assert (await put(uploads, id, 0, b"abc")).offset == 3
+        assert (await put(uploads, id, 3, b"def")).upload.path == "a"
+    assert (folder / "a").read_bytes() == b"abcdef"
+    assert (await restart().state("me", id)).upload.path == "a"
+    assert tree() == ["a"]
+
+
 async def test_a_crash_before_the_file_was_published(uploads, restart, monkeypatch, tree):
     id = await create(uploads, 3, filename="a")
     with monkeypatch.context() as patch:

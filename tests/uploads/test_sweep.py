@@ -40,7 +40,7 @@ ROWS = ("upload_add", "upload_finish", "upload_remove")
 DATA = b"0123456789"
 
 
-class Death(Exception):
+class KilledError(Exception):
     """The process is gone: its clean-up achieves nothing, since every further call fails too."""
 
 
@@ -58,12 +58,12 @@ class Reaper:
         def counted(*args, **kwargs):
             if self.dead or (self.left == 0 and not self.late):
                 self.dead = True
-                raise Death
+                raise KilledError
             self.left -= 1
             result = call(*args, **kwargs)
             if self.left < 0:
                 self.dead = True
-                raise Death
+                raise KilledError
             return result
 
         return counted
@@ -119,8 +119,10 @@ class Process:
                     os.close(int(fd))
 
 
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("conflict", ["rename", "overwrite", "fail"])
+@pytest.mark.parametrize(
+    ("conflict", "late"),
+    [("rename", False), ("rename", True), ("overwrite", False), ("fail", True)],
+)
 async def test_death_at_every_step(tmp_path, monkeypatch, conflict, late):
     for n in itertools.count():
         folder, state = tmp_path / f"root{n}", tmp_path / f"state{n}"
@@ -131,7 +133,7 @@ async def test_death_at_every_step(tmp_path, monkeypatch, conflict, late):
         client = Client(conflict)
         with Process(folder, state) as uploads, monkeypatch.context() as patch:
             reaper = Reaper(patch, n, late=late)
-            with suppress(Death, TransferError):
+            with suppress(KilledError, TransferError):
                 await client.run(uploads)
         if not reaper.dead:
             break
