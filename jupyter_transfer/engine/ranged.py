@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import TransferError
@@ -26,10 +27,18 @@ from .writer import Writer
 SEGMENT = 16 << 20
 """Bytes that one request asks for."""
 
-CONNECTIONS = 4
+FEW, CONNECTIONS = 2, 4
+FAST = 64 << 20
+HURRY_AFTER = 0.25
+"""Connections to begin with, and at most: more are opened when those that are open have stayed
+below `FAST` bytes a second for `HURRY_AFTER` seconds. On a fast line two do all there is to do, and
+each further one costs memory and processor time."""
 
 BACKLOG = 48 << 20
 """Bytes that may be written and not yet recorded before the network has to wait for the disk."""
+
+HAND_OVER_AFTER = 2.0
+"""Seconds after which what has come in is recorded, however little it is."""
 
 PROGRESS = 64 << 10
 """Bytes of one answer that count as progress, although the answer was cut off."""
@@ -75,6 +84,11 @@ class _Segment:
     def left(self) -> int:
         return self.end - self.writer.position
 
+    def slow(self, now: float) -> bool:
+        """Whether another connection may make the whole faster."""
+        age = now - self.began
+        return age > HURRY_AFTER and self.writer.position - self.start < FAST * age
+
     def seconds_left(self, now: float) -> float:
         rate = (self.writer.position - self.start) / max(now - self.began, 1e-3)
         return self.left / rate if rate > 0 else float("inf")
@@ -97,8 +111,10 @@ class RangedFetch:
         self._live: list[_Segment] = []
         # Without validators that prove each answer, one connection makes a mix less likely; the
         # digest at the end finds it.
-        self._allowed = CONNECTIONS if remote.validators.strong else 1
+        self._most = CONNECTIONS if remote.validators.strong else 1
+        self._allowed = min(FEW, self._most)
         self._not_before = 0.0
+        self._handed_at = time.monotonic()
         self._syncer = Syncer(task.journal)
 
     def run(self) -> None:
@@ -116,13 +132,22 @@ class RangedFetch:
                 for exchange in self._transport.run(0.1):
                     self._finish(self._segment_of(exchange))
                 self._tally.tell()
+                if time.monotonic() - self._handed_at > HAND_OVER_AFTER:
+                    self._hand_over()
         finally:
             self._transport.hold = None
             for segment in self._live:
                 if segment.exchange is not None:
                     self._transport.stop(segment.exchange)
-                segment.writer.hand_over()
+            with suppress(TransferError):  # what cannot be written now is fetched again
+                self._hand_over()
             self._syncer.close()
+
+    def _hand_over(self) -> None:
+        """Record what has come in: on a slow line a block takes too long to wait for."""
+        self._handed_at = time.monotonic()
+        for segment in self._live:
+            segment.writer.hand_over()
 
     def _hold(self) -> bool:
         """Whether the network has to wait for the disk."""
@@ -136,6 +161,8 @@ class RangedFetch:
             if not self._live:
                 self._control.sleep(min(0.1, self._not_before - now))
             return
+        if self._allowed < self._most and self._all_slow(now):
+            self._allowed = self._most
         while len(self._live) < self._allowed:
             span = self._todo.popleft() if self._todo else self._steal(now)
             if span is None:
@@ -144,6 +171,10 @@ class RangedFetch:
             segment = _Segment(*span, writer, now)
             self._live.append(segment)
             self._start(segment)
+
+    def _all_slow(self, now: float) -> bool:
+        limited = self._control.bandwidth.rate is not None
+        return not limited and bool(self._live) and all(s.slow(now) for s in self._live)
 
     def _start(self, segment: _Segment) -> None:
         segment.exchange = Exchange(
@@ -232,7 +263,7 @@ class RangedFetch:
             self._retries.progressed()
         error = exchange.error or self._error_of(exchange)
         if error.code == "remote_busy":
-            self._allowed = max(1, self._allowed - 1)
+            self._most = self._allowed = max(1, self._allowed - 1)
         now = time.monotonic()
         if now < self._not_before and error.retryable and not error.retry_after:
             return  # the other connections met the same failure: it counts once

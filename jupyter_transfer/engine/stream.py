@@ -66,8 +66,10 @@ class StreamFetch:
             self._transport.perform(exchange, self._check)
         finally:
             self._transport.hold = None
-            writer.hand_over()
-            syncer.close()
+            try:
+                writer.hand_over()
+            finally:
+                syncer.close()
         return exchange.error or self._shortfall(exchange, writer)
 
     def _check(self) -> None:

@@ -115,6 +115,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     if request.node.get_closest_marker("real_sizes") is None:
         monkeypatch.setattr(ranged, "SEGMENT", 64 << 10)
         monkeypatch.setattr(writer, "BLOCK", 16 << 10)
+        monkeypatch.setattr(writer, "BUFFER", 8 << 10)
     monkeypatch.setattr(retry.Retries.__init__, "__defaults__", (retry.BUDGET, 0.001, max))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
