@@ -11,7 +11,8 @@ import { VDomModel } from '@jupyterlab/ui-components';
 import type { TransferApi } from './api';
 import { TransferError } from './api';
 import type { JobFeed } from './feed';
-import type { JobAction } from './job';
+import type { IJob, JobAction } from './job';
+import { isFinished } from './job';
 import { folderOf } from './names';
 import { RateFilter } from './rate';
 import type { ISummary } from './summary';
@@ -207,14 +208,15 @@ export class TransferModel extends VDomModel {
     const before = new Map(this._transfers.map(t => [t.key, t]));
     const transfers: ITransfer[] = [];
     for (const job of this._feed.jobs.values()) {
-      const rate = this._rate(`job:${job.id}`, job.progress.bytes_done, clock);
-      // The server has measured for longer than a page that was just opened.
-      transfers.push(fromJob(job, rate ?? job.progress.rate));
+      transfers.push(this._jobRow(job, clock));
     }
     for (const batch of this._uploader.batches) {
       const key = `upload:${batch.id}`;
       const known = before.get(key);
-      const rate = this._rate(key, batch.bytesDone, clock);
+      const rate =
+        batch.state === 'running'
+          ? this._rate(key, batch.bytesDone, clock)
+          : null;
       const created = known?.created ?? now;
       const row = fromBatch(batch, rate, created, known?.finished ?? null);
       transfers.push(
@@ -229,6 +231,24 @@ export class TransferModel extends VDomModel {
     this._summary = summarize(transfers, this._round);
     this._setTimer();
     this.stateChanged.emit();
+  }
+
+  private _jobRow(job: IJob, clock: number): ITransfer {
+    const known = this._finished.get(job);
+    if (known) {
+      return known;
+    }
+    if (isFinished(job.state)) {
+      const row = fromJob(job, null);
+      this._finished.set(job, row);
+      return row;
+    }
+    if (job.state !== 'running' || this._feed.problem) {
+      return fromJob(job, null);
+    }
+    const rate = this._rate(`job:${job.id}`, job.progress.bytes_done, clock);
+    // The server has measured for longer than a page that was just opened.
+    return fromJob(job, rate ?? job.progress.rate);
   }
 
   private _rate(key: string, bytes: number, clock: number): number | null {
@@ -285,6 +305,8 @@ export class TransferModel extends VDomModel {
   private _alarms = new Set<string>();
   private _api: TransferModel.IApi;
   private _feed: TransferModel.IFeed;
+  /** Rows of finished jobs, made once: a history is long. */
+  private _finished = new WeakMap<IJob, ITransfer>();
   private _rates = new Map<string, RateFilter>();
   private _round: ReadonlySet<string> = new Set();
   private _summary: ISummary = summarize([], new Set());

@@ -35,12 +35,23 @@ export interface IRowProps {
   readonly format: Format;
   /** Whether the Tab key stops at this row. */
   readonly current: boolean;
-  /** Run a command on this row. */
+  /** Run a command on a row. Always the same function, or every row is drawn at each change. */
+  readonly run: (command: string, key: string) => void;
+}
+
+/** What the parts of a row need; `run` knows the row. */
+interface IPartProps {
+  readonly transfer: ITransfer;
+  readonly format: Format;
   readonly run: (command: string) => void;
 }
 
-export function TransferRow(props: IRowProps): JSX.Element {
-  const { transfer, format, current, run } = props;
+/** Drawn anew only when the transfer has changed: a history is long. */
+export const TransferRow = React.memo(function TransferRow(
+  props: IRowProps
+): JSX.Element {
+  const { transfer, format, current } = props;
+  const run = (command: string) => props.run(command, transfer.key);
   const over = isOver(transfer);
   const barred = !over && transfer.phase !== 'waiting';
   const Icon = iconOf(transfer);
@@ -97,7 +108,7 @@ export function TransferRow(props: IRowProps): JSX.Element {
       </div>
     </li>
   );
-}
+});
 
 function Numbers(props: { texts: readonly string[] }): JSX.Element {
   return (
@@ -134,9 +145,7 @@ function When(props: {
 }
 
 /** What went wrong, and the button that mends it. */
-function Trouble(
-  props: Pick<IRowProps, 'transfer' | 'format' | 'run'>
-): JSX.Element | null {
+function Trouble(props: IPartProps): JSX.Element | null {
   const { transfer, format, run } = props;
   const { error, can } = transfer;
   if (!error) {
@@ -180,9 +189,7 @@ function retryLabel(transfer: ITransfer, format: Format): string {
     : trans.__('Try again');
 }
 
-function Actions(
-  props: Pick<IRowProps, 'transfer' | 'format' | 'run'>
-): JSX.Element {
+function Actions(props: IPartProps): JSX.Element {
   const { transfer, format, run } = props;
   const { trans } = format;
   const { can, name } = transfer;

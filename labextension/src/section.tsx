@@ -62,7 +62,7 @@ export function TransferSection(props: ISectionProps): JSX.Element | null {
               transfer={transfer}
               format={format}
               current={transfer.key === props.currentKey}
-              run={command => props.run(command, transfer.key)}
+              run={props.run}
             />
           ))}
         </ul>

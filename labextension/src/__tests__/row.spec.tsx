@@ -103,7 +103,10 @@ describe('TransferRow', () => {
     draw(fromJob(running('a', 1, 2), null));
     click('Pause a.bin');
     click('Cancel a.bin');
-    expect(run.mock.calls).toEqual([[CommandIDs.pause], [CommandIDs.cancel]]);
+    expect(run.mock.calls).toEqual([
+      [CommandIDs.pause, 'job:a'],
+      [CommandIDs.cancel, 'job:a']
+    ]);
   });
 
   it('opens its context menu from the button with the dots', () => {
@@ -143,7 +146,7 @@ describe('TransferRow', () => {
     expect(text()).toContain('example.org cannot be reached.');
     expect(text()).toContain('Check that it runs.');
     click('Try again: a.bin');
-    expect(run).toHaveBeenCalledWith(CommandIDs.retry);
+    expect(run).toHaveBeenCalledWith(CommandIDs.retry, 'job:a');
   });
 
   it('counts down to the next attempt', () => {

@@ -1,0 +1,189 @@
+import { Clipboard, Notification } from '@jupyterlab/apputils';
+import { CommandRegistry } from '@lumino/commands';
+import { Signal } from '@lumino/signaling';
+import { TransferError } from '../api';
+import { addCommands } from '../commands';
+import { Format } from '../format';
+import { CommandIDs } from '../ids';
+import type { IJob } from '../job';
+import { TransferModel } from '../model';
+import { addRowCommands } from '../rowcommands';
+import { job, running, Uploads } from './samples';
+
+describe('commands', () => {
+  const api = {
+    changeJob: jest.fn(async () => job('a')),
+    deleteJob: jest.fn(async () => undefined),
+    jobFiles: jest.fn(async () => [{ path: 'data/a (1).bin' }]),
+    archive: jest.fn(async () => ({ url: '/base/archive?id=1' })),
+    downloadUrl: (path: string) => `/base/download/${path}`
+  };
+  const place = {
+    folder: 'data',
+    selection: [] as any[],
+    uploadsAllowed: true,
+    reveal: jest.fn(async () => undefined)
+  };
+  const contents = { get: jest.fn(async () => ({ type: 'file' })) };
+  let commands: CommandRegistry;
+  let feed: any;
+  let model: TransferModel;
+
+  function show(...jobs: IJob[]): void {
+    feed.jobs = new Map(jobs.map(each => [each.id, each]));
+    feed.changed.emit();
+  }
+
+  beforeEach(() => {
+    jest.clearAllMocks();
+    commands = new CommandRegistry();
+    feed = { jobs: new Map(), problem: null, refresh: jest.fn() };
+    feed.changed = new Signal(feed);
+    model = new TransferModel({
+      api: api as any,
+      feed,
+      uploader: new Uploads() as any
+    });
+    const context: any = {
+      ...{ commands, api, model, place, contents },
+      format: new Format(),
+      intake: {},
+      conflict: () => 'ask',
+      showPanel: jest.fn()
+    };
+    addCommands(context);
+    addRowCommands(context);
+  });
+
+  afterEach(() => model.dispose());
+
+  it('all describe their arguments', async () => {
+    for (const id of Object.values(CommandIDs)) {
+      const { args } = await commands.describedBy(id);
+      expect(args).toMatchObject({ type: 'object' });
+    }
+  });
+
+  it('act on the row with the focus unless told another', async () => {
+    show(running('a', 1, 2), running('b', 1, 2));
+    model.currentKey = 'job:b';
+    await commands.execute(CommandIDs.pause);
+    expect(api.changeJob).toHaveBeenLastCalledWith('b', 'pause');
+    await commands.execute(CommandIDs.pause, { key: 'job:a' });
+    expect(api.changeJob).toHaveBeenLastCalledWith('a', 'pause');
+  });
+
+  it('are there only where they make sense', () => {
+    show(running('a', 1, 2), job('b', { state: 'failed' }));
+    const visible = (id: string, key: string) =>
+      commands.isVisible(id, { key });
+    expect(visible(CommandIDs.pause, 'job:a')).toBe(true);
+    expect(visible(CommandIDs.resume, 'job:a')).toBe(false);
+    expect(visible(CommandIDs.remove, 'job:a')).toBe(false);
+    expect(visible(CommandIDs.retry, 'job:b')).toBe(true);
+    expect(visible(CommandIDs.pause, 'job:gone')).toBe(false);
+  });
+
+  it('toggle a pause, and cancel or remove, by one key each', async () => {
+    show(
+      running('a', 1, 2),
+      job('b', { state: 'paused' }),
+      job('c', { state: 'done' })
+    );
+    await commands.execute(CommandIDs.togglePause, { key: 'job:a' });
+    await commands.execute(CommandIDs.togglePause, { key: 'job:b' });
+    await commands.execute(CommandIDs.cancelOrRemove, { key: 'job:a' });
+    await commands.execute(CommandIDs.cancelOrRemove, { key: 'job:c' });
+    expect(api.changeJob.mock.calls).toEqual([
+      ['a', 'pause'],
+      ['b', 'resume'],
+      ['a', 'cancel']
+    ]);
+    expect(api.deleteJob).toHaveBeenCalledWith('c');
+  });
+
+  it('show a failed act', async () => {
+    const shown = jest.spyOn(Notification, 'error').mockReturnValue('id');
+    show(running('a', 1, 2));
+    api.changeJob.mockRejectedValueOnce(
+      new TransferError({
+        code: 'conflict',
+        message: 'It is done.',
+        remedy: 'Look.'
+      })
+    );
+    await commands.execute(CommandIDs.pause, { key: 'job:a' });
+    expect(shown).toHaveBeenCalledWith('It is done. Look.');
+  });
+
+  it('open and copy what really arrived', async () => {
+    const opened = jest.fn();
+    commands.addCommand('docmanager:open', { execute: opened });
+    const copied = jest
+      .spyOn(Clipboard, 'copyToSystem')
+      .mockImplementation(() => undefined);
+    show(job('a', { state: 'done' }));
+    await commands.execute(CommandIDs.open, { key: 'job:a' });
+    expect(opened).toHaveBeenCalledWith({ path: 'data/a (1).bin' });
+    await commands.execute(CommandIDs.reveal, { key: 'job:a' });
+    expect(place.reveal).toHaveBeenCalledWith('data/a (1).bin');
+    await commands.execute(CommandIDs.copyPath, { key: 'job:a' });
+    expect(copied).toHaveBeenCalledWith('data/a (1).bin');
+  });
+
+  it('pause or resume all by one button', async () => {
+    show(running('a', 1, 2), job('b', { state: 'paused' }));
+    expect(commands.label(CommandIDs.togglePauseAll)).toBe(
+      'Pause All Transfers'
+    );
+    await commands.execute(CommandIDs.togglePauseAll);
+    expect(api.changeJob.mock.calls).toEqual([['a', 'pause']]);
+    show(job('a', { state: 'paused' }), job('b', { state: 'paused' }));
+    expect(commands.label(CommandIDs.togglePauseAll)).toBe(
+      'Resume All Transfers'
+    );
+    show();
+    expect(commands.isEnabled(CommandIDs.togglePauseAll)).toBe(false);
+  });
+
+  describe('download', () => {
+    const file = { path: 'a.csv', type: 'file' };
+    const folder = { path: 'data', type: 'directory' };
+    let followed: string[];
+
+    beforeEach(() => {
+      followed = [];
+      jest
+        .spyOn(HTMLAnchorElement.prototype, 'click')
+        .mockImplementation(function (this: HTMLAnchorElement) {
+          followed.push(new URL(this.href).pathname);
+        });
+    });
+
+    it('is offered for folders and for more than one, not for a file', () => {
+      const visible = (...selection: any[]) => {
+        place.selection = selection;
+        return commands.isVisible(CommandIDs.download);
+      };
+      expect(visible(file)).toBe(false);
+      expect(visible(folder)).toBe(true);
+      expect(visible(file, file)).toBe(true);
+      expect(visible()).toBe(false);
+    });
+
+    it('makes one archive and follows its address as it is', async () => {
+      place.selection = [file, folder];
+      await commands.execute(CommandIDs.download);
+      expect(api.archive).toHaveBeenCalledWith(['a.csv', 'data']);
+      expect(followed).toEqual(['/base/archive']);
+      expect(document.querySelector('a[download]')).toBeNull();
+    });
+
+    it('links to a plain file as it is', async () => {
+      place.selection = [file];
+      await commands.execute(CommandIDs.download);
+      expect(api.archive).not.toHaveBeenCalled();
+      expect(followed).toEqual(['/base/download/a.csv']);
+    });
+  });
+});
