@@ -8,11 +8,13 @@ whoever drives the job has had the time to save what was delivered.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
+from traceback import format_exc
 from typing import Any
 
 from ..backends import find
@@ -20,11 +22,14 @@ from ..backends.base import Context, Entry
 from ..errors import TransferError
 from ..parts import Part
 from ..paths import Root, split_path
+from ..secrets import redact
 from .control import Control, Message, Report, Stopped, Tally, as_transfer_error
 from .delivery import Delivery, Setting, row
 from .journal import find_part
 from .target import Row, Targets
 from .transport import Transport
+
+_log = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL = 0.25
 """Seconds between two reports of progress."""
@@ -104,7 +109,10 @@ class JobRun:
         except Stopped as stopped:
             self._tell(now=True)
             return Outcome("cancelled" if stopped.how == "cancel" else "paused")
+        except TransferError as error:
+            self._errors.append(error)
         except Exception as error:
+            _log.error("A job failed unexpectedly:\n%s", redact(format_exc()))
             self._errors.append(as_transfer_error(error))
         self._tell(now=True)
         if self._errors:

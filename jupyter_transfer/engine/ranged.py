@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -107,7 +108,8 @@ class RangedFetch:
         self._control = task.control
         self._retries = task.retries
         self._tally = task.tally
-        self._todo = deque(_segments(task.journal.spans.gaps(remote.size)))
+        self._fresh = _segments(task.journal.spans.gaps(remote.size))
+        self._again: deque[Span] = deque()
         self._live: list[_Segment] = []
         # Without validators that prove each answer, one connection makes a mix less likely; the
         # digest at the end finds it.
@@ -125,10 +127,9 @@ class RangedFetch:
         """
         self._transport.hold = self._hold
         try:
-            while self._todo or self._live:
+            while self._start_segments() or self._live:
                 self._control.check()
                 self._syncer.check()
-                self._start_segments()
                 for exchange in self._transport.run(0.1):
                     self._finish(self._segment_of(exchange))
                 self._tally.tell()
@@ -155,22 +156,27 @@ class RangedFetch:
 
     # -- handing out work --
 
-    def _start_segments(self) -> None:
+    def _start_segments(self) -> bool:
+        """Start what may start now; whether more is to be done, or may come back to be done."""
         now = time.monotonic()
         if now < self._not_before:
             if not self._live:
                 self._control.sleep(min(0.1, self._not_before - now))
-            return
+            return True
         if self._allowed < self._most and self._all_slow(now):
             self._allowed = self._most
         while len(self._live) < self._allowed:
-            span = self._todo.popleft() if self._todo else self._steal(now)
+            span = self._next_span() or self._steal(now)
             if span is None:
-                return
+                return False
             writer = Writer(self._journal.part.fd, span[0], self._syncer, self._tally)
             segment = _Segment(*span, writer, now)
             self._live.append(segment)
             self._start(segment)
+        return True
+
+    def _next_span(self) -> Span | None:
+        return self._again.popleft() if self._again else next(self._fresh, None)
 
     def _all_slow(self, now: float) -> bool:
         limited = self._control.bandwidth.rate is not None
@@ -258,7 +264,7 @@ class RangedFetch:
             raise StartAgain(segment.verdict)
         if segment.left == 0:
             return
-        self._todo.appendleft((segment.writer.position, segment.end))
+        self._again.append((segment.writer.position, segment.end))
         if segment.writer.position - segment.start >= PROGRESS:
             self._retries.progressed()
         error = exchange.error or self._error_of(exchange)
@@ -280,12 +286,11 @@ class RangedFetch:
         return error
 
 
-def _segments(gaps: list[Span]) -> list[Span]:
-    return [
-        (start, min(start + SEGMENT, end))
-        for first, end in gaps
-        for start in range(first, end, SEGMENT)
-    ]
+def _segments(gaps: list[Span]) -> Iterator[Span]:
+    """The gaps cut into segments, lazily: a file may have millions."""
+    for first, end in gaps:
+        for start in range(first, end, SEGMENT):
+            yield start, min(start + SEGMENT, end)
 
 
 def _length_fits(exchange: Exchange) -> bool:
