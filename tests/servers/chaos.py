@@ -62,8 +62,8 @@ class Connection:
         view = memoryview(data)
         while view:
             piece = view[: 16384 if rate else 262144]
+            self.request.sent += len(piece)  # before: the client may look as soon as it has it
             self.sock.sendall(piece)
-            self.request.sent += len(piece)
             view = view[len(piece) :]
             if rate:
                 time.sleep(len(piece) / rate)
