@@ -131,6 +131,8 @@ soak: $(VENV)/.dev $(FRONT) $(VENV)/.linked ## long loops of faults
 
 .PHONY: bench
 bench: $(VENV)/.dev $(FRONT) $(VENV)/.linked ## the measurements of docs/benchmarks.md (minutes to hours)
+	scripts/machine bench
+	python -m pip install --quiet 'jupyter-archive>=3.5'
 	python -m benchmarks $(ARGS)
 
 # ---- giving it away -----------------------------------------------------------------------------
