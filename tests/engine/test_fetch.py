@@ -292,34 +292,6 @@ def test_a_locator_that_expires_is_asked_for_anew(harness, chaos):
     assert harness.report.notes == []
 
 
-# ---- proxies ------------------------------------------------------------------------------------
-
-
-def test_a_proxy_of_the_environment_carries_the_request(harness, chaos, monkeypatch):
-    """The proxy sees the absolute address; its own address needs no permission."""
-    asked = []
-
-    def proxy(connection):
-        asked.append(connection.request.path)
-        Resource(DATA).answer(connection)
-
-    chaos.add("http://files.example/f.bin", proxy)
-    monkeypatch.setenv("http_proxy", chaos.url)
-    harness.policy = type(harness.policy)()  # loopback closed
-    assert harness.run("http://files.example/f.bin").state == "done"
-    assert set(asked) == {"http://files.example/f.bin"}
-    assert (harness.folder / "f.bin").read_bytes() == DATA
-
-
-def test_a_proxy_is_not_asked_for_what_may_not_be_called(harness, chaos, monkeypatch):
-    monkeypatch.setenv("http_proxy", chaos.url)
-    for host in ("169.254.169.254", "metadata.google.internal", "localhost.", "0x7f.1"):
-        harness.policy = type(harness.policy)()
-        outcome = harness.run(f"http://{host}/latest/")
-        assert outcome.error.code == "address_refused"
-    assert chaos.requests == []
-
-
 # ---- bandwidth ----------------------------------------------------------------------------------
 
 
