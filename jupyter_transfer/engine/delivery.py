@@ -174,7 +174,7 @@ class Delivery:
         if error.code == "disk_full" and not error.detail and size is not None:
             with suppress(TransferError):
                 free = self._setting.root.free_bytes(split_path(self.path)[0])
-                error.detail = {"needed": size - journal.spans.total, "free": free}
+                error.detail = {"needed_bytes": size - journal.spans.total, "free_bytes": free}
         return error
 
     # -- rows --
@@ -237,5 +237,5 @@ def _check_space(root: Root, folder: str, needed: int) -> None:
         raise TransferError(
             "disk_full",
             f"The file needs {needed} bytes more, and {free} are free on the disk of the server.",
-            detail={"needed": needed, "free": free},
+            detail={"needed_bytes": needed, "free_bytes": free},
         )

@@ -174,8 +174,8 @@ def test_a_disk_that_is_too_small_is_told_before_the_first_byte(harness, chaos, 
         outcome = harness.run(chaos.add("/f", Resource(DATA)))
         harness.root.close()
         assert (outcome.state, outcome.error.code) == ("failed", "disk_full")
-        assert outcome.error.detail["needed"] == len(DATA)
-        assert outcome.error.detail["free"] <= 400 << 10
+        assert outcome.error.detail["needed_bytes"] == len(DATA)
+        assert outcome.error.detail["free_bytes"] <= 400 << 10
         assert chaos.sent() <= 1
         assert os.listdir(folder) == []
 
@@ -195,7 +195,7 @@ def test_a_disk_that_fills_up_in_the_middle(harness, chaos, tmp_path):
         source = chaos.add("/f", resource)
         outcome = harness.run(source)
         assert (outcome.state, outcome.error.code) == ("failed", "disk_full")
-        assert set(outcome.error.detail) == {"needed", "free"}
+        assert set(outcome.error.detail) == {"needed_bytes", "free_bytes"}
         assert not (folder / "f").exists()
         (folder / "ballast").write_bytes(b"")
         before = chaos.sent()
