@@ -86,14 +86,14 @@ lint: $(VENV)/.dev node_modules/.installed ## ruff, stylelint, prettier, eslint
 	ruff check .
 	ruff format --check .
 	$(JLPM) lint:check
-	$(JLPM) prettier --check 'ui-tests/**/*.{ts,js,json}' '*.md' 'docs/*.md'
+	node_modules/.bin/prettier --check 'ui-tests/**/*.{ts,js,json}' '*.md' 'docs/*.md'
 
 .PHONY: format
 format: $(VENV)/.dev node_modules/.installed ## let ruff, stylelint, prettier and eslint mend what they can
 	ruff check --fix .
 	ruff format .
 	$(JLPM) lint
-	$(JLPM) prettier --write 'ui-tests/**/*.{ts,js,json}' '*.md' 'docs/*.md'
+	node_modules/.bin/prettier --write 'ui-tests/**/*.{ts,js,json}' '*.md' 'docs/*.md'
 
 .PHONY: types
 types: $(VENV)/.dev node_modules/.installed ui-tests/node_modules/.installed ## mypy --strict, tsc
