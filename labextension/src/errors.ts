@@ -44,8 +44,8 @@ export function errorDetails(error: ITransferErrorData): string {
 /** The remedy of a full disk, when it is known how much is missing. */
 function withNumbers(error: ITransferErrorData, format: Format): string | null {
   const { detail } = error;
-  const free = detail?.['free_bytes'] ?? detail?.['free'];
-  const needed = detail?.['needed_bytes'] ?? detail?.['needed'];
+  const free = detail?.['free_bytes'];
+  const needed = detail?.['needed_bytes'];
   if (
     error.code !== 'disk_full' ||
     typeof free !== 'number' ||

@@ -59,6 +59,17 @@ describe('explain', () => {
     );
   });
 
+  it('shows the remedy of the server when the numbers say nothing', () => {
+    const remedy = 'Free space on the server.';
+    for (const detail of [{}, { needed_bytes: 5 }, { free_bytes: 5 }]) {
+      const error = failure('disk_full', { remedy, detail });
+      expect(explain(error, english).remedy).toBe(remedy);
+    }
+    const detail = { needed_bytes: 5, free_bytes: 6 };
+    const error = failure('disk_full', { remedy, detail });
+    expect(explain(error, english).remedy).toBe(remedy);
+  });
+
   it('shows the words of the server for a code it does not know', () => {
     const error = failure('brand_new', { message: 'Something new.' });
     expect(explain(error, chinese).what).toBe('Something new.');
