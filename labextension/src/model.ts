@@ -213,10 +213,9 @@ export class TransferModel extends VDomModel {
     for (const batch of this._uploader.batches) {
       const key = `upload:${batch.id}`;
       const known = before.get(key);
+      // Not from `bytesDone`: acknowledgements come in steps of seconds.
       const rate =
-        batch.state === 'running'
-          ? this._rate(key, batch.bytesDone, clock)
-          : null;
+        batch.state === 'running' && batch.rate > 0 ? batch.rate : null;
       const created = known?.created ?? now;
       const row = fromBatch(batch, rate, created, known?.finished ?? null);
       transfers.push(

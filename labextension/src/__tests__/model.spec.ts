@@ -65,21 +65,49 @@ describe('TransferModel', () => {
     expect(model.transfers.map(t => t.key)).toEqual(['job:new', 'job:old']);
   });
 
-  it('counts acknowledged bytes and finds the rate of them', () => {
-    uploads.batches = [batch('up')];
+  it('counts acknowledged bytes, and takes the rate from the wire', () => {
+    const up = { bytesDone: 30000, bytesTotal: 100000 };
+    for (const rate of [9000, 10000]) {
+      // No byte is acknowledged in between, and yet it moves.
+      uploads.batches = [batch('up', { ...up, rate })];
+      uploads.changed.emit();
+      const row = model.get('upload:up')!;
+      expect(row.bytesDone).toBe(30000);
+      expect(row.rate).toBe(rate);
+      expect(model.summary.rate).toBe(rate);
+      expect(model.summary.left).toBeCloseTo(70000 / rate, 1);
+    }
+  });
+
+  it('knows the rate anew each second, without news', () => {
+    const up = batch('up', { bytesTotal: 100000 });
+    uploads.batches = [up];
     uploads.changed.emit();
+    expect(model.get('upload:up')!.rate).toBeNull();
+    Object.assign(up, { rate: 5000 });
+    jest.advanceTimersByTime(1000);
+    expect(model.get('upload:up')!.rate).toBe(5000);
+  });
+
+  it('has no rate for an upload that stands still', () => {
+    uploads.batches = [
+      batch('silent', { bytesDone: 50, rate: 0 }),
+      batch('paused', { state: 'paused', bytesDone: 50, rate: 5000 }),
+      batch('checking', { state: 'checking', bytesDone: 100, rate: 5000 })
+    ];
+    uploads.changed.emit();
+    expect(model.transfers.map(t => t.rate)).toEqual([null, null, null]);
+  });
+
+  it('finds the rate of a job from the bytes that are done', () => {
+    feed.set(running('a', 0, 100000));
     for (let tick = 1; tick <= 30; tick++) {
       jest.advanceTimersByTime(100);
-      uploads.batches = [
-        batch('up', { bytesDone: tick * 1000, bytesTotal: 100000 })
-      ];
-      uploads.changed.emit();
+      feed.set(running('a', tick * 1000, 100000));
     }
-    const row = model.get('upload:up')!;
-    expect(row.bytesDone).toBe(30000);
+    const row = model.get('job:a')!;
     expect(row.rate).toBeGreaterThan(9000);
     expect(row.rate).toBeLessThan(11000);
-    expect(model.summary.rate).toBe(row.rate);
     expect(model.summary.left).toBeCloseTo(70000 / row.rate!, 1);
   });
 

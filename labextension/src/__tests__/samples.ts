@@ -65,6 +65,7 @@ export function batch(id: string, change: Partial<IUploadBatch> = {}) {
     error: null,
     retryAt: null,
     attempt: 0,
+    rate: 0,
     results: [],
     failures: [],
     pause: jest.fn(),
