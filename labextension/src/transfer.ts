@@ -200,11 +200,21 @@ export function fromBatch(
       pause: !over && phase !== 'paused',
       resume: phase === 'paused',
       cancel: !over,
-      retry: phase === 'failed' || phase === 'retrying',
+      retry: phase === 'retrying' || (phase === 'failed' && mayMend(batch)),
       approve: false,
       remove: over
     }
   };
+}
+
+/** Whether trying again can help a failed batch, at least with some of its files. */
+function mayMend(batch: IUploadBatch): boolean {
+  // `error` may be that of the first file; others can have failed otherwise.
+  return (
+    batch.error === null ||
+    batch.error.retryable ||
+    batch.failures.some(failure => failure.error.retryable)
+  );
 }
 
 const PHASE_OF_UPLOAD: Readonly<Record<UploadState, Phase>> = {

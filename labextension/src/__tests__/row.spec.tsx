@@ -5,9 +5,9 @@ import { createRoot, type Root } from 'react-dom/client';
 
 import { Format } from '../format';
 import { CommandIDs } from '../ids';
-import { fromJob, type ITransfer } from '../transfer';
+import { fromBatch, fromJob, type ITransfer } from '../transfer';
 import { TransferRow } from '../row';
-import { job, progress, running, transfer } from './samples';
+import { batch, failure, job, progress, running, transfer } from './samples';
 
 (globalThis as any).IS_REACT_ACT_ENVIRONMENT = true;
 
@@ -147,6 +147,18 @@ describe('TransferRow', () => {
     expect(text()).toContain('Check that it runs.');
     click('Try again: a.bin');
     expect(run).toHaveBeenCalledWith(CommandIDs.retry, 'job:a');
+  });
+
+  it('offers to try an upload again only where that can help', () => {
+    const offered = (code: string, retryable: boolean) => {
+      const error = failure(code, { message: 'No.', remedy: 'Do.', retryable });
+      draw(fromBatch(batch('up', { state: 'failed', error }), null, 1, 2));
+      expect(text()).toContain('No.');
+      expect(text()).toContain('Do.');
+      return buttons().includes('Try again: photos');
+    };
+    expect(offered('disk_full', true)).toBe(true);
+    expect(offered('source_changed', false)).toBe(false);
   });
 
   it('counts down to the next attempt', () => {

@@ -4,7 +4,7 @@ import { Signal } from '@lumino/signaling';
 import type { IJob, IJobProgress } from '../job';
 import type { ITransfer } from '../transfer';
 import { fromJob } from '../transfer';
-import type { IUploadBatch } from '../uploads';
+import type { ITransferErrorData, IUploadBatch } from '../uploads';
 
 export function progress(change: Partial<IJobProgress> = {}): IJobProgress {
   return {
@@ -76,6 +76,20 @@ export function batch(id: string, change: Partial<IUploadBatch> = {}) {
     fileFinished: jest.fn(),
     ...change
   } as unknown as jest.Mocked<IUploadBatch>;
+}
+
+export function failure(
+  code: string,
+  change: Partial<ITransferErrorData> = {}
+): ITransferErrorData {
+  return {
+    code,
+    message: '',
+    remedy: '',
+    retryable: false,
+    detail: {},
+    ...change
+  };
 }
 
 /** An uploader that does what the test says. */

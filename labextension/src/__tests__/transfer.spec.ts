@@ -7,7 +7,7 @@ import {
   secondsLeft,
   sectionOf
 } from '../transfer';
-import { batch, job, progress, running, transfer } from './samples';
+import { batch, failure, job, progress, running, transfer } from './samples';
 
 const retry = {
   code: 'timeout',
@@ -129,6 +129,27 @@ describe('fromBatch', () => {
     });
     const skipped = fromBatch(batch('a', { state: 'skipped' }), null, 1, 2);
     expect(sectionOf(skipped)).toBe('finished');
+  });
+
+  it.each(['disk_full', 'forbidden', 'session_expired'])(
+    'can be retried after %s, which a person mends',
+    code => {
+      const error = failure(code, { retryable: true });
+      const row = fromBatch(batch('a', { state: 'failed', error }), null, 1, 2);
+      expect(row.can.retry).toBe(true);
+    }
+  );
+
+  it('is retried only if that helps at least one file', () => {
+    const item = { file: new File([], 'a'), relativePath: 'a' };
+    const error = failure('source_changed');
+    const lost = { item, error };
+    const other = { item, error: failure('timeout', { retryable: true }) };
+    const can = (...failures: (typeof lost)[]) =>
+      fromBatch(batch('a', { state: 'failed', error, failures }), null, 1, 2)
+        .can;
+    expect(can(lost, lost)).toMatchObject({ retry: false, remove: true });
+    expect(can(lost, other)).toMatchObject({ retry: true, remove: true });
   });
 });
 

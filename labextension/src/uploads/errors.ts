@@ -136,6 +136,9 @@ const BATCH_CODES = new Set([
   'version_mismatch'
 ]);
 
+/** Codes that the name of a file decides: the same file cannot fare better. */
+const NAME_CODES = new Set(['hidden_path', 'invalid_path']);
+
 /** Statuses by which gateways say that the server behind them is away for now. */
 const GATEWAY_STATUSES = new Set([408, 423, 424, 425, 429, 502, 503, 504]);
 
@@ -163,7 +166,7 @@ export function errorFromResponse(response: IHttpResponse): UploadError {
       ...data,
       recovery: recoveryOf(status, data.retryable),
       // A person may have freed space or been given the right meanwhile.
-      retryable: data.retryable || BATCH_CODES.has(data.code),
+      retryable: data.retryable || !NAME_CODES.has(data.code),
       scope: BATCH_CODES.has(data.code) ? 'batch' : 'file',
       ...facts,
       offset: facts.offset ?? (typeof stated === 'number' ? stated : null)

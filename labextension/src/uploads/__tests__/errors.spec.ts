@@ -1,4 +1,9 @@
-import { errorFromResponse, parseOffset, parseRetryAfter } from '../errors';
+import {
+  clientErrors,
+  errorFromResponse,
+  parseOffset,
+  parseRetryAfter
+} from '../errors';
 
 const answer = (
   status: number,
@@ -22,6 +27,23 @@ describe('errorFromResponse', () => {
     const made = errorFromResponse(answer(507, JSON.stringify({ error })));
     expect(made.toData()).toEqual({ ...error, retryable: true });
     expect(made.scope).toBe('batch');
+    expect(made.recovery).toBe('none');
+  });
+
+  it.each([
+    [507, 'disk_full', true],
+    [403, 'forbidden', true],
+    [403, 'permission_denied', true],
+    [403, 'read_only', true],
+    [413, 'too_large', true],
+    [500, 'internal', true],
+    [400, 'invalid_path', false],
+    [403, 'hidden_path', false]
+  ])('%d %s: may be tried again by hand: %s', (status, code, retryable) => {
+    const error = { code, message: 'No.', retryable: false };
+    const made = errorFromResponse(answer(status, JSON.stringify({ error })));
+    expect(made.code).toBe(code);
+    expect(made.retryable).toBe(retryable);
     expect(made.recovery).toBe('none');
   });
 
@@ -95,5 +117,12 @@ describe('parseOffset', () => {
 
   it('takes digits', () => {
     expect(parseOffset('5497558138880')).toBe(5497558138880);
+  });
+});
+
+describe('clientErrors', () => {
+  it('lets a person try again after signing in, not with a changed file', () => {
+    expect(clientErrors.signedOut(403).retryable).toBe(true);
+    expect(clientErrors.sourceChanged('a.csv').retryable).toBe(false);
   });
 });
