@@ -105,18 +105,22 @@ class Worker:
     # -- the reading thread --
 
     def _read(self) -> None:
-        for line in sys.stdin.buffer:
-            message = json.loads(line)
-            operation = message.get("op")
-            if operation in ("pause", "cancel", "bandwidth"):
-                self._steer(operation, message.get("value"))
-                continue
-            if operation == "run":
-                with self._lock:
-                    # From now on it can be steered, although it has not begun yet.
-                    self._control = Control(message["job"].get("bandwidth"))
-            self._messages.put(message)
-        os._exit(0)
+        try:
+            for line in sys.stdin.buffer:
+                self._receive(json.loads(line))
+        finally:
+            os._exit(0)  # the server is gone, or talks nonsense
+
+    def _receive(self, message: Message) -> None:
+        operation = message.get("op")
+        if operation in ("pause", "cancel", "bandwidth"):
+            self._steer(operation, message.get("value"))
+            return
+        if operation == "run":
+            with self._lock:
+                # From now on it can be steered, although it has not begun yet.
+                self._control = Control(message["job"].get("bandwidth"))
+        self._messages.put(message)
 
     def _steer(self, operation: str, value: int | None) -> None:
         with self._lock:
