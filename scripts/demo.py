@@ -11,6 +11,8 @@ import random
 import sys
 from pathlib import Path
 
+from jupyterlab_server.workspaces_handler import WorkspacesManager
+
 README = """\
 # A folder to try the transfers in
 
@@ -19,11 +21,11 @@ The panel with the two arrows on the left shows every transfer while it runs and
 1. **Upload.** Drop files, or a whole folder, from your computer on the file browser, on one of its
    folders or on the panel.
 2. **Download.** Select `measurements`, `noise.bin` and this file, right-click,
-   *Download as an Archive*: one zip, with its size known beforehand.
-3. **Fetch.** Choose *From…* in the panel and paste the address of a file on the web. It goes on
-   when you close this tab.
-4. **Pull the plug.** Kill the server in the middle (`Ctrl+C` twice, or `kill -9`), run `make lab`
-   again and reload the page: everything goes on from where it was.
+   *Download as Archive*: one zip, with its size known beforehand.
+3. **Fetch.** Choose *From an address…* in the panel and paste the address of a file on the web. It
+   goes on when you close this tab.
+4. **Pull the plug.** Kill the server in the middle (`kill -9`), leave this page open and run
+   `make lab` again: everything goes on from where it was.
 """
 
 NOTEBOOK = {
@@ -106,9 +108,9 @@ def make(folder: Path) -> None:
 def make_workspace(folder: Path) -> None:
     """A JupyterLab workspace ``demo`` that opens with the panel and the README."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "demo.jupyterlab-workspace"
-    if not file.exists():
-        file.write_text(json.dumps(WORKSPACE))
+    manager = WorkspacesManager(str(folder))
+    if not manager.list_workspaces():
+        manager.save("demo", json.dumps(WORKSPACE))
 
 
 if __name__ == "__main__":
