@@ -25,7 +25,7 @@ import { announce } from './announcer';
 import { TransferApi } from './api';
 import { addCommands, report } from './commands';
 import { JobFeed } from './feed';
-import { attachFileBrowser, dropItems } from './filebrowser';
+import { attachFileBrowser } from './filebrowser';
 import { Format } from './format';
 import { CommandIDs, PANEL_ID, PANEL_PLUGIN_ID, PLUGIN_ID } from './ids';
 import { TOOLBAR_FACTORY } from './ids';
@@ -143,10 +143,7 @@ const panel: JupyterFrontEndPlugin<void> = {
     const format = new Format(translator);
     const { intake, model, place } = transfers;
     const onDrop = (data: DataTransfer) => {
-      const folder = place.folder;
-      dropItems(data)
-        .then(items => intake.upload(items, folder))
-        .catch(reason => report(reason, format));
+      intake.drop(data, place.folder).catch(reason => report(reason, format));
     };
     const dropHint = () =>
       format.trans.__('Upload to %1', folderName(place.folder));
@@ -191,12 +188,10 @@ const fileBrowser: JupyterFrontEndPlugin<void> = {
       return;
     }
     const { intake, model, settings, uploader } = transfers;
+    const format = new Format(translator);
+    const enabled = () => settings.takeOverUploads;
     const attach = (browser: IDefaultFileBrowser) =>
-      attachFileBrowser(browser, uploader, {
-        enabled: () => settings.takeOverUploads,
-        confirmConflicts: (items, folder) => intake.policy(items, folder),
-        translator
-      });
+      attachFileBrowser(browser, { enabled, intake, uploader, format });
     factory.tracker.forEach(attach);
     factory.tracker.widgetAdded.connect((_, browser) => attach(browser));
     refreshWhenDone(model, transfers.place);

@@ -1,18 +1,21 @@
 /**
  * From chosen or dropped files to an upload: ask about taken names, then hand
- * them to the uploader.
+ * them to the uploader. The one way in, for the panel, the commands and the
+ * file browser.
  */
 
 import type { Contents } from '@jupyterlab/services';
 import type { ConflictDefault } from './conflict';
 import { askConflict, findTaken } from './conflict';
+import { makeFolders, takeDrop } from './drop';
 import type { Format } from './format';
 import type { Uploader } from './uploads';
 import { itemsOf } from './uploads';
 import type {
   ConflictPolicy,
   IUploadBatch,
-  IUploadItem
+  IUploadItem,
+  IUploadOptions
 } from './uploads/tokens';
 
 export class Intake {
@@ -21,38 +24,67 @@ export class Intake {
   }
 
   /**
-   * Upload `items` into a folder below the server's root.
+   * Upload what was dropped on `folder`, with its empty folders.
+   *
+   * Call it while the event is handled: the browser empties `data` afterwards.
+   *
+   * @returns null when there are no files or the person thought better of it.
+   */
+  async drop(data: DataTransfer, folder: string): Promise<IUploadBatch | null> {
+    const { contents, format } = this._options;
+    const { items, emptyFolders } = await takeDrop(data, format);
+    const conflict = await this._policy(items, folder);
+    if (conflict === null) {
+      return null;
+    }
+    // Before the files: both at once would race for the same parents.
+    await makeFolders(emptyFolders, folder, contents, format);
+    return this._upload(items, folder, conflict);
+  }
+
+  /**
+   * Upload `items` into a folder of this server, given with or without its drive.
    *
    * @returns null when there was nothing to do or the person thought better of it.
    */
   async upload(
     items: readonly IUploadItem[],
-    destination: string
+    folder: string,
+    onFile?: IUploadOptions['onFile']
   ): Promise<IUploadBatch | null> {
-    if (!items.length) {
-      return null;
-    }
-    const conflict = await this.policy(items, destination);
-    return conflict === null
-      ? null
-      : this._options.uploader.upload([...items], { destination, conflict });
+    const conflict = await this._policy(items, folder);
+    return conflict && this._upload(items, folder, conflict, onFile);
   }
 
   /** What to do where names are taken: asked at most once for all items. */
-  async policy(
+  private async _policy(
     items: readonly IUploadItem[],
-    destination: string
+    folder: string
   ): Promise<ConflictPolicy | null> {
     const { contents, conflict, format } = this._options;
     const settled = conflict();
     if (settled !== 'ask') {
       return settled;
     }
+    const destination = contents.localPath(folder);
     const taken = await findTaken(items, destination, contents);
     // A name that is taken while we look gets a new one beside it.
     return taken.length
       ? await askConflict(taken, destination, format)
       : 'rename';
+  }
+
+  private _upload(
+    items: readonly IUploadItem[],
+    folder: string,
+    conflict: ConflictPolicy,
+    onFile?: IUploadOptions['onFile']
+  ): IUploadBatch | null {
+    const { contents, uploader } = this._options;
+    const destination = contents.localPath(folder);
+    return items.length > 0
+      ? uploader.upload([...items], { destination, conflict, onFile })
+      : null;
   }
 
   private _options: Intake.IOptions;
@@ -61,7 +93,7 @@ export class Intake {
 export namespace Intake {
   export interface IOptions {
     readonly uploader: Pick<Uploader, 'upload'>;
-    readonly contents: Pick<Contents.IManager, 'get'>;
+    readonly contents: Pick<Contents.IManager, 'get' | 'localPath' | 'save'>;
     readonly conflict: () => ConflictDefault;
     readonly format: Format;
   }

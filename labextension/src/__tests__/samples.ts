@@ -92,6 +92,37 @@ export function failure(
   };
 }
 
+/** A file of three bytes. */
+export function item(relativePath: string) {
+  const name = relativePath.split('/').pop()!;
+  return { file: new File(['abc'], name), relativePath };
+}
+
+/** Contents that hold these paths; a path that ends in `/` is a folder. */
+export function contentsOf(...paths: string[]) {
+  return {
+    get: jest.fn(async (folder: string) => {
+      const prefix = folder ? `${folder}/` : '';
+      if (folder && !paths.includes(prefix)) {
+        throw new Error('404');
+      }
+      const content = paths
+        .filter(path => path.startsWith(prefix) && path !== prefix)
+        .map(path => path.slice(prefix.length))
+        .filter(path => /^[^/]+\/?$/.test(path))
+        .map(path => ({
+          name: path.replace('/', ''),
+          type: path.endsWith('/') ? 'directory' : 'file',
+          size: 7,
+          last_modified: '2026-01-01T00:00:00Z'
+        }));
+      return { content } as any;
+    }),
+    localPath: (path: string) => path.replace(/^RTC:/, ''),
+    save: jest.fn(async (path: string) => ({ path }) as any)
+  };
+}
+
 /** An uploader that does what the test says. */
 export class Uploads {
   batches: IUploadBatch[] = [];

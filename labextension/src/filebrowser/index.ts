@@ -1,5 +1,3 @@
 /** Where files enter by JupyterLab's file browser. */
 export type { IAttachOptions } from './attach';
 export { attachFileBrowser } from './attach';
-export type { IDrop } from './dropitems';
-export { dropItems, readDrop } from './dropitems';

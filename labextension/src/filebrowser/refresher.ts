@@ -8,7 +8,7 @@ const DELAY = 200;
 
 /** Shows new files in a file browser as soon as a batch arrived. */
 export class Refresher implements IDisposable {
-  constructor(browser: FileBrowser, uploader: Uploader) {
+  constructor(browser: FileBrowser, uploader: Refresher.IUploads) {
     this._browser = browser;
     this._uploader = uploader;
     this._debouncer = new Debouncer(() => browser.model.refresh(), DELAY);
@@ -35,6 +35,10 @@ export class Refresher implements IDisposable {
   }
 
   private _browser: FileBrowser;
-  private _uploader: Uploader;
+  private _uploader: Refresher.IUploads;
   private _debouncer: Debouncer<void, void>;
+}
+
+export namespace Refresher {
+  export type IUploads = Pick<Uploader, 'batchFinished'>;
 }

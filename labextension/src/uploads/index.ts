@@ -1,4 +1,6 @@
 /** The browser's side of an upload: files in, final paths out. No UI. */
+export type { IDrop } from './dropitems';
+export { readDrop } from './dropitems';
 export { UploadError } from './errors';
 export { isDebris, itemsOf } from './items';
 export type {

@@ -5,10 +5,12 @@ import { ServiceManagerMock } from '@jupyterlab/services/lib/testutils';
 import { Signal } from '@lumino/signaling';
 import { Widget } from '@lumino/widgets';
 import type { IUploadItem, IUploadOptions } from '../../uploads';
-import type { IAttachOptions } from '../attach';
-import { attachFileBrowser } from '../attach';
+import type { ConflictDefault } from '../../conflict';
+import { Format } from '../../format';
+import { Intake } from '../../intake';
+import { entriesOf, makeDrop } from '../../uploads/__tests__/drops';
 import { until } from '../../uploads/__tests__/testbed';
-import { entriesOf, makeDrop } from './drops';
+import { attachFileBrowser } from '../attach';
 
 /** Stands for the uploader: remembers what it was given and says when it arrived. */
 class FakeUploader {
@@ -55,11 +57,21 @@ describe('attachFileBrowser', () => {
   let enabled: boolean;
   let stock: jest.Mock;
 
-  const attach = (options: Partial<IAttachOptions> = {}) =>
-    attachFileBrowser(browser, uploader as any, {
+  const attach = (conflict: ConflictDefault = 'rename') => {
+    const { contents } = browser.model.manager.services;
+    const format = new Format();
+    return attachFileBrowser(browser, {
       enabled: () => enabled,
-      ...options
+      intake: new Intake({
+        uploader: uploader as any,
+        contents,
+        conflict: () => conflict,
+        format
+      }),
+      uploader: uploader as any,
+      format
     });
+  };
 
   const fire = (type: string, target: Element, data: DataTransfer) => {
     const event = new Event(type, { bubbles: true, cancelable: true });
@@ -207,30 +219,19 @@ describe('attachFileBrowser', () => {
       ]);
       expect(uploader.calls).toHaveLength(0);
     });
-
-    it('does nothing when a person thinks better of it', async () => {
-      const confirmConflicts = jest.fn().mockResolvedValue(null);
-      attach({ confirmConflicts });
-      fire('drop', content(), makeDrop(entriesOf({ 'taken.txt': 'A' })));
-      await settle();
-      expect(confirmConflicts).toHaveBeenCalledTimes(1);
-      expect(uploader.calls).toHaveLength(0);
-    });
   });
 
   describe('FileBrowserModel.upload', () => {
     const file = (name: string) => new File(['x'], name);
 
     it('sends files given in one go as one batch', async () => {
-      const confirmConflicts = jest.fn().mockResolvedValue('overwrite');
-      attach({ confirmConflicts });
+      attach('overwrite');
       const [first, second] = await Promise.all([
         browser.model.upload(file('taken.txt')),
         browser.model.upload(file('new.txt'))
       ]);
       expect(uploader.calls).toHaveLength(1);
       expect(uploader.calls[0].options.conflict).toBe('overwrite');
-      expect(confirmConflicts).toHaveBeenCalledTimes(1);
       expect(first.path).toBe('taken.txt');
       expect(first.type).toBe('file');
       expect(second.path).toBe('new.txt');

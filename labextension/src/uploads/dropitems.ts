@@ -1,23 +1,17 @@
-import type { IUploadItem } from '../uploads';
-import { isDebris } from '../uploads';
+import { isDebris } from './items';
+import type { IUploadItem } from './tokens';
 
 /** Files that are opened together: more do not come quicker, but make the page stutter. */
 const AT_ONCE = 16;
 
 /** What a person dropped. */
 export interface IDrop {
+  /** The files, with their places below what was dropped. */
   readonly items: IUploadItem[];
   /** Folders without any file, parents before their children. */
   readonly emptyFolders: string[];
   /** Files and folders that the browser could not read. */
   readonly unreadable: string[];
-}
-
-/** The files of a drop, with their places below what was dropped. */
-export async function dropItems(
-  dataTransfer: DataTransfer
-): Promise<IUploadItem[]> {
-  return (await readDrop(dataTransfer)).items;
 }
 
 /**

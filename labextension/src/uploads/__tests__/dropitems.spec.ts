@@ -1,4 +1,4 @@
-import { dropItems, readDrop } from '../dropitems';
+import { readDrop } from '../dropitems';
 import { entriesOf, makeDrop } from './drops';
 
 describe('readDrop', () => {
@@ -13,7 +13,7 @@ describe('readDrop', () => {
       },
       'top.txt': 'T'
     };
-    const items = await dropItems(makeDrop(entriesOf(tree)));
+    const { items } = await readDrop(makeDrop(entriesOf(tree)));
     expect(items.map(item => item.relativePath)).toEqual([
       'photos/a.jpg',
       'photos/sub/b.jpg',
@@ -29,13 +29,13 @@ describe('readDrop', () => {
 
   it('takes the file where there is no entry', async () => {
     const file = new File(['x'], 'image.png');
-    const items = await dropItems(makeDrop([], [file]));
+    const { items } = await readDrop(makeDrop([], [file]));
     expect(items).toEqual([{ file, relativePath: 'image.png' }]);
   });
 
   it('takes the files where there are no items', async () => {
     const file = new File(['x'], 'old.txt');
-    const items = await dropItems({ files: [file] } as any);
+    const { items } = await readDrop({ files: [file] } as any);
     expect(items).toEqual([{ file, relativePath: 'old.txt' }]);
   });
 
@@ -60,7 +60,7 @@ describe('readDrop', () => {
 
   it('leaves out the debris of operating systems, but only in folders', async () => {
     const tree = { '.DS_Store': 'x', d: { '.DS_Store': 'x', a: 'A' } };
-    const items = await dropItems(makeDrop(entriesOf(tree)));
+    const { items } = await readDrop(makeDrop(entriesOf(tree)));
     expect(items.map(i => i.relativePath)).toEqual(['.DS_Store', 'd/a']);
   });
 
@@ -72,7 +72,7 @@ describe('readDrop', () => {
       readEntries: (ok: (entries: FileSystemEntry[]) => void) =>
         ok(entries.splice(0, 100))
     });
-    const items = await dropItems(makeDrop([folder]));
+    const { items } = await readDrop(makeDrop([folder]));
     expect(items).toHaveLength(10_000);
     expect(items[9_999].relativePath).toBe('many/9999');
   });

@@ -1,0 +1,180 @@
+import { Notification } from '@jupyterlab/apputils';
+import { Format } from '../format';
+import { Intake } from '../intake';
+import { entriesOf, makeDrop } from '../uploads/__tests__/drops';
+import { contentsOf, item } from './samples';
+
+describe('Intake', () => {
+  const upload = jest.fn(() => 'batch' as any);
+  const intake = (conflict: any, contents = contentsOf()) =>
+    new Intake({
+      uploader: { upload },
+      contents,
+      conflict: () => conflict,
+      format: new Format()
+    });
+
+  beforeEach(() => upload.mockClear());
+  afterEach(() => Notification.dismiss());
+
+  it('does not look where the settings have decided', async () => {
+    const contents = contentsOf('a.csv');
+    const items = [item('a.csv')];
+    expect(await intake('overwrite', contents).upload(items, '')).toBe('batch');
+    expect(contents.get).not.toHaveBeenCalled();
+    expect(upload).toHaveBeenCalledWith(items, {
+      destination: '',
+      conflict: 'overwrite'
+    });
+  });
+
+  it('does not ask when no name is taken', async () => {
+    await intake('ask').upload([item('a.csv')], '');
+    expect(upload).toHaveBeenCalledWith(expect.anything(), {
+      destination: '',
+      conflict: 'rename'
+    });
+  });
+
+  it('asks once for all, and does what the person says', async () => {
+    const contents = contentsOf('a.csv', 'b.csv');
+    const done = intake('ask', contents).upload(
+      [item('a.csv'), item('b.csv'), item('c.csv')],
+      ''
+    );
+    const dialog = await shown();
+    expect(dialog.textContent).toContain('Replace 2 files?');
+    expect(dialog.textContent).toContain('7 bytes');
+    press(dialog, 'Skip');
+    await done;
+    expect(upload).toHaveBeenCalledWith(expect.anything(), {
+      destination: '',
+      conflict: 'skip'
+    });
+  });
+
+  it('uploads nothing when the person thinks better of it', async () => {
+    const done = intake('ask', contentsOf('a.csv')).upload([item('a.csv')], '');
+    press(await shown(), 'Cancel');
+    expect(await done).toBeNull();
+    expect(upload).not.toHaveBeenCalled();
+  });
+
+  it('takes paths with the drive of the served files', async () => {
+    const onFile = jest.fn();
+    const items = [item('a.csv')];
+    await intake('skip').upload(items, 'RTC:data', onFile);
+    expect(upload).toHaveBeenCalledWith(items, {
+      destination: 'data',
+      conflict: 'skip',
+      onFile
+    });
+  });
+
+  it('has nothing to upload without files', async () => {
+    expect(await intake('ask').upload([], '')).toBeNull();
+    expect(upload).not.toHaveBeenCalled();
+  });
+
+  it('uploads a drop, and makes its empty folders before', async () => {
+    const contents = contentsOf();
+    const tree = { d: { 'a.txt': 'A', e: { f: {}, g: {} } } };
+    contents.save.mockImplementation(async () => {
+      expect(upload).not.toHaveBeenCalled();
+    });
+    const drop = makeDrop(entriesOf(tree));
+    expect(await intake('ask', contents).drop(drop, 'data')).toBe('batch');
+    expect(contents.save.mock.calls.map(call => call[0])).toEqual([
+      'data/d',
+      'data/d/e',
+      'data/d/e/f',
+      'data/d/e/g'
+    ]);
+    expect(upload).toHaveBeenCalledWith(
+      [expect.objectContaining({ relativePath: 'd/a.txt' })],
+      { destination: 'data', conflict: 'rename' }
+    );
+  });
+
+  it('makes the folders of a drop that has no files', async () => {
+    const contents = contentsOf();
+    const drop = makeDrop(entriesOf({ empty: {} }));
+    expect(await intake('ask', contents).drop(drop, '')).toBeNull();
+    expect(contents.save).toHaveBeenCalledTimes(1);
+    expect(upload).not.toHaveBeenCalled();
+  });
+
+  it('uploads the files when a folder cannot be made, and says so once', async () => {
+    const contents = contentsOf();
+    contents.save.mockRejectedValue(new Error('403'));
+    const drop = makeDrop(entriesOf({ e: {}, f: {}, 'a.txt': 'A' }));
+    expect(await intake('skip', contents).drop(drop, 'data')).toBe('batch');
+    expect(messages()).toEqual([
+      'The empty folder “data/e” could not be made.'
+    ]);
+  });
+
+  it('names what could not be read, and uploads the rest', async () => {
+    const tree = { d: { 'gone.txt': null, 'a.txt': 'A' } };
+    await intake('skip').drop(makeDrop(entriesOf(tree)), '');
+    expect(messages()).toEqual([
+      'This file could not be read and was left out: d/gone.txt'
+    ]);
+    expect(upload).toHaveBeenCalledWith(
+      [expect.objectContaining({ relativePath: 'd/a.txt' })],
+      expect.anything()
+    );
+  });
+
+  it('says that it reads only while a long reading lasts', async () => {
+    jest.useFakeTimers({ doNotFake: ['performance'] });
+    try {
+      const [folder] = entriesOf({ big: {} });
+      let end: (entries: FileSystemEntry[]) => void = () => undefined;
+      (folder as any).createReader = () => ({
+        readEntries: (ok: typeof end) => (end = ok)
+      });
+      const done = intake('skip').drop(makeDrop([folder]), '');
+      await jest.advanceTimersByTimeAsync(900);
+      expect(messages()).toEqual([]);
+      await jest.advanceTimersByTimeAsync(200);
+      expect(messages()).toEqual(['Reading what was dropped…']);
+      end([]);
+      await done;
+      expect(messages()).toEqual([]);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it('makes no folders when the person thinks better of a drop', async () => {
+    const contents = contentsOf('a.csv');
+    const drop = makeDrop(entriesOf({ e: {}, 'a.csv': 'A' }));
+    const done = intake('ask', contents).drop(drop, '');
+    press(await shown(), 'Cancel');
+    expect(await done).toBeNull();
+    expect(contents.save).not.toHaveBeenCalled();
+    expect(upload).not.toHaveBeenCalled();
+  });
+
+  const messages = () =>
+    Notification.manager.notifications.map(each => each.message);
+
+  async function shown(): Promise<HTMLElement> {
+    for (let turn = 0; turn < 50; turn++) {
+      const dialog = document.querySelector<HTMLElement>('.jp-Dialog');
+      const title = dialog?.querySelector('.jp-Dialog-header')?.textContent;
+      if (dialog && title && dialog.querySelector('tbody tr')) {
+        return dialog;
+      }
+      await new Promise(resolve => setTimeout(resolve, 10));
+    }
+    throw new Error('no dialog');
+  }
+
+  function press(dialog: HTMLElement, label: string): void {
+    Array.from(dialog.querySelectorAll<HTMLElement>('.jp-Dialog-button'))
+      .find(each => each.textContent === label)!
+      .click();
+  }
+});
