@@ -33,6 +33,9 @@ from .streams import Streams
 from .uploads.manager import Uploads, UploadSettings
 from .workers import WorkerPool
 
+JOB_OPTIONS = {"approve", "bandwidth", "conflict", "dry_run"}
+"""Options that jobs have whatever their backend."""
+
 PROBE_TIMEOUT = 60.0
 """Seconds that a look at an address may take."""
 
@@ -132,6 +135,14 @@ class TransferApp(ExtensionApp):
         """
         source, credential = split_userinfo(address)
         backend = find(source)
+        known = JOB_OPTIONS | {option.name for option in backend.options}
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise TransferError(
+                "bad_request",
+                f"{backend.title} has no option “{unknown[0][:40]}”.",
+                f"Use only: {', '.join(sorted(known))}.",
+            )
         if not self.backend_enabled(backend.name):
             raise TransferError("disabled", f"{backend.title} is switched off on this server.")
         backend(Context(options, self.policy, self.ca_file or None, credential)).check(source)

@@ -204,10 +204,13 @@ class Queue:
     async def remove(self, id: str, owner: str) -> None:
         """Cancel the job if it is unfinished, else forget it."""
         job = await self.get(id, owner)
-        if job.state.finished:
-            await self._jobs.remove(job)
-        else:
+        if not job.state.finished:
             await self.act(id, owner, "cancel")
+            return
+        if job.state is State.FAILED and job.kind != "download" and job.started is not None:
+            await self._discard(job)  # what it kept for a retry
+        self._credentials.pop(id, None)
+        await self._jobs.remove(job)
 
     # -- steps --
 
@@ -387,7 +390,7 @@ class Queue:
             if attempt <= self._settings.max_retries:
                 await self._retry_later(job, error, attempt)
                 return
-        if state.finished:
+        if state in (State.DONE, State.CANCELLED):
             self._credentials.pop(job.id, None)
         remark = job.reason if state is State.DONE else None
         await self._jobs.put(

@@ -129,6 +129,8 @@ class Worker:
         except asyncio.TimeoutError:
             self.kill()
             await self._process.wait()
+        with suppress(ConnectionError):
+            await self._process.stdin.wait_closed()
 
 
 class WorkerPool:
@@ -146,6 +148,7 @@ class WorkerPool:
         self._spare = spare
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
+        self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def warm_up(self) -> None:
@@ -171,7 +174,9 @@ class WorkerPool:
         if not worker.alive:
             return
         if self._closed or len(self._idle) >= self._spare:
-            worker.kill()
+            ending = asyncio.ensure_future(worker.close())
+            self._ending.add(ending)
+            ending.add_done_callback(self._ending.discard)
         else:
             self._idle.append(worker)
 
@@ -205,4 +210,4 @@ class WorkerPool:
         workers = [*self._idle, *self._busy]
         self._idle.clear()
         self._busy.clear()
-        await asyncio.gather(*(worker.close() for worker in workers))
+        await asyncio.gather(*(worker.close() for worker in workers), *self._ending)

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import TransferError
+from ..paths import CONFLICTS
 from ..spec import JobSpec, State
 from .base import MAX_PAGE, TransferHandler, allow
 
@@ -53,6 +54,13 @@ class JobsHandler(TransferHandler):
                 "bad_request",
                 f"Jobs of the kind “{spec.kind}” cannot be started here.",
                 f"Use one of: {', '.join(SUPPORTED_KINDS)}.",
+            )
+        conflict = spec.options.get("conflict")
+        if conflict is not None and conflict not in CONFLICTS:
+            raise TransferError(
+                "bad_request",
+                "The option “conflict” has an unknown value.",
+                f"Use one of: {', '.join(CONFLICTS)}.",
             )
         source, credential = self.transfer.checked_source(spec.source, spec.options)
         self.transfer.root.parse(spec.destination, new=True)

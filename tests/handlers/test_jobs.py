@@ -226,6 +226,21 @@ async def test_delete_of_a_running_job_cancels_it(ask, post, job_now, reaches, n
     assert os.listdir(jp_root_dir) == []
 
 
+async def test_forgetting_a_failed_job_takes_its_leftovers(
+    ask, post, job_now, reaches, nginx, jp_root_dir
+):
+    doomed = nginx.files / "doomed.bin"
+    doomed.write_bytes(LARGE)
+    job = await post(f"{nginx.url}/slow/doomed.bin")
+    await moving(job_now, job)
+    doomed.unlink()
+    job = await reaches(job, "failed")
+    assert job["reason"]["code"] == "remote_not_found"
+    assert list(jp_root_dir.rglob("*.part"))
+    assert (await ask("jobs", job["id"], method="DELETE")).code == 204
+    assert os.listdir(jp_root_dir) == []
+
+
 # ---- news -------------------------------------------------------------------------------------
 
 
@@ -364,6 +379,14 @@ async def test_bad_destinations(ask, nginx, destination):
 )
 async def test_bad_bodies(ask, body):
     assert error_of(await ask("jobs", method="POST", body=body))["code"] == "bad_request"
+
+
+@pytest.mark.parametrize(
+    "options", [{"conflict": "win"}, {"conflict": ["fail"]}, {"speed": 5}, {"credential": "memory"}]
+)
+async def test_bad_options(ask, nginx, options):
+    body = {"source": f"{nginx.url}/data.bin", "destination": "", "options": options}
+    assert error_of(await ask("jobs", method="POST", json=body))["code"] == "bad_request"
 
 
 @pytest.mark.parametrize(
