@@ -21,3 +21,6 @@ c.ServerApp.disable_check_xsrf = False
 c.TransferApp.state_dir = f"{folder}/state"
 # The tests' own web servers are on this machine.
 c.TransferApp.allow_networks = ["127.0.0.0/8"]
+# Nobody asks the internet for news.
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.LabApp.news_url = None

@@ -9,6 +9,17 @@ import { expected, harvest, MiB, noise, plant } from '../support/files';
 import { expect, test } from '../support/fixtures';
 import { fetchFrom } from '../support/from';
 
+// Galata stands between page and server for these, and gives up when it is dead.
+test.use({
+  kernels: null,
+  sessions: null,
+  terminals: null,
+  mockConfig: false,
+  mockSettings: false,
+  mockState: false,
+  mockUser: false
+});
+
 test('an upload and a fetch go on after the server was killed', async ({
   page,
   panel,
