@@ -28,6 +28,9 @@ export class Source {
   /** Bytes a second for each connection; null is as fast as it can. */
   rate: number | null = null;
 
+  /** Whether answers state the digest of the file (RFC 9530). */
+  digests = false;
+
   /** Body bytes written so far, all requests together. */
   sent = 0;
 
@@ -56,7 +59,8 @@ export class Source {
       response.writeHead(404).end();
       return;
     }
-    const etag = `"${createHash('sha256').update(body).digest('hex')}"`;
+    const digest = createHash('sha256').update(body).digest('base64');
+    const etag = `"${digest}"`;
     const condition = request.headers['if-range'];
     const wanted =
       condition === undefined || condition === etag
@@ -78,6 +82,7 @@ export class Source {
       'Content-Length': last - first + 1,
       'Content-Type': 'application/octet-stream',
       ETag: etag,
+      ...(this.digests && { 'Repr-Digest': `sha-256=:${digest}:` }),
       ...(wanted && {
         'Content-Range': `bytes ${first}-${last}/${body.length}`
       })

@@ -38,6 +38,21 @@ test('a fetch is followed to its end in the panel', async ({
     .toEqual(expected({ 'réseau 1.bin': body }));
 });
 
+test('what its source states a digest of is verified', async ({
+  panel,
+  source,
+  shown
+}) => {
+  const body = noise(3 * MiB);
+  source.digests = true;
+  await fetchFrom(panel, source.add('proven.bin', body));
+  await panel.reaches('proven.bin', 'done');
+  await expect(panel.row('proven.bin')).toContainText('verified ✓');
+  await expect
+    .poll(() => harvest(shown))
+    .toEqual(expected({ 'proven.bin': body }));
+});
+
 test('it pauses, resumes from where it was, and is shown in the file browser', async ({
   page,
   panel,

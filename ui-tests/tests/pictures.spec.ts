@@ -11,6 +11,7 @@ import { MiB, noise, plant } from '../support/files';
 import { expect, test } from '../support/fixtures';
 import { fetchFrom } from '../support/from';
 import { TransfersPanel } from '../support/panel';
+import type { Source } from '../support/source';
 
 const FOLDER = path.join(__dirname, '../screenshots');
 
@@ -28,7 +29,7 @@ Nothing here is half a file: what has its name is whole.
 /** Some of each kind: running, paused, failed, done. */
 async function stage(
   panel: TransfersPanel,
-  source: { rate: number | null; add(name: string, body: Buffer): string },
+  source: Source,
   desk: string
 ): Promise<void> {
   const { page } = panel;
@@ -51,6 +52,7 @@ async function stage(
   await panel.reaches('photos', 'done');
   await drop(page, panel.node, [path.join(desk, 'survey.parquet')]);
   await panel.reaches('survey.parquet', 'done');
+  source.digests = true;
   await fetchFrom(panel, source.add('sentinel-2-tile.tif', noise(9 * MiB)));
   await panel.reaches('sentinel-2-tile.tif', 'done');
   source.rate = 2 * MiB;
