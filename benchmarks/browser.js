@@ -40,8 +40,8 @@ async function stock({ url, headers }) {
   return { seconds: (performance.now() - begin) / 1000 };
 }
 
-// tus: requests that grow by four from `first` to `most` bytes, as our panel's do on a fast line.
-async function tus({ url, headers, first, most }) {
+// tus: requests that grow by `growth` from `first` to `most` bytes, as our panel's do on a fast line.
+async function tus({ url, headers, first, most, growth }) {
   const file = chosen();
   const begin = performance.now();
   const common = { ...headers, 'Tus-Resumable': '1.0.0' };
@@ -56,7 +56,7 @@ async function tus({ url, headers, first, most }) {
   const place = (await expect(created, 201)).headers.get('Location');
   let offset = 0;
   let path = null;
-  for (let size = first; offset < file.size; size = Math.min(size * 4, most)) {
+  for (let size = first; offset < file.size; size = Math.min(size * growth, most)) {
     const answer = await fetch(place, {
       method: 'PATCH',
       headers: {

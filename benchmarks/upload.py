@@ -38,10 +38,10 @@ from .processes import Client, Server
 from .report import Report
 
 PIECE = 64 * MIB
-"""Bytes in a PATCH request, as a browser on a fast line sends them."""
+"""Bytes in a PATCH request of a client that sends a file in pieces."""
 WHOLE = 2**62
-FIRST_PIECE = 512 * KIB
-"""Bytes of the first request of our panel, which knows nothing of the line yet."""
+PANEL = {"first": 512 * KIB, "most": 256 * MIB, "growth": 4}
+"""How our panel's requests grow on a fast line (START, MAX and GROWTH of its PieceSizer)."""
 STOCK_SIZE = 128 * MIB
 """The stock way is slow and its rate does not depend on the size."""
 
@@ -219,7 +219,7 @@ def _ours(site: Site, piece: int, source: Path) -> Sample:
 
 def _ours_paged(site: Site, source: Path) -> Sample:
     url = f"{site.server.url}jupyter-transfer/tus/"
-    fire = _paged(site, source, "tus", url=url, first=FIRST_PIECE, most=PIECE)
+    fire = _paged(site, source, "tus", url=url, **PANEL)
     return _sample(site.server, source, fire, partial(_published, site.server, source))
 
 
@@ -246,7 +246,7 @@ def _node(site: Site, piece: int, source: Path) -> Sample:
 
 def _node_paged(site: Site, source: Path) -> Sample:
     url = f"{site.server.url}files"
-    fire = _paged(site, source, "tus", url=url, first=WHOLE, most=WHOLE)
+    fire = _paged(site, source, "tus", url=url, first=WHOLE, most=WHOLE, growth=1)
     return _sample(site.server, source, fire, partial(_node_file, site.server))
 
 
