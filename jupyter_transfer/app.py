@@ -79,6 +79,9 @@ class TransferApp(ExtensionApp):
     upload_expiry = Int(
         7 * 24 * 3600, min=60, help="Seconds after which an abandoned upload is removed."
     ).tag(config=True)
+    upload_fast_path = Bool(
+        True, help="Whether the kernel moves uploads from plain HTTP connections to the disk."
+    ).tag(config=True)
     trust_forwarded = Bool(
         False, help="Whether X-Forwarded-Proto and X-Forwarded-Host name this server's address."
     ).tag(config=True)

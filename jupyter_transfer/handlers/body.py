@@ -12,13 +12,16 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import Awaitable
+from functools import cached_property
 from typing import Any
 
 from tornado import web
 from tornado.http1connection import HTTP1Connection
+from tornado.iostream import IOStream
 
 from ..errors import TransferError
 from .base import TransferHandler
+from .socketloan import Loan, lendable, lent, read_ahead, set_rest
 
 PIECE = 256 << 10
 """Bytes that are read from a connection at a time: 64 KiB, tornado's own, cost more time for each
@@ -49,6 +52,11 @@ class BodyHandler(TransferHandler):
         """Take a piece of the body; the result, if any, is awaited before the next one."""
         raise TransferError("bad_request", "This request takes no body.")
 
+    async def take_from(self, socket: int, limit: int) -> int:
+        """Take at most `limit` bytes of the body off the non-blocking `socket`; how many. After 0
+        the rest comes to `take`."""
+        return 0
+
     async def failed(self, error: TransferError) -> TransferError:
         """The body cannot be taken on; gives the error to answer."""
         return error
@@ -56,9 +64,12 @@ class BodyHandler(TransferHandler):
     def cut(self) -> None:
         """The connection ended before the answer was sent."""
 
+    splices = False
+    """Whether a subclass has `take_from` and it may be used."""
+
     # -- what a subclass may ask --
 
-    @property
+    @cached_property
     def content_length(self) -> int | None:
         """Bytes of the body as announced; None if unknown (chunked) or if there is no body."""
         value = self.request.headers.get("Content-Length", "")
@@ -82,6 +93,7 @@ class BodyHandler(TransferHandler):
     _lingered = 0
     _last_piece: float | None = None  # None while we, not the client, keep the other waiting
     _watch: asyncio.TimerHandle | None = None
+    _loan: Loan | None = None
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Refuse, or get ready for the body."""
@@ -103,6 +115,30 @@ class BodyHandler(TransferHandler):
             stream = connection.stream
             stream.read_chunk_size = min(PIECE, stream.max_buffer_size // 2)
             self._watch_stall()
+            lender = lendable(self.request) if self.splices else None
+            if lender is not None and not self._refused:
+                await self._take_off_socket(lender)
+
+    async def _take_off_socket(self, stream: IOStream) -> None:
+        """Take the body, as far as may be, while tornado waits for us."""
+        rest = self.content_length or 0
+        try:
+            first = await read_ahead(stream, rest)
+            rest -= len(first)
+            if first and (wait := self.data_received(first)) is not None:
+                await wait
+            if stream.closed():
+                return
+            async with lent(stream) as self._loan:
+                while rest and not self._refused and await self._loan.ready(rest):
+                    self._last_piece = None
+                    taken = await self.take_from(self._loan.fd, rest)
+                    self._last_piece = asyncio.get_running_loop().time()
+                    rest -= taken
+                    if not taken:
+                        break
+        finally:
+            set_rest(self.request, rest)
 
     def _is_open_to_all(self) -> bool:
         method = getattr(self, (self.request.method or "").lower(), None)
@@ -156,6 +192,8 @@ class BodyHandler(TransferHandler):
     def _refuse(self, error: Exception) -> None:
         """Answer now; the request ends when the body did, or when we are tired of it."""
         self._refused = True
+        if self._loan is not None:
+            self._loan.end()
         # tornado calls the verb when the body has ended; there is nothing left to do then.
         setattr(self, (self.request.method or "").lower(), lambda *args: None)
         self._answering = True

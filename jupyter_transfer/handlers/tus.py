@@ -116,6 +116,17 @@ class TusHandler(BodyHandler):
         self.transfer.keep_alive()
         return self.append.feed(data)
 
+    @property
+    def splices(self) -> bool:  # type: ignore[override]
+        """Whether bytes may go straight from the socket to the disk."""
+        return self.transfer.upload_fast_path and self.append is not None
+
+    async def take_from(self, socket: int, limit: int) -> int:
+        """Pass on what stands ready in the socket."""
+        assert self.append is not None
+        self.transfer.keep_alive()
+        return await self.append.receive(socket, limit)
+
     async def failed(self, error: TransferError) -> TransferError:
         """Keep what arrived before the failure, and learn where to go on."""
         if self.append is None:

@@ -62,6 +62,10 @@ class Append:
         """Take the next piece; see `Writer.feed`."""
         return self._writer.feed(data)
 
+    async def receive(self, source: int, limit: int) -> int:
+        """Take the next bytes straight from the socket `source`; see `Writer.receive`."""
+        return await self._writer.receive(source, limit)
+
     async def finish(self) -> UploadState:
         """The body is there: make it durable, and publish the file if it is whole.
 

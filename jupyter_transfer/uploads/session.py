@@ -16,6 +16,7 @@ from ..errors import TransferError, from_os_error
 from ..parts import Part
 from ..paths import Root
 from .rows import Upload
+from .socketpipe import SocketPipe
 
 IOV_MAX = 1024
 """Buffers in one pwritev(2)."""
@@ -47,13 +48,17 @@ class Digest:
             self.position = 0
             self._hash = hashlib.sha256()
 
-    def value(self, fd: int, length: int) -> str:
-        """The digest in hex of the first `length` bytes of the file `fd`."""
-        while self.position < length:
-            data = os.pread(fd, min(_READ, length - self.position), self.position)
+    def read(self, fd: int, end: int) -> None:
+        """Take in the bytes of the file `fd` up to `end` that the digest has not seen."""
+        while self.position < end:
+            data = os.pread(fd, min(_READ, end - self.position), self.position)
             if not data:
                 break
             self.update(data, self.position)
+
+    def value(self, fd: int, length: int) -> str:
+        """The digest in hex of the first `length` bytes of the file `fd`."""
+        self.read(fd, length)
         return self._hash.hexdigest()
 
 
@@ -136,6 +141,26 @@ class Session:
     def _note(self, data: bytes, position: int) -> None:
         if self._digest is not None:
             self._digest.update(data, position)
+
+    def receive(self, source: int, pipe: SocketPipe, limit: int) -> None:
+        """Move at most `limit` bytes that stand ready in the socket `source` behind `written`.
+
+        Raises ``disk_full`` and others; `written` then says how much got in, `pipe.taken` how much
+        is no longer in the socket.
+        """
+        start = self.written
+        try:
+            while limit and (count := pipe.fill(source, limit)):
+                limit -= count
+                while count:
+                    moved = pipe.drain(self._part.fd, self.written, count)
+                    self.written += moved
+                    count -= moved
+        except OSError as error:
+            raise from_os_error(error, self.upload.spec.destination) from None
+        finally:
+            if self._digest is not None and self._digest.position == start:
+                self._digest.read(self._part.fd, self.written)
 
     def checkpoint(self) -> None:
         """Make what is written now durable, then record it. May run while `write` runs."""

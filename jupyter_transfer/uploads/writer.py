@@ -1,11 +1,13 @@
 """The way of a request's body to the disk: receiving, writing and syncing at the same time.
 
     network --feed--> buffer --write thread--> page cache --sync thread--> disk, journal
+    socket -----receive------- write thread--> page cache --sync thread--> disk, journal
 
-The event loop only collects pieces; threads write them and, meanwhile, sync what was written
-before. So the disk is never idle while the network delivers and the other way round, and one
-acknowledgement at the end costs the last checkpoint only. Two bounds hold the sender back: `BUFFER`
-bytes that are not yet written, `WINDOW` bytes that are written but not yet durable.
+The event loop only collects pieces, or tells when a socket has some; threads write them and,
+meanwhile, sync what was written before. So the disk is never idle while the network delivers and
+the other way round, and one acknowledgement at the end costs the last checkpoint only. Two bounds
+hold the sender back: `BUFFER` bytes that are not yet written, `WINDOW` bytes that are written but
+not yet durable.
 
 All methods are called on the loop; at most one write and one sync of a writer run at a time.
 """
@@ -15,9 +17,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
+from functools import partial
 
 from ..errors import TransferError
 from .session import Session
+from .socketpipe import SocketPipe
 
 BUFFER = 4 << 20
 """Bytes of one upload in memory, received and not yet written."""
@@ -27,6 +31,8 @@ CHECKPOINT = 16 << 20
 """Bytes after which what was written is made durable."""
 CHECKPOINT_SECONDS = 1.0
 """Seconds after which it is made durable even if it is less."""
+RECEIVE = 8 << 20
+"""Bytes that a thread moves from a socket before other work gets its turn."""
 WINDOW = 32 << 20
 """Bytes that may be written and not yet durable: what a newer request waits for at most."""
 
@@ -55,6 +61,7 @@ class Writer:
         self._room: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
+        self._pipe: SocketPipe | None = None
 
     # -- feeding --
 
@@ -79,8 +86,38 @@ class Writer:
         self._pieces.append(data)
         self._size += len(data)
         self._step()
-        if self._fits():
-            return None
+        return None if self._fits() else self._wait_for_room()
+
+    async def receive(self, source: int, limit: int) -> int:
+        """Move at most `limit` bytes that stand ready in the socket `source` straight into the
+        file, behind all that was fed; the number of bytes that were taken off the socket.
+
+        0 when none stand ready, or when this writer takes no more: `feed` tells why.
+        """
+        while self._takes_more and (self._in_flight or not self._fits()):
+            await self._wait_for_room()
+        if not self._takes_more:
+            return 0
+        if self._pipe is None:
+            self._pipe = SocketPipe()
+        before = self._pipe.taken
+        limit = min(limit, self._room_left, RECEIVE)
+        pieces, self._pieces, self._size = self._pieces, [], 0
+        self._in_flight = limit + 1  # nothing else is written meanwhile
+        await self._run(partial(self._receive, self._pipe, pieces, source, limit), self._wrote)
+        taken = self._pipe.taken - before
+        self._room_left -= taken
+        return taken
+
+    def _receive(self, pipe: SocketPipe, pieces: list[bytes], source: int, limit: int) -> None:
+        self._session.write(pieces)
+        self._session.receive(source, pipe, limit)
+
+    @property
+    def _takes_more(self) -> bool:
+        return self._error is None and self._closed is None
+
+    def _wait_for_room(self) -> asyncio.Future[None]:
         if self._room is None:
             self._room = self._loop.create_future()
         return self._room
@@ -137,14 +174,19 @@ class Writer:
     def _synced(self) -> None:
         self._syncing = False
 
-    def _run(self, work: Callable[[], None], after: Callable[[], None]) -> None:
+    def _run(self, work: Callable[[], None], after: Callable[[], None]) -> asyncio.Future[None]:
+        """Have a thread do `work`; the result resolves when what became of it is noted."""
+        noted: asyncio.Future[None] = self._loop.create_future()
+
         def done(future: asyncio.Future[None]) -> None:
             after()
             if self._error is None:
                 self._error = future.exception()
+            _resolve(noted)
             self._step()
 
         self._loop.run_in_executor(self._pool, work).add_done_callback(done)
+        return noted
 
     # -- the end --
 
@@ -159,6 +201,8 @@ class Writer:
             self._timer.cancel()
         self._step()
         await self._closed
+        if self._pipe is not None:
+            self._pipe.close()
         if self._error is not None:
             await self._loop.run_in_executor(self._pool, self._save)
             raise self._error

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_transfer.handlers import socketloan
+
 from .tus_client import RawClient, TusClient
 
 
@@ -20,6 +22,13 @@ def raw(jp_serverapp, http_server, http_server_port, jp_base_url) -> RawClient:
     """Raw connections to the running server."""
     token = jp_serverapp.identity_provider.token
     return RawClient(http_server_port[-1], jp_base_url, token)
+
+
+@pytest.fixture(params=[True, False], ids=["spliced", "streamed"])
+def both_paths(request, transfer_app, monkeypatch) -> None:
+    """The test runs twice: bodies of any length go from the socket to the disk, and through us."""
+    transfer_app.upload_fast_path = request.param
+    monkeypatch.setattr(socketloan, "LEAST", 1)
 
 
 @pytest.fixture

@@ -8,8 +8,12 @@ import hashlib
 import os
 import random
 
+import pytest
+
 from ..conftest import error_of, until
 from .tus_client import BODY, VERSION
+
+pytestmark = pytest.mark.usefixtures("both_paths")
 
 
 def patch_headers(offset: int, length: int | None) -> dict[str, str]:
@@ -225,22 +229,31 @@ async def test_a_connection_that_is_cut_keeps_what_arrived(raw, tus, jp_root_dir
 async def test_a_full_disk(raw, tus, jp_root_dir, monkeypatch):
     data = os.urandom(2_000_000)
     id = await tus.create(len(data), filename="a")
-    real = os.pwritev
+    pwritev, splice = os.pwritev, os.splice
 
-    def full(fd, buffers, offset):
-        room = 1_500_000 - offset
-        if room <= 0:
+    def room(offset):
+        if offset >= 1_500_000:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return os.pwrite(fd, b"".join(buffers)[:room], offset)
+        return 1_500_000 - offset
 
-    monkeypatch.setattr(os, "pwritev", full)
+    def full_pwritev(fd, buffers, offset):
+        return os.pwrite(fd, b"".join(buffers)[: room(offset)], offset)
+
+    def full_splice(source, target, count, offset_dst=None):
+        if offset_dst is not None:
+            count = min(count, room(offset_dst))
+        return splice(source, target, count, offset_dst=offset_dst)
+
+    monkeypatch.setattr(os, "pwritev", full_pwritev)
+    monkeypatch.setattr(os, "splice", full_splice)
     answer = await raw.ask("PATCH", f"tus/{id}", patch_headers(0, len(data)), data)
     assert answer.status == 507
     assert b"disk_full" in answer.body
     assert str(jp_root_dir).encode() not in answer.body
     assert answer.headers["upload-offset"] == "1500000"
     assert await tus.offset(id) == 1_500_000
-    monkeypatch.setattr(os, "pwritev", real)
+    monkeypatch.setattr(os, "pwritev", pwritev)
+    monkeypatch.setattr(os, "splice", splice)
     assert (await tus.patch(id, 1_500_000, data[1_500_000:])).code == 204
     assert (jp_root_dir / "a").read_bytes() == data
 

@@ -10,6 +10,8 @@ import pytest
 from ..conftest import error_of, until
 from .tus_client import BODY, VERSION
 
+pytestmark = pytest.mark.usefixtures("both_paths")
+
 
 def limit(transfer_app, **settings) -> None:
     uploads = transfer_app.uploads

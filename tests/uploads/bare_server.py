@@ -9,6 +9,7 @@ takes half of one, so that a test can kill it many times.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from types import SimpleNamespace
 
@@ -32,6 +33,7 @@ def application(uploads: Uploads) -> web.Application:
     transfer = SimpleNamespace(
         uploads=uploads,
         uploads_enabled=True,
+        upload_fast_path=os.environ.get("UPLOAD_FAST_PATH") != "0",
         max_upload_size=None,
         trust_forwarded=False,
         require_local=lambda: None,
