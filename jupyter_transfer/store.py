@@ -25,8 +25,6 @@ from typing import Any
 from .errors import TransferError
 from .spec import Job, Progress, State
 
-SCHEMA_VERSION = 1
-
 _SCHEMA = """
 create table jobs (
     id text primary key,
@@ -88,9 +86,27 @@ create table uploads (
 create index uploads_by_expiry on uploads (state, expires);
 """
 
+_UPLOADS_OF_ANY_LENGTH = """
+alter table uploads add column explicit integer not null default 0;
+alter table uploads add column concat text not null default '';
+alter table uploads add column assembly text not null default '';
+create index uploads_by_assembly on uploads (assembly) where assembly <> '';
+create index uploads_by_owner on uploads (owner, state);
+"""
+
+_MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH)
+"""What makes each version of the schema out of the one before, the first out of nothing."""
+
+SCHEMA_VERSION = len(_MIGRATIONS)
+
 _JOB_COLUMNS = (
     "id, owner, kind, source, destination, options, state, priority, reason, progress, "
     "verified, created, started, finished, attempt, revision"
+)
+
+_UPLOAD_COLUMNS = (
+    "id, owner, folder, destination, length, created, expires, state, path, metadata, explicit, "
+    "concat, assembly"
 )
 
 # statfs(2) f_type of file systems on which several machines may see one file, where SQLite's WAL
@@ -162,10 +178,8 @@ class Store:
                 f"The database {self.path} was written by a newer jupyter_transfer "
                 f"(schema {version}, this one knows {SCHEMA_VERSION}): upgrade it."
             )
-        if version < 1:
-            self._db.executescript(
-                f"begin; {_SCHEMA} pragma user_version = {SCHEMA_VERSION}; commit;"
-            )
+        for number, script in enumerate(_MIGRATIONS[version:], version + 1):
+            self._db.executescript(f"begin; {script} pragma user_version = {number}; commit;")
 
     def close(self) -> None:
         """Close the database and let another server have the folder."""
@@ -348,11 +362,12 @@ class Store:
     # -- uploads --
 
     def upload_add(self, row: dict[str, Any]) -> None:
-        """Insert an upload: id, owner, folder, destination, length, created, expires, metadata."""
+        """Insert an open upload; `row` is as `upload_get` gives it, without state and path."""
         with self._transaction() as db:
             db.execute(
-                "insert into uploads values (:id, :owner, :folder, :destination, :length,"
-                " :created, :expires, 'open', null, :metadata)",
+                f"insert into uploads ({_UPLOAD_COLUMNS}) values (:id, :owner, :folder,"  # noqa: S608
+                " :destination, :length, :created, :expires, 'open', null, :metadata, :explicit,"
+                " :concat, :assembly)",
                 {**row, "metadata": json.dumps(row["metadata"])},
             )
 
@@ -361,10 +376,13 @@ class Store:
         rows = self._uploads("where id = ?", (id,))
         return rows[0] if rows else None
 
-    def upload_finish(self, id: str, path: str) -> None:
-        """Mark an upload as done; `path` is the final path below the root."""
+    def upload_finish(self, id: str, path: str, length: int) -> None:
+        """Mark an upload of `length` bytes as done; `path` is the final path below the root."""
         with self._transaction() as db:
-            db.execute("update uploads set state = 'done', path = ? where id = ?", (path, id))
+            db.execute(
+                "update uploads set state = 'done', path = ?, length = ? where id = ?",
+                (path, length, id),
+            )
 
     def upload_touch(self, id: str, expires: float) -> None:
         """Move the moment (seconds since 1970) at which an upload expires."""
@@ -389,13 +407,12 @@ class Store:
         return self._uploads("where expires < ?", (before,))
 
     def _uploads(self, clause: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
-        names = "id, owner, folder, destination, length, created, expires, state, path, metadata"
         with self._lock:
-            rows = self._db.execute(f"select {names} from uploads {clause}", values).fetchall()  # noqa: S608
-        return [
-            {**dict(zip(names.split(", "), row, strict=True)), "metadata": json.loads(row[9])}
-            for row in rows
-        ]
+            rows = self._db.execute(
+                f"select {_UPLOAD_COLUMNS} from uploads {clause}",  # noqa: S608
+                values,
+            ).fetchall()
+        return [_upload(row) for row in rows]
 
 
 def _lock_folder(state_dir: str) -> int:
@@ -432,6 +449,15 @@ def _job(row: tuple[Any, ...]) -> Job:
             "verified": None if value["verified"] is None else bool(value["verified"]),
         }
     )
+
+
+def _upload(row: tuple[Any, ...]) -> dict[str, Any]:
+    value = dict(zip(_UPLOAD_COLUMNS.split(", "), row, strict=True))
+    return {
+        **value,
+        "metadata": json.loads(value["metadata"]),
+        "explicit": bool(value["explicit"]),
+    }
 
 
 def _file(row: tuple[Any, ...]) -> dict[str, Any]:

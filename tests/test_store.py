@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.spec import Job, JobSpec, Progress, State
-from jupyter_transfer.store import Store, on_network_filesystem
+from jupyter_transfer.store import _MIGRATIONS, SCHEMA_VERSION, Store, on_network_filesystem
 
 
 @pytest.fixture
@@ -139,6 +139,7 @@ def test_uploads(store):
     row = {
         "id": "u", "owner": "me", "folder": "", "destination": "x", "length": 5,
         "created": 1.0, "expires": 2.0, "metadata": {"filename": "x"},
+        "explicit": False, "concat": "partial", "assembly": "a",
     }  # fmt: skip
     store.upload_add(row)
     assert store.upload_get("u") == {**row, "state": "open", "path": None}
@@ -146,8 +147,9 @@ def test_uploads(store):
     assert [r["id"] for r in store.uploads_expired(3)] == ["u"]
     store.upload_touch("u", 10)
     assert store.uploads_expired(3) == []
-    store.upload_finish("u", "x (1)")
+    store.upload_finish("u", "x (1)", 7)
     assert store.upload_get("u")["path"] == "x (1)"
+    assert store.upload_get("u")["length"] == 7
     assert store.uploads_open("me") == 0
     store.upload_remove("u")
     assert store.upload_get("u") is None
@@ -198,3 +200,18 @@ def fill(path) -> None:
 def save_many(store: Store, like: Job) -> None:
     for number in range(2000):
         store.job_save(replace(like, id=str(number), source="x" * 2000))
+
+
+def test_a_database_of_an_earlier_version_is_taken_on(tmp_path):
+    with sqlite3.connect(tmp_path / "transfers.sqlite") as db:
+        db.executescript(_MIGRATIONS[0])
+        db.execute(
+            "insert into uploads values ('u', 'me', '', 'x', 5, 1.0, 2.0, 'open', null, '{}')"
+        )
+        db.execute("pragma user_version = 1")
+    for _ in range(2):
+        store = Store(str(tmp_path))
+        row = store.upload_get("u")
+        assert (row["length"], row["explicit"], row["concat"]) == (5, False, "")
+        assert store._db.execute("pragma user_version").fetchone() == (SCHEMA_VERSION,)
+        store.close()

@@ -98,15 +98,14 @@ class TusHandler(BodyHandler):
                 "unsupported_media_type", f"The body of this request must be {BODY_TYPE}."
             )
 
-    def check_length(self, offset: int, length: int) -> None:
+    def check_length(self, offset: int, limit: int | None) -> None:
         """Raise ``too_large`` for a body that says itself that it is too long. One that does not
         say, or lies, is stopped when it is."""
-        if offset + (self.content_length or 0) > length:
+        if limit is not None and offset + (self.content_length or 0) > limit:
             raise TransferError(
                 "too_large",
                 "The body is longer than what is left of the upload.",
                 "Upload the file again: it may have grown meanwhile.",
-                detail={"offset": offset} if offset else {},
             )
 
     def take(self, data: bytes) -> Awaitable[None] | None:
@@ -240,9 +239,10 @@ class UploadHandler(TusHandler):
             uploads = self.transfer.uploads
             self.append = await uploads.append(self.owner, self.id, offset, self.fail_later)
             try:
-                self.check_length(offset, self.append.upload.length)
-            except TransferError:
+                self.check_length(offset, self.append.limit)
+            except TransferError as error:
                 await self.append.aborted()
+                error.detail["offset"] = offset
                 raise
 
     @allow(WRITE)
@@ -272,7 +272,8 @@ class UploadHandler(TusHandler):
         """Where the upload stands."""
         state = await self.transfer.uploads.state(self.owner, id)
         self.write_state(state)
-        self.set_header("Upload-Length", str(state.upload.length))
+        if state.upload.length is not None:
+            self.set_header("Upload-Length", str(state.upload.length))
         if state.upload.spec.header:
             self.set_header("Upload-Metadata", state.upload.spec.header)
         self.set_status(200)

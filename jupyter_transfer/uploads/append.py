@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from ..errors import TransferError
 from .rows import Upload
@@ -31,6 +32,17 @@ class UploadState:
 OnInterrupt = Callable[[TransferError], None]
 
 
+class End(Enum):
+    """How the body of a request ended."""
+
+    CUT = "cut"
+    """Before its end."""
+    BODY = "body"
+    """As it should."""
+    FILE = "file"
+    """As it should, and the client says that the file ends there."""
+
+
 class Append:
     """Bytes on their way to `session`.
 
@@ -38,8 +50,8 @@ class Append:
     ----------
     session: the open session.
     writer: what takes the bytes.
-    settle: called when the writer has closed, with the error of the way or None and whether the
-        body was cut off; gives the new state, lets go of the session and of the claim.
+    settle: called when the writer has closed, with the error of the way or None and how the
+        request ended; gives the new state, lets go of the session and of the claim.
     on_interrupt: called when a newer request takes over, with the error to answer.
     """
 
@@ -47,10 +59,12 @@ class Append:
         self,
         session: Session,
         writer: Writer,
-        settle: Callable[[TransferError | None, bool], Awaitable[UploadState]],
+        settle: Callable[[TransferError | None, End], Awaitable[UploadState]],
         on_interrupt: OnInterrupt | None,
     ) -> None:
         self.upload = session.upload
+        self.limit = writer.limit
+        """End of the bytes that the upload may have; None if nobody knows one."""
         self.offset = session.offset
         """Where the first byte of this request stands in the file."""
         self._writer = writer
@@ -66,28 +80,30 @@ class Append:
         """Take the next bytes straight from the socket `source`; see `Writer.receive`."""
         return await self._writer.receive(source, limit)
 
-    async def finish(self) -> UploadState:
-        """The body is there: make it durable, and publish the file if it is whole.
+    async def finish(self, *, complete: bool = False) -> UploadState:
+        """The body is there: make it durable, and publish the file if it is whole. With
+        `complete` the client says that it is: an unknown length is known then.
 
         Raises what went wrong on the way; ``detail.offset`` then says where to go on.
+        ``bad_request``: `complete`, but the upload is known to be longer.
         """
-        self._close(cut=False)
+        self._close(End.FILE if complete else End.BODY)
         assert self._end is not None
         return await asyncio.shield(self._end)
 
     def abort(self) -> None:
         """No more bytes come: keep what arrived, in the background."""
-        self._close(cut=True)
+        self._close(End.CUT)
 
     async def aborted(self) -> None:
         """`abort`, and wait until the upload is free for the next request."""
-        self._close(cut=True)
+        self._close(End.CUT)
         assert self._end is not None
         await asyncio.wait([self._end])
 
     def interrupt(self) -> None:
         """A newer request takes over."""
-        if self._close(cut=True) and self._on_interrupt is not None:
+        if self._close(End.CUT) and self._on_interrupt is not None:
             self._on_interrupt(
                 TransferError(
                     "conflict",
@@ -97,16 +113,16 @@ class Append:
                 )
             )
 
-    def _close(self, *, cut: bool) -> bool:
+    def _close(self, end: End) -> bool:
         """Begin the end, if it has not begun; whether it had not."""
         if self._end is not None:
             return False
-        self._end = asyncio.ensure_future(self._run(cut))
+        self._end = asyncio.ensure_future(self._run(end))
         # Nobody may be left to hear of an error.
         self._end.add_done_callback(lambda task: task.cancelled() or task.exception())
         return True
 
-    async def _run(self, cut: bool) -> UploadState:
+    async def _run(self, end: End) -> UploadState:
         error: TransferError | None = None
         try:
             await self._writer.close()
@@ -116,4 +132,4 @@ class Append:
             # A bug must not leave the upload claimed for ever.
             logging.getLogger(__name__).exception("An upload could not be written")
             error = TransferError("internal", "The server failed to write the upload.")
-        return await self._settle(error, cut)
+        return await self._settle(error, end)

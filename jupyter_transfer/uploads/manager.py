@@ -26,7 +26,7 @@ from ..errors import TransferError
 from ..parts import Part
 from ..paths import Root, split_path
 from ..spec import new_id
-from .append import Append, OnInterrupt, UploadState
+from .append import Append, End, OnInterrupt, UploadState
 from .claims import Claims
 from .metadata import UploadSpec
 from .rows import Upload, UploadRows
@@ -103,9 +103,17 @@ class Uploads:
     # -- what protocols ask for --
 
     async def create(
-        self, owner: str, length: int, header: str, on_interrupt: OnInterrupt | None = None
+        self,
+        owner: str,
+        length: int | None,
+        header: str,
+        on_interrupt: OnInterrupt | None = None,
+        *,
+        explicit: bool = False,
     ) -> Append:
-        """A new upload of `length` bytes with the metadata `header`, open for its first bytes.
+        """A new upload of `length` bytes (None: the client does not know yet) with the metadata
+        `header`, open for its first bytes. With `explicit` it is whole when the client says so
+        (`Append.finish`), not when its length is reached.
 
         Until `Append.finish` succeeds for the first time nobody knows its id, so whatever goes
         wrong before removes it.
@@ -113,25 +121,39 @@ class Uploads:
         Raises ``bad_request``, ``invalid_path``, ``hidden_path``, ``too_large``, ``too_many``,
         ``disk_full`` (``detail``: needed_bytes, free_bytes), ``exists``, ``is_a_directory`` …
         """
-        session = await self._run(self._create, owner, length, header)
+        session = await self._run(self._create, owner, length, header, explicit)
         await self._claims.acquire(session.upload.id)
         return self._open_append(session, on_interrupt, fresh=True)
 
     async def append(
-        self, owner: str, id: str, offset: int, on_interrupt: OnInterrupt | None = None
+        self,
+        owner: str,
+        id: str,
+        offset: int,
+        on_interrupt: OnInterrupt | None = None,
+        *,
+        length: int | None = None,
     ) -> Append:
         """The upload `id`, open for bytes from `offset` on. Ends a request that writes to it;
-        `on_interrupt` is told when a newer one does the same to this one.
+        `on_interrupt` is told when a newer one does the same to this one. `length`, if given, is
+        the length of an upload that had none.
 
-        Raises ``not_found``, ``offset_mismatch`` (``detail.offset`` is the right one).
+        Raises ``not_found``, ``offset_mismatch`` (``detail.offset`` is the right one),
+        ``bad_request`` (the length is another one), ``too_large``, ``disk_full``.
         """
         upload = await self._run(self._find, owner, id)
         session = await self._claim(owner, id) if upload.path is None else None
         if session is None:
-            raise _offset_mismatch(upload.length)
-        if session.offset != offset:
+            upload = await self._run(self._find, owner, id)
+            raise _offset_mismatch(upload.length or 0)
+        try:
+            if session.offset != offset:
+                raise _offset_mismatch(session.offset)
+            if length is not None:
+                await self._run(self._declare, session, length)
+        except BaseException:
             await self._let_go(session)
-            raise _offset_mismatch(session.offset)
+            raise
         return self._open_append(session, on_interrupt, fresh=False)
 
     async def state(self, owner: str, id: str) -> UploadState:
@@ -141,12 +163,10 @@ class Uploads:
         Raises ``not_found`` and whatever keeps a whole file from being published.
         """
         upload = await self._run(self._find, owner, id)
-        if upload.path is not None:
-            return UploadState(upload, upload.length)
-        session = await self._claim(owner, id)
+        session = await self._claim(owner, id) if upload.path is None else None
         if session is None:
             upload = await self._run(self._find, owner, id)
-            return UploadState(upload, upload.length)
+            return UploadState(upload, upload.length or 0)
         return await self._settle(session)
 
     async def terminate(self, owner: str, id: str) -> None:
@@ -185,20 +205,21 @@ class Uploads:
         self, session: Session, on_interrupt: OnInterrupt | None, *, fresh: bool
     ) -> Append:
         settle = partial(self._settle_append, session, fresh)
-        append = Append(session, Writer(session, self._pool), settle, on_interrupt)
+        writer = Writer(session, self._pool, self.settings.max_size)
+        append = Append(session, writer, settle, on_interrupt)
         self._appends[session.upload.id] = append
         self._claims.on_interrupt(session.upload.id, append.interrupt)
         return append
 
     async def _settle_append(
-        self, session: Session, fresh: bool, error: TransferError | None, cut: bool
+        self, session: Session, fresh: bool, error: TransferError | None, end: End
     ) -> UploadState:
         id = session.upload.id
         self._claims.on_interrupt(id, None)
-        if fresh and cut and error is None:
+        if fresh and end is End.CUT and error is None:
             error = TransferError("cancelled", "The upload ended before its address was known.")
         try:
-            return await self._settle(session, error)
+            return await self._settle(session, error, complete=end is End.FILE)
         except TransferError as failure:
             if fresh:
                 await self._run(self._remove, session.upload)
@@ -208,16 +229,20 @@ class Uploads:
         finally:
             self._appends.pop(id, None)
 
-    async def _settle(self, session: Session, error: TransferError | None = None) -> UploadState:
+    async def _settle(
+        self, session: Session, error: TransferError | None = None, *, complete: bool = False
+    ) -> UploadState:
         """Publish what is whole, then let go of the session and of its claim."""
-        upload, ours = session.upload, False
+        ours = False
         try:
             if error is not None:
                 raise error
+            if complete:
+                await self._run(session.complete)
             if session.whole:
                 upload, ours = await self._run(self._publish, session)
             else:
-                upload = await self._run(self._prolong, upload)
+                upload = await self._run(self._prolong, session.upload)
         finally:
             await self._let_go(session)
         if ours and upload.path is not None and self._on_saved is not None:
@@ -251,10 +276,11 @@ class Uploads:
             raise TransferError("not_found", "There is no such upload.", "Start the upload again.")
         return Upload.from_row(row)
 
-    def _create(self, owner: str, length: int, header: str) -> Session:
+    def _create(self, owner: str, length: int | None, header: str, explicit: bool) -> Session:
         id = new_id()
         spec = UploadSpec.from_header(header, id, self._root.parse)
-        self._check_size(length)
+        if length is not None:
+            self._check_size(length)
         folder = self._check_destination(spec)
         if self._rows.uploads_open(owner) >= self.settings.max_open:
             raise TransferError(
@@ -262,15 +288,29 @@ class Uploads:
                 f"You have {self.settings.max_open} unfinished uploads.",
                 "Finish or cancel some of them.",
             )
-        self._check_space(folder, length)
+        self._check_space(folder, length or 0)
         now = time.time()
-        upload = Upload(id, owner, folder, length, now, now + self.settings.expiry, spec)
+        upload = Upload(
+            id, owner, folder, length, now, now + self.settings.expiry, spec, explicit=explicit
+        )
         self._rows.upload_add(upload.as_row())
         try:
-            return Session.create(self._root, upload, self._digest_of(upload))
+            session_type = self._session_type(upload)
+            return session_type.create(self._root, upload, self._digest_of(upload))
         except BaseException:
             self._rows.upload_remove(id)
             raise
+
+    @staticmethod
+    def _session_type(upload: Upload) -> type[Session]:
+        """What keeps the bytes of `upload` on disk."""
+        return Session
+
+    def _declare(self, session: Session, length: int) -> None:
+        if session.upload.length is None:
+            self._check_size(length)
+            self._check_space(session.upload.folder, length - session.offset)
+        session.declare(length)
 
     def _check_size(self, length: int) -> None:
         limit = self.settings.max_size
@@ -306,7 +346,8 @@ class Uploads:
 
     def _open(self, upload: Upload) -> Session:
         try:
-            session = Session.open(self._root, upload, self._digest_of(upload))
+            session_type = self._session_type(upload)
+            session = session_type.open(self._root, upload, self._digest_of(upload))
         except TransferError as error:
             if error.code != "not_found":
                 raise
@@ -349,7 +390,7 @@ class Uploads:
             raise
         self._prolong(upload)
         try:
-            self._rows.upload_finish(upload.id, path)
+            self._rows.upload_finish(upload.id, path, session.offset)
         except TransferError as error:
             # The file stands there: that is the answer. The journal tells it to the next request.
             self._log.warning("A finished upload was not recorded: %s", error.message)

@@ -20,13 +20,13 @@ class UploadRows(Protocol):
 
     def upload_add(self, row: dict[str, Any]) -> None:
         """Insert an open upload: id, owner, folder, destination, length, created, expires,
-        metadata."""
+        metadata, explicit, concat, assembly."""
 
     def upload_get(self, id: str) -> dict[str, Any] | None:
         """The row of `id`, with state (``open`` or ``done``) and path; None if there is none."""
 
-    def upload_finish(self, id: str, path: str) -> None:
-        """Mark an upload as done; `path` is the final path below the root."""
+    def upload_finish(self, id: str, path: str, length: int) -> None:
+        """Mark an upload of `length` bytes as done; `path` is the final path below the root."""
 
     def upload_touch(self, id: str, expires: float) -> None:
         """Move the moment (seconds since 1970) at which an upload expires."""
@@ -49,14 +49,21 @@ class Upload:
     owner: str
     folder: str
     """Path below the root of the folder in whose staging folder the part lies."""
-    length: int
-    """Bytes of the whole file."""
+    length: int | None
+    """Bytes of the whole file; None while the client has not said. Of an unfinished upload the
+    journal knows better."""
     created: float
     """Seconds since 1970, as `expires`."""
     expires: float
     spec: UploadSpec
     path: str | None = None
     """Where the finished file stands, below the root; None while it is not whole."""
+    explicit: bool = False
+    """Whether the file is whole only when the client says so, not when its length is reached."""
+    concat: str = ""
+    """``Upload-Concat`` as it was sent (tus 1.0, concatenation)."""
+    assembly: str = ""
+    """What the segments of one file and the file share; empty for all other uploads."""
 
     @property
     def sha256(self) -> str | None:
@@ -77,6 +84,9 @@ class Upload:
             "created": self.created,
             "expires": self.expires,
             "metadata": spec,
+            "explicit": self.explicit,
+            "concat": self.concat,
+            "assembly": self.assembly,
         }
 
     @classmethod
@@ -91,4 +101,7 @@ class Upload:
             expires=row["expires"],
             spec=UploadSpec(destination=row["destination"], **row["metadata"]),
             path=row["path"] if row["state"] == "done" else None,
+            explicit=row["explicit"],
+            concat=row["concat"],
+            assembly=row["assembly"],
         )

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ..errors import TransferError, from_os_error
-from ..parts import Part
+from ..parts import Part, Record
 from ..paths import Root
 from .rows import Upload
 from .socketpipe import SocketPipe
@@ -89,27 +90,68 @@ class Session:
         part = Part.open(root, upload.folder, upload.id)
         try:
             records = part.records()
-            offset = next((r["offset"] for r in reversed(records) if "offset" in r), 0)
-            if any("publish" in record for record in records):
+            known = _latest(records)
+            upload = replace(upload, length=known.get("length", upload.length))
+            if "publish" in known:
                 published = part.published()
                 if published is not None:
-                    session = cls(upload, part, upload.length, None)
+                    session = cls(upload, part, known.get("offset", 0), None)
                     session._published = published
                     return session
             if part.fd < 0:
                 part.discard()
                 raise TransferError("not_found", "The bytes of this upload are gone.")
-            return cls(upload, part, _recover(part, offset), digest)
+            session = cls(upload, part, _recover(part, known.get("offset", 0)), digest)
+            session._completed = known.get("complete", False)
+            return session
         except BaseException:
             part.close()
             raise
 
     _published: str | None = None
+    _completed = False
 
     @property
     def whole(self) -> bool:
-        """Whether all bytes are there."""
+        """Whether all bytes are there, so that the file can be published."""
+        if self.upload.explicit and not self._completed and self._published is None:
+            return False
         return self.offset == self.upload.length
+
+    # -- what the client says later --
+
+    def declare(self, length: int) -> None:
+        """The client says that the file has `length` bytes; on disk when this returns.
+
+        Raises ``bad_request`` when it cannot be so.
+        """
+        if self.upload.length is None and length >= self.offset:
+            self._part.append({"length": length})
+            self.upload = replace(self.upload, length=length)
+        elif length != self.upload.length:
+            known = self.offset if self.upload.length is None else self.upload.length
+            raise TransferError(
+                "bad_request",
+                f"The upload cannot have {length} bytes: it has {known}.",
+                detail={"offset": self.offset},
+            )
+
+    def complete(self) -> None:
+        """The client says that no byte is missing; on disk when this returns.
+
+        Raises ``bad_request`` when the upload is known to be longer.
+        """
+        if self.upload.length not in (None, self.offset):
+            raise TransferError(
+                "bad_request",
+                f"The upload is not complete: it has {self.upload.length} bytes,"
+                f" and {self.offset} have arrived.",
+                detail={"offset": self.offset, "length": self.upload.length},
+            )
+        if not self._completed:
+            self._part.append({"complete": True, "length": self.offset})
+            self._completed = True
+            self.upload = replace(self.upload, length=self.offset)
 
     # -- writing --
 
@@ -199,7 +241,7 @@ class Session:
             inode = os.fstat(self._part.fd).st_ino
             if spec.sha256 is not None:
                 digest = self._digest or Digest()
-                if digest.value(self._part.fd, self.upload.length) != spec.sha256:
+                if digest.value(self._part.fd, self.offset) != spec.sha256:
                     raise TransferError(
                         "digest_mismatch",
                         "The file that arrived does not have the SHA-256 that was announced.",
@@ -221,6 +263,14 @@ class Session:
     def close(self) -> None:
         """Let go of the files; what is recorded stays for `open`."""
         self._part.close()
+
+
+def _latest(records: Sequence[Record]) -> Record:
+    """The last word of the journal on each subject."""
+    known: Record = {}
+    for record in records:
+        known.update(record)
+    return known
 
 
 def _recover(part: Part, offset: int) -> int:

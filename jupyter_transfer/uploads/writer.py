@@ -20,6 +20,7 @@ from concurrent.futures import Executor
 from functools import partial
 
 from ..errors import TransferError
+from .rows import Upload
 from .session import Session
 from .socketpipe import SocketPipe
 
@@ -37,6 +38,9 @@ WINDOW = 32 << 20
 """Bytes that may be written and not yet durable: what a newer request waits for at most."""
 
 
+_UNLIMITED = 1 << 62
+
+
 class Writer:
     """Takes pieces of a body for `session` and brings them to the disk.
 
@@ -44,14 +48,18 @@ class Writer:
     ----------
     session: an open session; the writer appends at its offset.
     pool: threads for writing and syncing.
+    max_size: bytes that the file may have if nobody knows yet how long it is; None is no limit.
     """
 
-    def __init__(self, session: Session, pool: Executor) -> None:
+    def __init__(self, session: Session, pool: Executor, max_size: int | None = None) -> None:
         self._session = session
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self._start = session.offset
-        self._room_left = session.upload.length - session.offset
+        length = session.upload.length
+        self.limit = max_size if length is None else length
+        """End of the bytes that the upload may have; None if nobody knows one."""
+        self._room_left = (_UNLIMITED if self.limit is None else self.limit) - session.offset
         self._pieces: list[bytes] = []
         self._size = 0  # of the pieces
         self._in_flight = 0  # bytes that the write thread holds
@@ -68,19 +76,15 @@ class Writer:
     def feed(self, data: bytes) -> asyncio.Future[None] | None:
         """Take the next piece. A returned future resolves when there is room for another.
 
-        Raises ``too_large`` when the piece goes beyond the upload's length (then nothing that
-        this writer was fed is kept), and the error of an earlier write.
+        Raises ``too_large`` when the piece goes beyond the upload's length or the limit (then
+        nothing that this writer was fed is kept), and the error of an earlier write.
         """
         if self._error is not None:
             raise self._error
         if self._closed is not None:
             raise TransferError("conflict", "Another request has taken over this upload.")
         if len(data) > self._room_left:
-            self._error = TransferError(
-                "too_large",
-                "More bytes arrived than the upload was announced to have.",
-                "Upload the file again: it may have grown meanwhile.",
-            )
+            self._error = _beyond_limit(self._session.upload, self.limit)
             raise self._error
         self._room_left -= len(data)
         self._pieces.append(data)
@@ -220,3 +224,17 @@ class Writer:
 def _resolve(future: asyncio.Future[None]) -> None:
     if not future.done():
         future.set_result(None)
+
+
+def _beyond_limit(upload: Upload, limit: int | None) -> TransferError:
+    if upload.length is None:
+        return TransferError(
+            "too_large",
+            f"The file has more than {limit} bytes, which is what this server takes at most.",
+            detail={"max_size": limit},
+        )
+    return TransferError(
+        "too_large",
+        "More bytes arrived than the upload was announced to have.",
+        "Upload the file again: it may have grown meanwhile.",
+    )
