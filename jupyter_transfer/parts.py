@@ -247,6 +247,16 @@ class Part:
             os.unlink(f"{self.id}.part", dir_fd=staging)
 
 
+def left_journals(root: Root, folder: str) -> list[str]:
+    """Ids of the journals in `folder`'s staging folder, of living and of dead processes."""
+    try:
+        with root.staging(folder) as staging:
+            names = os.listdir(staging)
+    except TransferError:
+        return []
+    return [name.removesuffix(".journal") for name in names if name.endswith(".journal")]
+
+
 def _open(staging: int, name: str, flags: int) -> int:
     try:
         return os.open(name, flags, 0o666, dir_fd=staging)

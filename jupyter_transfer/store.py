@@ -402,6 +402,12 @@ class Store:
             ).fetchone()
         return int(count)
 
+    def uploads_done_folders(self) -> list[str]:
+        """The different ``folder`` of all uploads that are done."""
+        with self._lock:
+            rows = self._db.execute("select distinct folder from uploads where state = 'done'")
+            return [folder for (folder,) in rows]
+
     def uploads_expired(self, before: float) -> list[dict[str, Any]]:
         """Rows of the uploads, done or not, that expired before `before` (seconds since 1970)."""
         return self._uploads("where expires < ?", (before,))

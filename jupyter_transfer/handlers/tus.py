@@ -1,10 +1,10 @@
 """Uploads by tus 1.0 (https://tus.io/protocols/resumable-upload): core, creation,
-creation-with-upload, termination.
+creation-with-upload, creation-defer-length, expiration, checksum, termination.
 
 The handlers know the protocol; `uploads.manager.Uploads` knows the rest. Only what exists is
-advertised. POST with ``X-HTTP-Method-Override`` stands for PATCH, HEAD and DELETE, for clients
-behind proxies that let only GET and POST pass; no other verb can be overridden, since a GET would
-evade the check against cross-site requests.
+advertised. For clients behind proxies that let only GET and POST pass, POST with
+``X-HTTP-Method-Override`` stands for PATCH, HEAD and DELETE, and GET says what HEAD says; no other
+verb can be overridden, since a GET would evade the check against cross-site requests.
 """
 
 from __future__ import annotations
@@ -17,14 +17,24 @@ from urllib.parse import quote
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.utils import url_path_join
+from tornado.httputil import format_timestamp
 
 from ..errors import TransferError
+from ..spec import iso_time
 from ..uploads.append import Append, UploadState
+from ..uploads.checksum import ALGORITHMS, Checksum
 from .base import allow
 from .body import BodyHandler
 
 VERSION = "1.0.0"
-EXTENSIONS = ("creation", "creation-with-upload", "termination")
+EXTENSIONS = (
+    "creation",
+    "creation-with-upload",
+    "creation-defer-length",
+    "expiration",
+    "checksum",
+    "termination",
+)
 BODY_TYPE = "application/offset+octet-stream"
 
 WRITE = ("write", "contents")
@@ -36,12 +46,13 @@ _PROTO = re.compile(r"https?")
 _HOST = re.compile(r"[A-Za-z0-9._~\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 _OWN_HEADERS = (
-    "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Location, Upload-Offset, "
-    "Upload-Length, Upload-Metadata, Transfer-Path, Transfer-SHA256"
+    "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Location, "
+    "Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Expires, "
+    "Transfer-Path, Transfer-SHA256"
 )
 _CLIENT_HEADERS = (
     "accept, content-type, authorization, x-xsrftoken, tus-resumable, upload-length, "
-    "upload-metadata, upload-offset, x-http-method-override"
+    "upload-defer-length, upload-metadata, upload-offset, upload-checksum, x-http-method-override"
 )
 
 
@@ -73,9 +84,10 @@ class TusHandler(BodyHandler):
         """What this server can do. A browser asks without credentials (preflight)."""
         super().options(*args)
         self.set_header("Access-Control-Allow-Headers", _CLIENT_HEADERS)
-        self.set_header("Access-Control-Allow-Methods", "POST, HEAD, PATCH, DELETE, OPTIONS")
+        self.set_header("Access-Control-Allow-Methods", "POST, GET, HEAD, PATCH, DELETE, OPTIONS")
         self.set_header("Tus-Version", VERSION)
         self.set_header("Tus-Extension", ",".join(EXTENSIONS))
+        self.set_header("Tus-Checksum-Algorithm", ",".join(ALGORITHMS))
         if self.transfer.max_upload_size is not None:
             self.set_header("Tus-Max-Size", str(self.transfer.max_upload_size))
         self.set_status(200)
@@ -118,7 +130,8 @@ class TusHandler(BodyHandler):
     @property
     def splices(self) -> bool:  # type: ignore[override]
         """Whether bytes may go straight from the socket to the disk."""
-        return self.transfer.upload_fast_path and self.append is not None
+        append = self.append
+        return self.transfer.upload_fast_path and append is not None and append.receives
 
     async def take_from(self, socket: int, limit: int) -> int:
         """Pass on what stands ready in the socket."""
@@ -156,12 +169,19 @@ class TusHandler(BodyHandler):
             raise TransferError("bad_request", f"The header {name} is not a number of bytes.")
         return int(value)
 
+    def checksum(self) -> Checksum | None:
+        """What the body must have, if the client says so. Raises ``bad_request``."""
+        header = self.request.headers.get("Upload-Checksum")
+        return None if header is None else Checksum.from_header(header)
+
     def write_state(self, state: UploadState) -> None:
         """The headers that say where an upload stands."""
         self.set_header("Upload-Offset", str(state.offset))
         upload = state.upload
         if upload.path is not None:
             self.set_header("Transfer-Path", quote(os.fsencode(upload.path)))
+        else:
+            self.set_header("Upload-Expires", format_timestamp(upload.expires))
         if upload.sha256 is not None:
             self.set_header("Transfer-SHA256", upload.sha256)
 
@@ -173,29 +193,42 @@ class UploadsHandler(TusHandler):
         """Create the upload."""
         await super().begin()
         headers = self.request.headers
-        for name in ("Upload-Defer-Length", "Upload-Concat"):
-            if name in headers:
-                raise TransferError(
-                    "bad_request",
-                    f"This server has no extension for {name}.",
-                    "Send Upload-Length, and the whole file as one upload.",
-                )
-        length = self.byte_count("Upload-Length")
+        if "Upload-Concat" in headers:
+            raise TransferError(
+                "bad_request",
+                "This server has no extension for Upload-Concat.",
+                "Send the whole file as one upload.",
+            )
+        length = self._length()
         if self.has_body:
             self.check_type()
-            self.check_length(0, length)
+            self.check_length(0, self.transfer.max_upload_size if length is None else length)
         self.append = await self.transfer.uploads.create(
-            self.owner, length, headers.get("Upload-Metadata", ""), self.fail_later
+            self.owner,
+            length,
+            headers.get("Upload-Metadata", ""),
+            self.fail_later,
+            checksum=self.checksum(),
         )
+
+    def _length(self) -> int | None:
+        """The length of the new upload; None if the client is to tell it later."""
+        defer = self.request.headers.get("Upload-Defer-Length")
+        if defer is None:
+            return self.byte_count("Upload-Length")
+        if defer != "1" or "Upload-Length" in self.request.headers:
+            raise TransferError(
+                "bad_request", "Upload-Defer-Length must be 1, and without Upload-Length."
+            )
+        return None
 
     @allow(WRITE)
     async def post(self) -> None:
         """Say where the new upload is."""
         assert self.append is not None
         state = await self.append.finish()
+        self.write_state(state)
         self.set_header("Location", self._address(state.upload.id))
-        if self.has_body or state.upload.path is not None:
-            self.write_state(state)
         self.set_status(201)
 
     def _address(self, id: str) -> str:
@@ -231,13 +264,19 @@ class UploadHandler(TusHandler):
     async def begin(self) -> None:
         """For PATCH with a body: open the upload for it."""
         await super().begin()
-        if self.verb not in ("PATCH", "HEAD", "DELETE"):
+        if self.request.method != "GET" and self.verb not in ("PATCH", "HEAD", "DELETE"):
             raise TransferError("method_not_allowed", "This address has no such method.")
         if self.verb == "PATCH" and self.has_body:
             self.check_type()
             offset = self.byte_count("Upload-Offset")
-            uploads = self.transfer.uploads
-            self.append = await uploads.append(self.owner, self.id, offset, self.fail_later)
+            self.append = await self.transfer.uploads.append(
+                self.owner,
+                self.id,
+                offset,
+                self.fail_later,
+                length=self._declared_length(),
+                checksum=self.checksum(),
+            )
             try:
                 self.check_length(offset, self.append.limit)
             except TransferError as error:
@@ -255,9 +294,13 @@ class UploadHandler(TusHandler):
         self.write_state(state)
         self.set_status(204)
 
+    def _declared_length(self) -> int | None:
+        return self.byte_count("Upload-Length") if "Upload-Length" in self.request.headers else None
+
     async def _finish_whole(self, id: str) -> UploadState:
         self.check_type()
-        offset = self.byte_count("Upload-Offset")
+        offset, length = self.byte_count("Upload-Offset"), self._declared_length()
+        checksum = self.checksum()
         state = await self.transfer.uploads.state(self.owner, id)
         if state.offset != offset:
             raise TransferError(
@@ -265,18 +308,44 @@ class UploadHandler(TusHandler):
                 f"The upload stands at byte {state.offset}.",
                 detail={"offset": state.offset},
             )
+        if checksum is not None:
+            checksum.verify()
+        if length in (None, state.upload.length):
+            return state
+        append = await self.transfer.uploads.append(self.owner, id, offset, length=length)
+        return await append.finish()
+
+    async def _write_details(self, id: str) -> UploadState:
+        state = await self.transfer.uploads.state(self.owner, id)
+        self.write_state(state)
+        if state.upload.length is None:
+            self.set_header("Upload-Defer-Length", "1")
+        else:
+            self.set_header("Upload-Length", str(state.upload.length))
+        if state.upload.spec.header:
+            self.set_header("Upload-Metadata", state.upload.spec.header)
         return state
 
     @allow(WRITE)
     async def head(self, id: str) -> None:
         """Where the upload stands."""
-        state = await self.transfer.uploads.state(self.owner, id)
-        self.write_state(state)
-        if state.upload.length is not None:
-            self.set_header("Upload-Length", str(state.upload.length))
-        if state.upload.spec.header:
-            self.set_header("Upload-Metadata", state.upload.spec.header)
+        await self._write_details(id)
         self.set_status(200)
+
+    @allow(WRITE)
+    async def get(self, id: str) -> None:
+        """Where the upload stands, for clients whose proxies let no HEAD pass."""
+        state = await self._write_details(id)
+        upload = state.upload
+        self.write_json(
+            {
+                "id": upload.id,
+                "offset": state.offset,
+                "length": upload.length,
+                "path": upload.path,
+                "expires": iso_time(upload.expires) if upload.path is None else None,
+            }
+        )
 
     @allow(WRITE)
     async def delete(self, id: str) -> None:

@@ -76,6 +76,11 @@ class Append:
         """Take the next piece; see `Writer.feed`."""
         return self._writer.feed(data)
 
+    @property
+    def receives(self) -> bool:
+        """Whether `receive` may be used for this request."""
+        return self._writer.receives
+
     async def receive(self, source: int, limit: int) -> int:
         """Take the next bytes straight from the socket `source`; see `Writer.receive`."""
         return await self._writer.receive(source, limit)
@@ -125,7 +130,7 @@ class Append:
     async def _run(self, end: End) -> UploadState:
         error: TransferError | None = None
         try:
-            await self._writer.close()
+            await self._writer.close(cut=end is End.CUT)
         except TransferError as failure:
             error = failure
         except Exception:

@@ -23,10 +23,11 @@ from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import TransferError
-from ..parts import Part
+from ..parts import Part, left_journals
 from ..paths import Root, split_path
 from ..spec import new_id
 from .append import Append, End, OnInterrupt, UploadState
+from .checksum import Checksum
 from .claims import Claims
 from .metadata import UploadSpec
 from .rows import Upload, UploadRows
@@ -89,7 +90,9 @@ class Uploads:
     # -- starting and stopping --
 
     async def start(self) -> None:
-        """Remove what expired while no server was running."""
+        """Remove what expired while no server was running, and what a crash left of files that
+        are finished."""
+        await self._run(self._forget_finished)
         await self.expire()
 
     async def stop(self) -> None:
@@ -110,10 +113,12 @@ class Uploads:
         on_interrupt: OnInterrupt | None = None,
         *,
         explicit: bool = False,
+        checksum: Checksum | None = None,
     ) -> Append:
         """A new upload of `length` bytes (None: the client does not know yet) with the metadata
-        `header`, open for its first bytes. With `explicit` it is whole when the client says so
-        (`Append.finish`), not when its length is reached.
+        `header`, open for its first bytes, which must have the `checksum`, if there is one. With
+        `explicit` it is whole when the client says so (`Append.finish`), not when its length is
+        reached.
 
         Until `Append.finish` succeeds for the first time nobody knows its id, so whatever goes
         wrong before removes it.
@@ -123,7 +128,7 @@ class Uploads:
         """
         session = await self._run(self._create, owner, length, header, explicit)
         await self._claims.acquire(session.upload.id)
-        return self._open_append(session, on_interrupt, fresh=True)
+        return self._open_append(session, on_interrupt, checksum, fresh=True)
 
     async def append(
         self,
@@ -133,13 +138,14 @@ class Uploads:
         on_interrupt: OnInterrupt | None = None,
         *,
         length: int | None = None,
+        checksum: Checksum | None = None,
     ) -> Append:
         """The upload `id`, open for bytes from `offset` on. Ends a request that writes to it;
         `on_interrupt` is told when a newer one does the same to this one. `length`, if given, is
-        the length of an upload that had none.
+        the length of an upload that had none; the bytes must have the `checksum`, if given.
 
-        Raises ``not_found``, ``offset_mismatch`` (``detail.offset`` is the right one),
-        ``bad_request`` (the length is another one), ``too_large``, ``disk_full``.
+        Raises ``not_found``, ``gone`` (it expired), ``offset_mismatch`` (``detail.offset`` is the
+        right one), ``bad_request`` (the length is another one), ``too_large``, ``disk_full``.
         """
         upload = await self._run(self._find, owner, id)
         session = await self._claim(owner, id) if upload.path is None else None
@@ -154,13 +160,13 @@ class Uploads:
         except BaseException:
             await self._let_go(session)
             raise
-        return self._open_append(session, on_interrupt, fresh=False)
+        return self._open_append(session, on_interrupt, checksum, fresh=False)
 
     async def state(self, owner: str, id: str) -> UploadState:
         """Where the upload `id` stands. Ends a request that writes to it; finishes a file that is
         whole and was not published (a crash, or a name that was taken).
 
-        Raises ``not_found`` and whatever keeps a whole file from being published.
+        Raises ``not_found``, ``gone`` and whatever keeps a whole file from being published.
         """
         upload = await self._run(self._find, owner, id)
         session = await self._claim(owner, id) if upload.path is None else None
@@ -172,7 +178,7 @@ class Uploads:
     async def terminate(self, owner: str, id: str) -> None:
         """Forget the upload `id` and its bytes; a published file stays.
 
-        Raises ``not_found``.
+        Raises ``not_found``, ``gone``.
         """
         await self._run(self._find, owner, id)
         await self._claims.acquire(id)
@@ -202,10 +208,15 @@ class Uploads:
     # -- the end of a request --
 
     def _open_append(
-        self, session: Session, on_interrupt: OnInterrupt | None, *, fresh: bool
+        self,
+        session: Session,
+        on_interrupt: OnInterrupt | None,
+        checksum: Checksum | None,
+        *,
+        fresh: bool,
     ) -> Append:
         settle = partial(self._settle_append, session, fresh)
-        writer = Writer(session, self._pool, self.settings.max_size)
+        writer = Writer(session, self._pool, self.settings.max_size, checksum)
         append = Append(session, writer, settle, on_interrupt)
         self._appends[session.upload.id] = append
         self._claims.on_interrupt(session.upload.id, append.interrupt)
@@ -223,7 +234,7 @@ class Uploads:
         except TransferError as failure:
             if fresh:
                 await self._run(self._remove, session.upload)
-            elif failure.code != "digest_mismatch":
+            elif failure is error or failure.code != "digest_mismatch":
                 failure.detail["offset"] = session.offset
             raise
         finally:
@@ -274,7 +285,10 @@ class Uploads:
         row = self._rows.upload_get(id)
         if row is None or row["owner"] != owner:
             raise TransferError("not_found", "There is no such upload.", "Start the upload again.")
-        return Upload.from_row(row)
+        upload = Upload.from_row(row)
+        if upload.path is None and upload.expires < time.time() and id not in self._claims:
+            raise TransferError("gone", "The upload has expired.", "Start the upload again.")
+        return upload
 
     def _create(self, owner: str, length: int | None, header: str, explicit: bool) -> Session:
         id = new_id()
@@ -399,8 +413,19 @@ class Uploads:
         self._digests.pop(upload.id, None)
         return replace(upload, path=path), ours
 
+    def _forget_finished(self) -> None:
+        """Do the last step of `_publish` for those that died before it."""
+        for folder in self._rows.uploads_done_folders():
+            for id in left_journals(self._root, folder):
+                row = self._rows.upload_get(id)
+                if row is not None and row["state"] == "done":
+                    with suppress(TransferError):  # another process may have it
+                        Part.open(self._root, folder, id).forget()
+
     def _expire(self, owner: str, id: str) -> None:
         upload = self._find(owner, id)
+        if upload.expires >= time.time():
+            return  # someone went on with it meanwhile
         if upload.path is None:
             with suppress(TransferError):
                 session = self._open(upload)

@@ -37,6 +37,9 @@ class UploadRows(Protocol):
     def uploads_open(self, owner: str) -> int:
         """How many unfinished uploads `owner` has."""
 
+    def uploads_done_folders(self) -> list[str]:
+        """The different ``folder`` of all uploads that are done."""
+
     def uploads_expired(self, before: float) -> list[dict[str, Any]]:
         """The rows, done or not, that expired before `before` (seconds since 1970)."""
 

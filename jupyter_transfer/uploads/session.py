@@ -72,6 +72,8 @@ class Session:
         """Bytes that are on disk and recorded: what a client may rely on."""
         self.written = offset
         """Bytes that were written, synced or not."""
+        self.synced = offset
+        """Bytes that are on disk, recorded or not."""
         self._part = part
         self._digest = digest
 
@@ -204,19 +206,26 @@ class Session:
             if self._digest is not None and self._digest.position == start:
                 self._digest.read(self._part.fd, self.written)
 
+    def sync(self) -> None:
+        """Bring what is written now to the disk, without recording it: after a crash it is gone.
+        May run while `write` runs."""
+        end = self.written
+        if end > self.synced:
+            self._part.sync()
+            self.synced = end
+
     def checkpoint(self) -> None:
         """Make what is written now durable, then record it. May run while `write` runs."""
-        end = self.written
-        if end > self.offset:
-            self._part.sync()
-            self._part.append({"offset": end})
-            self.offset = end
+        self.sync()
+        if self.synced > self.offset:
+            self._part.append({"offset": self.synced})
+            self.offset = self.synced
 
     def rollback(self, offset: int) -> None:
         """Give up all bytes behind `offset`: a request brought what must not be kept."""
         if offset < self.offset:
             self._part.append({"offset": offset})
-        self.offset = self.written = offset
+        self.offset = self.synced = self.written = offset
         try:
             os.ftruncate(self._part.fd, offset)
         except OSError as error:

@@ -20,6 +20,7 @@ from concurrent.futures import Executor
 from functools import partial
 
 from ..errors import TransferError
+from .checksum import Checksum
 from .rows import Upload
 from .session import Session
 from .socketpipe import SocketPipe
@@ -49,10 +50,18 @@ class Writer:
     session: an open session; the writer appends at its offset.
     pool: threads for writing and syncing.
     max_size: bytes that the file may have if nobody knows yet how long it is; None is no limit.
+    checksum: what the bytes must have to count at all; until that is known none are recorded.
     """
 
-    def __init__(self, session: Session, pool: Executor, max_size: int | None = None) -> None:
+    def __init__(
+        self,
+        session: Session,
+        pool: Executor,
+        max_size: int | None = None,
+        checksum: Checksum | None = None,
+    ) -> None:
         self._session = session
+        self._checksum = checksum
         self._pool = pool
         self._loop = asyncio.get_running_loop()
         self._start = session.offset
@@ -91,6 +100,11 @@ class Writer:
         self._size += len(data)
         self._step()
         return None if self._fits() else self._wait_for_room()
+
+    @property
+    def receives(self) -> bool:
+        """Whether `receive` may be used: a checksum needs to see the bytes."""
+        return self._checksum is None
 
     async def receive(self, source: int, limit: int) -> int:
         """Move at most `limit` bytes that stand ready in the socket `source` straight into the
@@ -160,12 +174,18 @@ class Writer:
 
     @property
     def _unsynced(self) -> int:
-        return self._session.written - self._session.offset
+        return self._session.written - self._session.synced
 
     def _run_write(self) -> None:
         pieces, self._pieces = self._pieces, []
         self._in_flight, self._size = self._size, 0
-        self._run(lambda: self._session.write(pieces), self._wrote)
+        self._run(partial(self._write, pieces), self._wrote)
+
+    def _write(self, pieces: list[bytes]) -> None:
+        if self._checksum is not None:
+            for piece in pieces:
+                self._checksum.update(piece)
+        self._session.write(pieces)
 
     def _wrote(self) -> None:
         self._in_flight = 0
@@ -173,7 +193,8 @@ class Writer:
     def _run_sync(self) -> None:
         self._syncing = True
         self._due = False
-        self._run(self._session.checkpoint, self._synced)
+        session = self._session
+        self._run(session.checkpoint if self._checksum is None else session.sync, self._synced)
 
     def _synced(self) -> None:
         self._syncing = False
@@ -194,11 +215,13 @@ class Writer:
 
     # -- the end --
 
-    async def close(self) -> None:
-        """Write, sync and record all that was fed; take no more. Call it once.
+    async def close(self, *, cut: bool = False) -> None:
+        """Write, sync and record all that was fed; take no more. Call it once. `cut` says that
+        bytes are missing.
 
         Raises the first error of the way, after what could be kept was kept: all of it, but for
-        ``too_large``, which takes the upload back to where this writer began.
+        ``too_large`` and where a checksum is stated, be it wrong (``digest_mismatch``) or that of
+        bytes that are missing; then the upload is taken back to where this writer began.
         """
         self._closed = self._loop.create_future()
         if self._timer is not None:
@@ -210,10 +233,21 @@ class Writer:
         if self._error is not None:
             await self._loop.run_in_executor(self._pool, self._save)
             raise self._error
+        if self._checksum is not None:
+            await self._loop.run_in_executor(self._pool, self._verify, self._checksum, cut)
+
+    def _verify(self, checksum: Checksum, cut: bool) -> None:
+        try:
+            if not cut:
+                checksum.verify()
+                self._session.checkpoint()
+        finally:
+            self._session.rollback(self._session.offset)  # what is not recorded is not kept
 
     def _save(self) -> None:
+        too_large = isinstance(self._error, TransferError) and self._error.code == "too_large"
         try:
-            if isinstance(self._error, TransferError) and self._error.code == "too_large":
+            if too_large or self._checksum is not None:
                 self._session.rollback(self._start)
             else:
                 self._session.checkpoint()

@@ -33,6 +33,7 @@ TABLE = {
     r"jupyter-transfer/tus/([^/]+)/?": (
         f"tus/{ID}",
         {
+            "GET": [PUT_FILES],
             "HEAD": [PUT_FILES],
             "PATCH": [PUT_FILES],
             "POST": [PUT_FILES],

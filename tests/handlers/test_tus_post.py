@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from dataclasses import replace
+from email.utils import format_datetime, parsedate_to_datetime
 
 import pytest
 
 from ..conftest import error_of, until
-from .tus_client import BODY, VERSION
+from .tus_client import BODY, VERSION, checksum
 
 pytestmark = pytest.mark.usefixtures("both_paths")
 
@@ -75,6 +77,35 @@ async def test_the_rest_of_the_server_hears_of_it(tus, jp_serverapp, jp_root_dir
     manager.register_post_save_hook(lambda os_path, **kwargs: saved.append(os_path))
     await tus.post(1, b"x", filename="a", path="new")
     assert saved == [str(jp_root_dir / "new" / "a")]
+
+
+async def test_the_length_may_come_later(tus):
+    response = await tus.post(None, b"ab", {"Upload-Defer-Length": "1"}, filename="a")
+    assert response.code == 201
+    assert response.headers["Upload-Offset"] == "2"
+    assert "Transfer-Path" not in response.headers
+
+
+async def test_it_says_when_the_upload_expires(tus, transfer_app):
+    limit(transfer_app, expiry=1000.0)
+    before = time.time()
+    expires = (await tus.post(3, filename="a")).headers["Upload-Expires"]
+    moment = parsedate_to_datetime(expires).timestamp()
+    assert expires == format_datetime(parsedate_to_datetime(expires), usegmt=True)  # IMF-fixdate
+    assert int(before) + 1000 <= moment <= time.time() + 1000
+    assert "Upload-Expires" not in (await tus.post(1, b"x", filename="b")).headers
+
+
+async def test_a_checksum(tus, jp_root_dir, tree):
+    response = await tus.post(5, b"hello", {"Upload-Checksum": checksum("sha1", b"hello")})
+    assert response.code == 201
+    assert (jp_root_dir / response.headers["Transfer-Path"]).read_bytes() == b"hello"
+    before = tree()
+    response = await tus.post(5, b"hellO", {"Upload-Checksum": checksum("sha1", b"hello")})
+    assert response.code == 460
+    assert response.reason == "Checksum Mismatch"
+    assert "Location" not in response.headers
+    assert tree() == before
 
 
 # ---- conflicts ----
@@ -152,10 +183,13 @@ async def test_bad_lengths(raw, tree):
     assert tree() == []
 
 
-async def test_extensions_that_do_not_exist(tus):
-    for name in ("Upload-Defer-Length", "Upload-Concat"):
-        response = await tus.post(None, headers={name: "1"})
-        assert error_of(response)["code"] == "bad_request"
+@pytest.mark.parametrize(
+    ("length", "defer"), [(None, "0"), (None, "2"), (None, ""), (None, "true"), (5, "1"), (5, "0")]
+)
+async def test_a_length_that_is_told_neither_at_once_nor_later(tus, tree, length, defer):
+    response = await tus.post(length, headers={"Upload-Defer-Length": defer})
+    assert error_of(response)["code"] == "bad_request"
+    assert tree() == []
 
 
 async def test_another_version(tus, tree):
@@ -183,6 +217,16 @@ async def test_a_file_larger_than_the_disk(tus, tree):
     assert error["detail"]["needed_bytes"] == 2**62
     assert 0 < error["detail"]["free_bytes"] < 2**62
     assert tree() == []
+
+
+async def test_a_body_over_the_limit_whose_length_is_unknown(tus, transfer_app, tree):
+    limit(transfer_app, max_size=10)
+    transfer_app.max_upload_size = 10
+    later = {"Upload-Defer-Length": "1"}
+    response = await tus.post(None, b"x" * 11, later, filename="a")
+    assert response.code == 413
+    assert tree() == []
+    assert (await tus.post(None, b"x" * 10, later, filename="a")).code == 201
 
 
 async def test_too_many_open_uploads(tus, transfer_app):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,11 @@ def metadata(**pairs: str | bytes | None) -> str:
     return ",".join(
         key if value is None else f"{key} {_base64(value)}" for key, value in pairs.items()
     )
+
+
+def checksum(algorithm: str, data: bytes) -> str:
+    """The header ``Upload-Checksum`` of the body `data`."""
+    return f"{algorithm} {_base64(hashlib.new(algorithm, data).digest())}"
 
 
 def _base64(value: str | bytes) -> str:
@@ -55,6 +61,9 @@ class TusClient:
 
     async def head(self, id: str, headers: Any = None) -> HTTPResponse:
         return await self._ask("tus", id, method="HEAD", headers=_merge(VERSION, headers))
+
+    async def get(self, id: str, headers: Any = None) -> HTTPResponse:
+        return await self._ask("tus", id, method="GET", headers=_merge(VERSION, headers))
 
     async def offset(self, id: str) -> int:
         """Where the server says that the upload stands."""

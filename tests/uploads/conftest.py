@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,6 +45,17 @@ def saved() -> list[str]:
 def uploads(root, store, saved) -> Uploads:
     """Uploads that nothing has been asked of yet; make more over the same disk for a restart."""
     return Uploads(root, store, on_saved=note(saved))
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Lets the time of uploads be so many seconds later from now on."""
+
+    def pass_by(seconds: float) -> None:
+        clock = SimpleNamespace(time=lambda: time.time() + seconds)
+        monkeypatch.setattr("jupyter_transfer.uploads.manager.time", clock)
+
+    return pass_by
 
 
 def note(saved: list[str]):

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from ..handlers.tus_client import BODY, VERSION, metadata
+from ..handlers.tus_client import BODY, VERSION, checksum, metadata
 from .bare_server import TOKEN
 
 KILLS = 12
@@ -97,6 +97,8 @@ class Upload:
         self.data = chance.randbytes(chance.randrange(SIZE // 2, SIZE))
         self.final = root / name
         self.acknowledged = 0
+        self.ends: set[int] | None = None
+        """Where the upload may stand after a request with a checksum; None: anywhere."""
         self.kills = 0
         digest = {"sha256": hashlib.sha256(self.data).hexdigest()} if chance.random() < 0.5 else {}
         headers = {
@@ -123,6 +125,7 @@ class Upload:
         assert response.status == 200
         offset = int(response.headers["Upload-Offset"])
         assert offset >= self.acknowledged
+        assert self.ends is None or offset in self.ends
         if response.headers["Transfer-Path"]:
             assert response.headers["Transfer-Path"] == self.final.name
             assert offset == len(self.data)
@@ -136,6 +139,10 @@ class Upload:
         """One PATCH, which may become the server's last."""
         end = min(len(self.data), offset + self.chance.randrange(1, SIZE))
         headers = {**BODY, "Upload-Offset": str(offset), "Content-Length": str(end - offset)}
+        self.ends = None
+        if self.chance.random() < 0.5:
+            headers["Upload-Checksum"] = checksum("sha1", self.data[offset:end])
+            self.ends = {offset, end}
         killing = self.kills < self.most and self.chance.random() < 0.8
         # Every second kill after the last byte: while it is synced, checked and published.
         at_the_end = self.chance.random() < 0.5
