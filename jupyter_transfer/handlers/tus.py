@@ -9,22 +9,19 @@ verb can be overridden, since a GET would evade the check against cross-site req
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import quote
 
 from jupyter_server.auth.decorator import allow_unauthenticated
-from jupyter_server.utils import url_path_join
 from tornado.httputil import format_timestamp
 
 from ..errors import TransferError
 from ..spec import iso_time
-from ..uploads.append import Append, UploadState
+from ..uploads.append import UploadState
 from ..uploads.checksum import ALGORITHMS, Checksum
 from .base import allow
-from .body import BodyHandler
+from .uploadbody import WRITE, UploadBodyHandler
 
 VERSION = "1.0.0"
 EXTENSIONS = (
@@ -37,13 +34,8 @@ EXTENSIONS = (
 )
 BODY_TYPE = "application/offset+octet-stream"
 
-WRITE = ("write", "contents")
-
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _LARGEST = 2**63 - 1
-
-_PROTO = re.compile(r"https?")
-_HOST = re.compile(r"[A-Za-z0-9._~\-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 
 _OWN_HEADERS = (
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Location, "
@@ -56,21 +48,14 @@ _CLIENT_HEADERS = (
 )
 
 
-class TusHandler(BodyHandler):
-    """What both addresses share: version, headers, the bytes of a body."""
-
-    append: Append | None = None
-    """The upload that the body of this request goes to."""
+class TusHandler(UploadBodyHandler):
+    """What both addresses share: version and headers."""
 
     def set_default_headers(self) -> None:
         """On every answer, errors too."""
         super().set_default_headers()
         self.set_header("Tus-Resumable", VERSION)
-        self.set_header("Cache-Control", "no-store")
         self.set_header("Access-Control-Expose-Headers", _OWN_HEADERS)
-
-    def compute_etag(self) -> None:
-        """None: a state has no representation that could be unchanged (304)."""
 
     def error_headers(self, error: TransferError) -> None:
         """Where to go on, and which version we speak."""
@@ -92,73 +77,11 @@ class TusHandler(BodyHandler):
             self.set_header("Tus-Max-Size", str(self.transfer.max_upload_size))
         self.set_status(200)
 
-    # -- the body --
-
     async def begin(self) -> None:
         """Refuse what is not for us; a subclass opens the upload then."""
         if self.request.headers.get("Tus-Resumable") != VERSION:
             raise TransferError("version_mismatch", "The request is not of tus version 1.0.0.")
-        if not self.transfer.uploads_enabled:
-            raise TransferError("disabled", "Uploads are switched off on this server.")
-        self.transfer.require_local()
-
-    def check_type(self) -> None:
-        """Raise ``unsupported_media_type`` unless the body is of the protocol's type."""
-        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != BODY_TYPE:
-            raise TransferError(
-                "unsupported_media_type", f"The body of this request must be {BODY_TYPE}."
-            )
-
-    def check_length(self, offset: int, limit: int | None) -> None:
-        """Raise ``too_large`` for a body that says itself that it is too long. One that does not
-        say, or lies, is stopped when it is."""
-        if limit is not None and offset + (self.content_length or 0) > limit:
-            raise TransferError(
-                "too_large",
-                "The body is longer than what is left of the upload.",
-                "Upload the file again: it may have grown meanwhile.",
-            )
-
-    def take(self, data: bytes) -> Awaitable[None] | None:
-        """Pass a piece on; the body of a request that needs none is ignored."""
-        if self.append is None:
-            return None
-        self.transfer.keep_alive()
-        return self.append.feed(data)
-
-    @property
-    def splices(self) -> bool:  # type: ignore[override]
-        """Whether bytes may go straight from the socket to the disk."""
-        append = self.append
-        return self.transfer.upload_fast_path and append is not None and append.receives
-
-    async def take_from(self, socket: int, limit: int) -> int:
-        """Pass on what stands ready in the socket."""
-        assert self.append is not None
-        self.transfer.keep_alive()
-        return await self.append.receive(socket, limit)
-
-    async def failed(self, error: TransferError) -> TransferError:
-        """Keep what arrived before the failure, and learn where to go on."""
-        if self.append is None:
-            return error
-        try:
-            state = await self.append.finish()
-        except TransferError as failure:
-            return failure
-        error.detail["offset"] = state.offset
-        return error
-
-    def cut(self) -> None:
-        """Keep what arrived."""
-        if self.append is not None:
-            self.append.abort()
-
-    def on_finish(self) -> None:
-        """Whatever happened: never leave an upload claimed."""
-        super().on_finish()
-        self.cut()
+        self.check_enabled()
 
     def byte_count(self, name: str) -> int:
         """The header `name` as a number of bytes. Raises ``bad_request``."""
@@ -177,13 +100,9 @@ class TusHandler(BodyHandler):
     def write_state(self, state: UploadState) -> None:
         """The headers that say where an upload stands."""
         self.set_header("Upload-Offset", str(state.offset))
-        upload = state.upload
-        if upload.path is not None:
-            self.set_header("Transfer-Path", quote(os.fsencode(upload.path)))
-        else:
-            self.set_header("Upload-Expires", format_timestamp(upload.expires))
-        if upload.sha256 is not None:
-            self.set_header("Transfer-SHA256", upload.sha256)
+        self.write_result(state.upload)
+        if state.upload.path is None:
+            self.set_header("Upload-Expires", format_timestamp(state.upload.expires))
 
 
 class UploadsHandler(TusHandler):
@@ -201,7 +120,7 @@ class UploadsHandler(TusHandler):
             )
         length = self._length()
         if self.has_body:
-            self.check_type()
+            self.check_type(BODY_TYPE)
             self.check_length(0, self.transfer.max_upload_size if length is None else length)
         self.append = await self.transfer.uploads.create(
             self.owner,
@@ -228,21 +147,8 @@ class UploadsHandler(TusHandler):
         assert self.append is not None
         state = await self.append.finish()
         self.write_state(state)
-        self.set_header("Location", self._address(state.upload.id))
+        self.set_header("Location", self.address("tus", state.upload.id))
         self.set_status(201)
-
-    def _address(self, id: str) -> str:
-        """The absolute address of the upload `id` as this client can reach it."""
-        proto, host = self.request.protocol, self.request.host
-        if self.transfer.trust_forwarded:
-            proto = self._forwarded("Proto", _PROTO) or proto
-            host = self._forwarded("Host", _HOST) or host
-        return f"{proto}://{host}" + url_path_join(self.base_url, "jupyter-transfer/tus", id)
-
-    def _forwarded(self, what: str, pattern: re.Pattern[str]) -> str | None:
-        # Of several proxies the first one spoke with the client.
-        value = self.request.headers.get(f"X-Forwarded-{what}", "").partition(",")[0].strip()
-        return value if pattern.fullmatch(value) else None
 
 
 class UploadHandler(TusHandler):
@@ -267,7 +173,7 @@ class UploadHandler(TusHandler):
         if self.request.method != "GET" and self.verb not in ("PATCH", "HEAD", "DELETE"):
             raise TransferError("method_not_allowed", "This address has no such method.")
         if self.verb == "PATCH" and self.has_body:
-            self.check_type()
+            self.check_type(BODY_TYPE)
             offset = self.byte_count("Upload-Offset")
             self.append = await self.transfer.uploads.append(
                 self.owner,
@@ -277,12 +183,7 @@ class UploadHandler(TusHandler):
                 length=self._declared_length(),
                 checksum=self.checksum(),
             )
-            try:
-                self.check_length(offset, self.append.limit)
-            except TransferError as error:
-                await self.append.aborted()
-                error.detail["offset"] = offset
-                raise
+            await self.check_rest(offset)
 
     @allow(WRITE)
     async def patch(self, id: str) -> None:
@@ -298,7 +199,7 @@ class UploadHandler(TusHandler):
         return self.byte_count("Upload-Length") if "Upload-Length" in self.request.headers else None
 
     async def _finish_whole(self, id: str) -> UploadState:
-        self.check_type()
+        self.check_type(BODY_TYPE)
         offset, length = self.byte_count("Upload-Offset"), self._declared_length()
         checksum = self.checksum()
         state = await self.transfer.uploads.state(self.owner, id)

@@ -15,7 +15,7 @@ from tornado.httpserver import HTTPServer
 from tornado.testing import bind_unused_port
 
 from jupyter_transfer.handlers import socketloan
-from jupyter_transfer.handlers.tus import TusHandler
+from jupyter_transfer.handlers.uploadbody import UploadBodyHandler
 from jupyter_transfer.uploads.session import Session
 
 from ..conftest import until
@@ -46,13 +46,13 @@ def spliced(monkeypatch) -> list[int]:
 def streamed(monkeypatch) -> list[int]:
     """Sizes of the pieces that tornado handed over."""
     sizes: list[int] = []
-    real = TusHandler.take
+    real = UploadBodyHandler.take
 
     def take(self, data):
         sizes.append(len(data))
         return real(self, data)
 
-    monkeypatch.setattr(TusHandler, "take", take)
+    monkeypatch.setattr(UploadBodyHandler, "take", take)
     return sizes
 
 
