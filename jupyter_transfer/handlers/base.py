@@ -179,7 +179,11 @@ class TransferHandler(APIHandler):
         if error.retry_after is not None:
             self.set_header("Retry-After", str(max(1, round(error.retry_after))))
         self.error_headers(error)
-        self.finish(json.dumps({"error": error.as_dict()}))
+        self.finish(json.dumps(self.error_body(error)))
+
+    def error_body(self, error: TransferError) -> dict[str, Any]:
+        """What an error answer says; a protocol may add members."""
+        return {"error": error.as_dict()}
 
     def error_headers(self, error: TransferError) -> None:
         """Headers that a protocol wants on an error answer; tornado has cleared all others."""

@@ -50,23 +50,27 @@ class Append:
     ----------
     session: the open session.
     writer: what takes the bytes.
-    settle: called when the writer has closed, with the error of the way or None and how the
-        request ended; gives the new state, lets go of the session and of the claim.
+    settle: called when the writer has closed, with this object, the error of the way or None and
+        how the request ended; gives the new state, lets go of the session and of the claim.
     on_interrupt: called when a newer request takes over, with the error to answer.
+    fresh: whether the upload is new and no client knows its id; may be set to False on the way.
     """
 
     def __init__(
         self,
         session: Session,
         writer: Writer,
-        settle: Callable[[TransferError | None, End], Awaitable[UploadState]],
+        settle: Callable[[Append, TransferError | None, End], Awaitable[UploadState]],
         on_interrupt: OnInterrupt | None,
+        *,
+        fresh: bool,
     ) -> None:
         self.upload = session.upload
         self.limit = writer.limit
         """End of the bytes that the upload may have; None if nobody knows one."""
         self.offset = session.offset
         """Where the first byte of this request stands in the file."""
+        self.fresh = fresh
         self._writer = writer
         self._settle = settle
         self._on_interrupt = on_interrupt
@@ -137,4 +141,4 @@ class Append:
             # A bug must not leave the upload claimed for ever.
             logging.getLogger(__name__).exception("An upload could not be written")
             error = TransferError("internal", "The server failed to write the upload.")
-        return await self._settle(error, end)
+        return await self._settle(self, error, end)

@@ -120,8 +120,8 @@ class Uploads:
         `explicit` it is whole when the client says so (`Append.finish`), not when its length is
         reached.
 
-        Until `Append.finish` succeeds for the first time nobody knows its id, so whatever goes
-        wrong before removes it.
+        Until `Append.finish` succeeds for the first time nobody knows its id (unless
+        `Append.fresh` is set to False), so whatever goes wrong before removes it.
 
         Raises ``bad_request``, ``invalid_path``, ``hidden_path``, ``too_large``, ``too_many``,
         ``disk_full`` (``detail``: needed_bytes, free_bytes), ``exists``, ``is_a_directory`` …
@@ -215,24 +215,24 @@ class Uploads:
         *,
         fresh: bool,
     ) -> Append:
-        settle = partial(self._settle_append, session, fresh)
+        settle = partial(self._settle_append, session)
         writer = Writer(session, self._pool, self.settings.max_size, checksum)
-        append = Append(session, writer, settle, on_interrupt)
+        append = Append(session, writer, settle, on_interrupt, fresh=fresh)
         self._appends[session.upload.id] = append
         self._claims.on_interrupt(session.upload.id, append.interrupt)
         return append
 
     async def _settle_append(
-        self, session: Session, fresh: bool, error: TransferError | None, end: End
+        self, session: Session, append: Append, error: TransferError | None, end: End
     ) -> UploadState:
         id = session.upload.id
         self._claims.on_interrupt(id, None)
-        if fresh and end is End.CUT and error is None:
+        if append.fresh and end is End.CUT and error is None:
             error = TransferError("cancelled", "The upload ended before its address was known.")
         try:
             return await self._settle(session, error, complete=end is End.FILE)
         except TransferError as failure:
-            if fresh:
+            if append.fresh:
                 await self._run(self._remove, session.upload)
             elif failure is error or failure.code != "digest_mismatch":
                 failure.detail["offset"] = session.offset

@@ -40,6 +40,11 @@ TABLE = {
             "DELETE": [PUT_FILES],
         },
     ),
+    r"jupyter-transfer/resumable/?": ("resumable/", {"POST": [PUT_FILES]}),
+    r"jupyter-transfer/resumable/([^/]+)/?": (
+        f"resumable/{ID}",
+        {"HEAD": [PUT_FILES], "PATCH": [PUT_FILES], "DELETE": [PUT_FILES]},
+    ),
     r"jupyter-transfer/download/(.*)": (
         "download/x.txt",
         {"GET": [GET_FILES], "HEAD": [GET_FILES]},
