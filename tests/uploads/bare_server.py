@@ -1,15 +1,19 @@
-"""A process that serves our tus handlers and nothing else, to be killed.
+"""Processes that serve our tus handlers and nothing else, to be killed.
 
-    python bare_server.py ROOT STATE [EXPIRY]
+    python bare_server.py
 
-It writes its port on a line when it is ready. A whole Jupyter server takes seconds to start; this
-takes half of one, so that a test can kill it many times.
+For each line ``{"root": …, "state": …, "expiry": …, "threads": …, "fast": …}`` on standard input it
+forks a server and answers ``<pid> <port>`` when that is ready, or ``<pid> 0`` when it died before.
+A whole Jupyter server takes seconds to start; a fork of this takes a fiftieth of one, so that a
+test can kill it a thousand times.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import signal
 import sys
 from types import SimpleNamespace
 
@@ -19,12 +23,13 @@ from tornado import httpserver, netutil, web
 from jupyter_transfer.handlers import tus
 from jupyter_transfer.paths import Root
 from jupyter_transfer.store import Store
+from jupyter_transfer.uploads import manager
 from jupyter_transfer.uploads.manager import Uploads, UploadSettings
 
 TOKEN = "bare-token"
 
 
-def application(uploads: Uploads) -> web.Application:
+def application(uploads: Uploads, fast: bool) -> web.Application:
     """A tornado application with the settings that a Jupyter handler needs."""
 
     async def no_hooks(path: str) -> None:
@@ -33,7 +38,7 @@ def application(uploads: Uploads) -> web.Application:
     transfer = SimpleNamespace(
         uploads=uploads,
         uploads_enabled=True,
-        upload_fast_path=os.environ.get("UPLOAD_FAST_PATH") != "0",
+        upload_fast_path=fast,
         max_upload_size=None,
         trust_forwarded=False,
         require_local=lambda: None,
@@ -53,16 +58,36 @@ def application(uploads: Uploads) -> web.Application:
     )
 
 
-async def main(root: str, state: str, expiry: float) -> None:
+async def serve(root: str, state: str, expiry: float, fast: bool, ready: int) -> None:
     uploads = Uploads(Root(root), Store(state), UploadSettings(expiry=expiry))
     await uploads.start()
-    server = httpserver.HTTPServer(application(uploads), max_buffer_size=512 << 20)
+    server = httpserver.HTTPServer(application(uploads, fast), max_buffer_size=512 << 20)
     sockets = netutil.bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
-    sys.stdout.write(f"{sockets[0].getsockname()[1]}\n")
-    sys.stdout.flush()
+    os.write(ready, b"%d" % sockets[0].getsockname()[1])
+    os.close(ready)
     await asyncio.Event().wait()
 
 
+def fork(root: str, state: str, expiry: float, threads: int, fast: bool) -> tuple[int, int]:
+    """Pid and port of a new server."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read)
+        manager.THREADS = threads
+        try:
+            asyncio.run(serve(root, state, expiry, fast, write))
+        finally:
+            os._exit(1)
+    os.close(write)
+    with os.fdopen(read, "rb") as port:
+        return pid, int(port.read() or 0)
+
+
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float((sys.argv[3:] or ["604800"])[0])))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the dead
+    for line in sys.stdin:
+        pid, port = fork(**json.loads(line))
+        sys.stdout.write(f"{pid} {port}\n")
+        sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,30 @@ import pytest
 from jupyter_transfer.paths import Root
 from jupyter_transfer.store import Store
 from jupyter_transfer.uploads.manager import Uploads
+
+from ..servers.bare import BareServer, BareServers
+
+
+@pytest.fixture(scope="session")
+def bare_servers() -> Iterator[BareServers]:
+    """What starts bare servers."""
+    servers = BareServers()
+    yield servers
+    servers.close()
+
+
+@pytest.fixture
+def bare_server(bare_servers, folder, tmp_path) -> Iterator[Callable[..., BareServer]]:
+    """Makes servers of uploads on the same root that can be killed; they are not started."""
+    made: list[BareServer] = []
+
+    def make(root: Path = folder, state: Path = tmp_path / "state", **options) -> BareServer:
+        made.append(BareServer(bare_servers, root, state, **options))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.kill()
 
 
 @pytest.fixture
