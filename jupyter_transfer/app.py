@@ -30,7 +30,8 @@ from .secrets import split_userinfo
 from .spec import parse_rate
 from .store import Store
 from .streams import Streams
-from .uploads.manager import Uploads, UploadSettings
+from .uploads.admission import UploadSettings
+from .uploads.manager import Uploads
 from .workers import WorkerPool
 
 JOB_OPTIONS = {"approve", "bandwidth", "conflict", "dry_run"}

@@ -37,7 +37,16 @@ class Part:
     (after publishing) or `discard` (everything goes).
     """
 
-    def __init__(self, root: Root, folder: str, id: str, fd: int, journal_fd: int) -> None:
+    def __init__(
+        self,
+        root: Root,
+        folder: str,
+        id: str,
+        fd: int,
+        journal_fd: int,
+        *,
+        shared: bool = False,
+    ) -> None:
         self.root = root
         self.folder = folder
         """Path below the root of the folder whose staging folder holds this part."""
@@ -45,33 +54,42 @@ class Part:
         self.fd = fd
         """Descriptor of the bytes, open for reading and writing; -1 once published."""
         self._journal_fd = journal_fd
+        self._shared = shared
 
     # -- opening and closing --
 
     @classmethod
-    def create(cls, root: Root, destination: str, id: str, header: Record) -> Part:
+    def create(
+        cls, root: Root, destination: str, id: str, header: Record, *, shared: str | None = None
+    ) -> Part:
         """A new part for a file that will stand in the folder `destination`, its journal
-        beginning with `header`; both are on disk when this returns."""
+        beginning with `header`; both are on disk when this returns.
+
+        With `shared` the bytes are those of the part of that id, which is made if it is missing;
+        they outlive this part.
+        """
         for _ in range(_CREATE_TRIES):
             try:
-                return cls._create(root, root.nearest_folder(destination), id, header)
+                return cls._create(root, root.nearest_folder(destination), id, header, shared)
             except TransferError as error:
                 # Whoever ended last in this folder has removed the empty staging folder under us.
                 if error.code != "not_found":
                     raise
-        return cls._create(root, root.nearest_folder(destination), id, header)
+        return cls._create(root, root.nearest_folder(destination), id, header, shared)
 
     @classmethod
-    def _create(cls, root: Root, folder: str, id: str, header: Record) -> Part:
+    def _create(cls, root: Root, folder: str, id: str, header: Record, shared: str | None) -> Part:
         with root.staging(folder, create=True) as staging:
-            fd = _open(staging, f"{id}.part", _OPEN | os.O_CREAT | os.O_EXCL)
+            exclusive = os.O_EXCL if shared is None else 0
+            fd = _open(staging, f"{shared or id}.part", _OPEN | os.O_CREAT | exclusive)
             try:
                 journal_fd = _open(staging, f"{id}.journal", _OPEN | os.O_CREAT | os.O_EXCL)
             except TransferError:
                 os.close(fd)
-                os.unlink(f"{id}.part", dir_fd=staging)
+                if shared is None:
+                    os.unlink(f"{id}.part", dir_fd=staging)
                 raise
-            part = cls(root, folder, id, fd, journal_fd)
+            part = cls(root, folder, id, fd, journal_fd, shared=shared is not None)
             try:
                 part._lock()
                 part.append(header)
@@ -82,27 +100,41 @@ class Part:
         return part
 
     @classmethod
-    def open(cls, root: Root, folder: str, id: str) -> Part:
-        """The part that an earlier process left in `folder`'s staging folder.
+    def open(
+        cls,
+        root: Root,
+        folder: str,
+        id: str,
+        *,
+        shared: str | None = None,
+        header: Record | None = None,
+    ) -> Part:
+        """The part that an earlier process left in `folder`'s staging folder. With `header`, a
+        journal that is missing is made and begins so.
 
         Raises ``not_found`` when its journal is gone, ``conflict`` when another process has it.
         A part whose bytes were published already opens with ``fd == -1``.
         """
         with root.staging(folder) as staging:
-            journal_fd = _open(staging, f"{id}.journal", _OPEN)
+            create = 0 if header is None else os.O_CREAT
+            journal_fd = _open(staging, f"{id}.journal", _OPEN | create)
             try:
-                fd = _open(staging, f"{id}.part", _OPEN)
+                fd = _open(staging, f"{shared or id}.part", _OPEN)
             except TransferError as error:
                 if error.code != "not_found":
                     os.close(journal_fd)
                     raise
                 fd = -1
-        part = cls(root, folder, id, fd, journal_fd)
+        part = cls(root, folder, id, fd, journal_fd, shared=shared is not None)
         try:
             part._lock()
-        except TransferError:
+            if header is not None and not part.records():
+                part.append(header)
+                with root.staging(folder) as staging:
+                    os.fsync(staging)
+        except (OSError, TransferError) as error:
             part.close()
-            raise
+            raise _as_transfer_error(error) from None
         return part
 
     def _lock(self) -> None:
@@ -131,8 +163,8 @@ class Part:
         self._remove(f"{self.id}.journal")
 
     def discard(self) -> None:
-        """Remove bytes and journal and close."""
-        self._remove(f"{self.id}.part", f"{self.id}.journal")
+        """Remove bytes, unless they are shared, and journal, and close."""
+        self._remove(*([] if self._shared else [f"{self.id}.part"]), f"{self.id}.journal")
 
     def _remove(self, *names: str) -> None:
         self.close()

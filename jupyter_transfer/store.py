@@ -109,6 +109,11 @@ _UPLOAD_COLUMNS = (
     "concat, assembly"
 )
 
+_INSERT_UPLOAD = (
+    f"insert into uploads ({_UPLOAD_COLUMNS}) values (:id, :owner, :folder, :destination, :length,"  # noqa: S608
+    " :created, :expires, 'open', null, :metadata, :explicit, :concat, :assembly)"
+)
+
 # statfs(2) f_type of file systems on which several machines may see one file, where SQLite's WAL
 # (shared memory) does not work.
 _NETWORK_FILE_SYSTEMS = {
@@ -364,12 +369,7 @@ class Store:
     def upload_add(self, row: dict[str, Any]) -> None:
         """Insert an open upload; `row` is as `upload_get` gives it, without state and path."""
         with self._transaction() as db:
-            db.execute(
-                f"insert into uploads ({_UPLOAD_COLUMNS}) values (:id, :owner, :folder,"  # noqa: S608
-                " :destination, :length, :created, :expires, 'open', null, :metadata, :explicit,"
-                " :concat, :assembly)",
-                {**row, "metadata": json.dumps(row["metadata"])},
-            )
+            db.execute(_INSERT_UPLOAD, {**row, "metadata": json.dumps(row["metadata"])})
 
     def upload_get(self, id: str) -> dict[str, Any] | None:
         """The row of an upload, or None."""
@@ -393,6 +393,25 @@ class Store:
         """Forget an upload."""
         with self._transaction() as db:
             db.execute("delete from uploads where id = ?", (id,))
+
+    def uploads_of_assembly(self, assembly: str) -> list[dict[str, Any]]:
+        """The rows of the segments of `assembly`, and of its file when that is done."""
+        return self._uploads("where assembly = ? and assembly <> ''", (assembly,))
+
+    def assembly_touch(self, assembly: str, expires: float) -> None:
+        """`upload_touch` for all segments of `assembly`."""
+        with self._transaction() as db:
+            db.execute("update uploads set expires = ? where assembly = ?", (expires, assembly))
+
+    def assembly_finish(self, row: dict[str, Any], path: str) -> None:
+        """Insert the upload `row` of a file that was made of segments, and mark it and them as
+        done, at once."""
+        with self._transaction() as db:
+            db.execute(_INSERT_UPLOAD, {**row, "metadata": json.dumps(row["metadata"])})
+            db.execute(
+                "update uploads set state = 'done', path = ? where assembly = ?",
+                (path, row["assembly"]),
+            )
 
     def uploads_open(self, owner: str) -> int:
         """How many unfinished uploads `owner` has."""

@@ -1,5 +1,5 @@
 """Uploads by tus 1.0 (https://tus.io/protocols/resumable-upload): core, creation,
-creation-with-upload, creation-defer-length, expiration, checksum, termination.
+creation-with-upload, creation-defer-length, expiration, checksum, termination, concatenation.
 
 The handlers know the protocol; `uploads.manager.Uploads` knows the rest. Only what exists is
 advertised. For clients behind proxies that let only GET and POST pass, POST with
@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import allow_unauthenticated
 from tornado.httputil import format_timestamp
@@ -20,6 +21,7 @@ from ..errors import TransferError
 from ..spec import iso_time
 from ..uploads.append import UploadState
 from ..uploads.checksum import ALGORITHMS, Checksum
+from ..uploads.rows import PARTIAL
 from .base import allow
 from .uploadbody import WRITE, UploadBodyHandler
 
@@ -31,20 +33,25 @@ EXTENSIONS = (
     "expiration",
     "checksum",
     "termination",
+    "concatenation",
 )
 BODY_TYPE = "application/offset+octet-stream"
 
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _LARGEST = 2**63 - 1
 
+_FINAL = "final;"
+_PARTIAL_PATH = re.compile(r"(?:.*/)?tus/([^/]+)/?")
+
 _OWN_HEADERS = (
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Location, "
     "Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Expires, "
-    "Transfer-Path, Transfer-SHA256"
+    "Upload-Concat, Transfer-Path, Transfer-SHA256"
 )
 _CLIENT_HEADERS = (
     "accept, content-type, authorization, x-xsrftoken, tus-resumable, upload-length, "
-    "upload-defer-length, upload-metadata, upload-offset, upload-checksum, x-http-method-override"
+    "upload-defer-length, upload-metadata, upload-offset, upload-checksum, upload-concat, "
+    "x-http-method-override"
 )
 
 
@@ -111,13 +118,11 @@ class UploadsHandler(TusHandler):
     async def begin(self) -> None:
         """Create the upload."""
         await super().begin()
-        headers = self.request.headers
-        if "Upload-Concat" in headers:
-            raise TransferError(
-                "bad_request",
-                "This server has no extension for Upload-Concat.",
-                "Send the whole file as one upload.",
-            )
+        if self._concat.startswith(_FINAL):
+            self._check_final()
+            return
+        if "Upload-Concat" in self.request.headers and self._concat != PARTIAL:
+            raise TransferError("bad_request", "Upload-Concat is neither “partial” nor “final;…”.")
         length = self._length()
         if self.has_body:
             self.check_type(BODY_TYPE)
@@ -125,9 +130,41 @@ class UploadsHandler(TusHandler):
         self.append = await self.transfer.uploads.create(
             self.owner,
             length,
-            headers.get("Upload-Metadata", ""),
+            self._metadata,
             self.fail_later,
+            concat=self._concat,
             checksum=self.checksum(),
+        )
+
+    @property
+    def _metadata(self) -> str:
+        return self.request.headers.get("Upload-Metadata", "")
+
+    @property
+    def _concat(self) -> str:
+        return self.request.headers.get("Upload-Concat", "")
+
+    def _check_final(self) -> None:
+        """Refuse what only an upload with bytes of its own may have."""
+        for name in ("Upload-Length", "Upload-Defer-Length"):
+            if name in self.request.headers:
+                raise TransferError("bad_request", f"A final upload has no {name}.")
+        if self.has_body:
+            raise TransferError("bad_request", "A final upload has no bytes of its own.")
+
+    async def _make_final(self) -> UploadState:
+        """The upload made of the partial ones that ``Upload-Concat`` lists, by relative or absolute
+        addresses: what stands before ``tus/`` a proxy may have changed."""
+        paths = [
+            _PARTIAL_PATH.fullmatch(urlsplit(url).path)
+            for url in self._concat.removeprefix(_FINAL).split()
+        ]
+        ids = [path[1] for path in paths if path is not None]
+        if not ids or len(ids) < len(paths):
+            raise TransferError("bad_request", "Upload-Concat lists what is no upload.")
+        self.transfer.keep_alive()
+        return await self.transfer.uploads.concatenate(
+            self.owner, ids, self._metadata, self._concat
         )
 
     def _length(self) -> int | None:
@@ -144,8 +181,8 @@ class UploadsHandler(TusHandler):
     @allow(WRITE)
     async def post(self) -> None:
         """Say where the new upload is."""
-        assert self.append is not None
-        state = await self.append.finish()
+        append = self.append
+        state = await (self._make_final() if append is None else append.finish())
         self.write_state(state)
         self.set_header("Location", self.address("tus", state.upload.id))
         self.set_status(201)
@@ -203,6 +240,7 @@ class UploadHandler(TusHandler):
         offset, length = self.byte_count("Upload-Offset"), self._declared_length()
         checksum = self.checksum()
         state = await self.transfer.uploads.state(self.owner, id)
+        state.upload.check_takes_bytes()
         if state.offset != offset:
             raise TransferError(
                 "offset_mismatch",
@@ -225,6 +263,8 @@ class UploadHandler(TusHandler):
             self.set_header("Upload-Length", str(state.upload.length))
         if state.upload.spec.header:
             self.set_header("Upload-Metadata", state.upload.spec.header)
+        if state.upload.concat:
+            self.set_header("Upload-Concat", state.upload.concat)
         return state
 
     @allow(WRITE)

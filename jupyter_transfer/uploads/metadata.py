@@ -12,6 +12,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from ..errors import TransferError
 from ..paths import CONFLICTS, Conflict, join_path
@@ -25,6 +26,8 @@ _EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
 _KEY = re.compile(r"[!-+\--~]+")  # printable ASCII but the space and the comma
 _MILLISECONDS = re.compile(r"-?[0-9]{1,15}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_ASSEMBLY = re.compile(r"[0-9a-f]{32}")
+_BYTES = re.compile(rb"[0-9]{1,19}")
 
 _LATER = ("unpack", "pack")
 
@@ -73,10 +76,19 @@ class UploadSpec:
     mtime_ns: int | None = None
     sha256: str | None = None
     """Hex digest that the whole file must have, if the client stated one."""
+    assembly: str = ""
+    """What the client calls the file of which this is a segment; empty for all other uploads."""
+    start: int = 0
+    """Where the segment begins in the whole file."""
+    size: int = 0
+    """Bytes of that file."""
 
     @classmethod
-    def from_header(cls, header: str, id: str, parse: Callable[..., str]) -> UploadSpec:
-        """The specification in the metadata `header` of the upload `id`.
+    def from_header(
+        cls, header: str, id: str, parse: Callable[..., str], *, concat: bool = False
+    ) -> UploadSpec:
+        """The specification in the metadata `header` of the upload `id`, which `concat` says is
+        one of several or made of them.
 
         `parse` is `Root.parse`. Raises ``bad_request``, ``too_large``, ``invalid_path``,
         ``hidden_path``.
@@ -100,10 +112,28 @@ class UploadSpec:
             conflict=_conflict(texts.get("conflict", "")),
             mtime_ns=_mtime_ns(texts.get("mtime", "")),
             sha256=_sha256(texts.get("sha256", "")),
+            **(_segment(pairs) if concat else {}),
         )
 
 
 _FIELDS = ("filename", "relativePath", "path", "mtime", "conflict", "sha256")
+
+
+def _segment(pairs: dict[str, bytes]) -> dict[str, Any]:
+    """What our own client says of a segment; other clients may mean anything by these keys."""
+    assembly = pairs.get("assembly", b"").decode("latin1")
+    if not _ASSEMBLY.fullmatch(assembly):
+        return {}
+    return {
+        "assembly": assembly,
+        **{key: _byte_count(key, pairs[key]) for key in ("start", "size") if key in pairs},
+    }
+
+
+def _byte_count(key: str, value: bytes) -> int:
+    if not _BYTES.fullmatch(value) or int(value) >= 2**63:
+        raise TransferError("bad_request", f"The metadata “{key}” is not a number of bytes.")
+    return int(value)
 
 
 def _text(key: str, value: bytes) -> str:

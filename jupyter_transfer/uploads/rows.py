@@ -9,7 +9,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from ..errors import TransferError
 from .metadata import UploadSpec
+
+PARTIAL = "partial"
+"""``Upload-Concat`` of one of several uploads that make a file."""
 
 
 class UploadRows(Protocol):
@@ -33,6 +37,16 @@ class UploadRows(Protocol):
 
     def upload_remove(self, id: str) -> None:
         """Forget an upload."""
+
+    def uploads_of_assembly(self, assembly: str) -> list[dict[str, Any]]:
+        """The rows of the segments of `assembly`, and of its file when that is done."""
+
+    def assembly_touch(self, assembly: str, expires: float) -> None:
+        """`upload_touch` for all segments of `assembly`."""
+
+    def assembly_finish(self, row: dict[str, Any], path: str) -> None:
+        """Insert the upload `row` of a file that was made of segments, and mark it and them as
+        done, at once."""
 
     def uploads_open(self, owner: str) -> int:
         """How many unfinished uploads `owner` has."""
@@ -69,10 +83,29 @@ class Upload:
     """What the segments of one file and the file share; empty for all other uploads."""
 
     @property
+    def partial(self) -> bool:
+        """Whether it is one of several that make a file; never published itself."""
+        return self.concat == PARTIAL
+
+    @property
+    def final(self) -> bool:
+        """Whether it was made of partial uploads; takes no bytes itself."""
+        return bool(self.concat) and not self.partial
+
+    def check_takes_bytes(self) -> None:
+        """Raise ``forbidden`` for what is made of other uploads."""
+        if self.final:
+            raise TransferError(
+                "forbidden",
+                "This upload is made of others and takes no bytes itself.",
+                "Send the bytes to a partial upload.",
+            )
+
+    @property
     def sha256(self) -> str | None:
         """The digest that the finished file was proven to have, if any."""
         # With `skip` the file that stands there may be another one.
-        known = self.path is not None and self.spec.conflict != "skip"
+        known = self.path is not None and self.spec.conflict != "skip" and not self.partial
         return self.spec.sha256 if known else None
 
     def as_row(self) -> dict[str, Any]:

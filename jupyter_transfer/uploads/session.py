@@ -8,6 +8,7 @@ offset of the journal after a crash is cut off when the session is opened again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Sequence
@@ -23,6 +24,7 @@ IOV_MAX = 1024
 """Buffers in one pwritev(2)."""
 
 _READ = 1 << 20
+_COPY = 256 << 20
 
 
 class Digest:
@@ -74,6 +76,8 @@ class Session:
         """Bytes that were written, synced or not."""
         self.synced = offset
         """Bytes that are on disk, recorded or not."""
+        self.start = 0
+        """Where the first byte stands in the part file."""
         self._part = part
         self._digest = digest
 
@@ -92,13 +96,14 @@ class Session:
         part = Part.open(root, upload.folder, upload.id)
         try:
             records = part.records()
-            known = _latest(records)
+            known = latest(records)
             upload = replace(upload, length=known.get("length", upload.length))
             if "publish" in known:
                 published = part.published()
                 if published is not None:
                     session = cls(upload, part, known.get("offset", 0), None)
                     session._published = published
+                    session._completed = known.get("complete", False)
                     return session
             if part.fd < 0:
                 part.discard()
@@ -110,14 +115,21 @@ class Session:
             part.close()
             raise
 
+    sealed = False
+    """Whether it takes no more bytes."""
     _published: str | None = None
     _completed = False
 
     @property
     def whole(self) -> bool:
         """Whether all bytes are there, so that the file can be published."""
-        if self.upload.explicit and not self._completed and self._published is None:
+        if self.upload.partial or (self.upload.explicit and not self._completed):
             return False
+        return self.full
+
+    @property
+    def full(self) -> bool:
+        """Whether it has as many bytes as were announced."""
         return self.offset == self.upload.length
 
     # -- what the client says later --
@@ -171,7 +183,7 @@ class Session:
     def _write_vector(self, pieces: list[bytes]) -> None:
         while pieces:
             start = self.written
-            self.written += os.pwritev(self._part.fd, pieces, start)
+            self.written += os.pwritev(self._part.fd, pieces, self.start + start)
             done = self.written - start
             while pieces and done >= len(pieces[0]):
                 piece = pieces.pop(0)
@@ -197,7 +209,7 @@ class Session:
             while limit and (count := pipe.fill(source, limit)):
                 limit -= count
                 while count:
-                    moved = pipe.drain(self._part.fd, self.written, count)
+                    moved = pipe.drain(self._part.fd, self.start + self.written, count)
                     self.written += moved
                     count -= moved
         except OSError as error:
@@ -226,12 +238,29 @@ class Session:
         if offset < self.offset:
             self._part.append({"offset": offset})
         self.offset = self.synced = self.written = offset
-        try:
-            os.ftruncate(self._part.fd, offset)
-        except OSError as error:
-            raise from_os_error(error, self.upload.spec.destination) from None
+        self._truncate()
         if self._digest is not None:
             self._digest.rewind(offset)
+
+    def _truncate(self) -> None:
+        try:
+            os.ftruncate(self._part.fd, self.offset)
+        except OSError as error:
+            raise from_os_error(error, self.upload.spec.destination) from None
+
+    def copy_from(self, other: Session) -> None:
+        """Write all bytes of `other` behind `written`, inside the kernel where it can."""
+        done = 0
+        try:
+            while done < other.offset:
+                count = min(_COPY, other.offset - done)
+                moved = _copy(other._part.fd, self._part.fd, count, done, self.written)
+                if not moved:
+                    raise OSError(errno.EIO, "")  # bytes that are on record are not there
+                done += moved
+                self.written += moved
+        except OSError as error:
+            raise from_os_error(error, self.upload.spec.destination) from None
 
     # -- the end --
 
@@ -274,7 +303,16 @@ class Session:
         self._part.close()
 
 
-def _latest(records: Sequence[Record]) -> Record:
+def _copy(source: int, target: int, count: int, start: int, end: int) -> int:
+    try:
+        return os.copy_file_range(source, target, count, start, end)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+    return os.pwrite(target, os.pread(source, min(count, _READ), start), end)
+
+
+def latest(records: Sequence[Record]) -> Record:
     """The last word of the journal on each subject."""
     known: Record = {}
     for record in records:

@@ -52,9 +52,9 @@ async def test_what_expires_and_what_expired(tus, transfer_app, monkeypatch):
     await tus.patch(whole, 0, b"abc")
     assert "Upload-Expires" in (await tus.head(id)).headers
     assert "Upload-Expires" not in (await tus.head(whole)).headers
-    monkeypatch.setattr(
-        "jupyter_transfer.uploads.manager.time", SimpleNamespace(time=lambda: time.time() + 1e7)
-    )
+    clock = SimpleNamespace(time=lambda: time.time() + 1e7)
+    for module in ("manager", "storage"):
+        monkeypatch.setattr(f"jupyter_transfer.uploads.{module}.time", clock)
     response = await tus.head(id)
     assert response.code == 410
     assert "Upload-Offset" not in response.headers

@@ -11,7 +11,8 @@ async def test_it_advertises_only_what_exists(tus):
     assert response.headers["Tus-Version"] == "1.0.0"
     assert response.headers["Tus-Resumable"] == "1.0.0"
     assert response.headers["Tus-Extension"] == (
-        "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination"
+        "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination,"
+        "concatenation"
     )
     assert "Tus-Max-Size" not in response.headers
     assert response.headers["Tus-Checksum-Algorithm"] == "sha1,sha256"

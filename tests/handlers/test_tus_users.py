@@ -7,7 +7,7 @@ import os
 import pytest
 from jupyter_server.auth import Authorizer, IdentityProvider, User
 
-from .tus_client import BODY, VERSION
+from .tus_client import BODY, VERSION, metadata
 
 
 class ByHeader(IdentityProvider):
@@ -116,7 +116,7 @@ class TestTwoUsers:
         assert answer.status == 201
         id = answer.headers["location"].rpartition("/")[2]
         unknown = "0" * 32
-        for method, size in (("HEAD", 0), ("DELETE", 0), ("PATCH", 0), ("PATCH", 5)):
+        for method, size in (("HEAD", 0), ("GET", 0), ("DELETE", 0), ("PATCH", 0), ("PATCH", 5)):
             headers = {**patch_headers(size), **bob}
             body = b"hello"[:size]
             foreign = await raw.ask(method, f"tus/{id}", headers, body)
@@ -130,3 +130,26 @@ class TestTwoUsers:
         foreign = await raw.ask("HEAD", f"tus/{id}", {**VERSION, **bob})
         assert foreign.status == 404
         assert "transfer-path" not in foreign.headers
+
+    async def test_anothers_partial_uploads_are_unknown_ones(self, raw, tree):
+        ada, bob = ({**VERSION, **ANONYMOUS, "X-User": name} for name in ("ada", "bob"))
+        place = metadata(filename="a", assembly="0" * 32, start="0", size="5")
+        partial = {**BODY, "Upload-Concat": "partial", "Upload-Length": "5", "Content-Length": "5"}
+        addresses = []
+        for extra in ({}, {"Upload-Metadata": place}):
+            answer = await raw.ask("POST", "tus/", {**ada, **partial, **extra}, b"hello")
+            assert answer.status == 201
+            addresses.append(answer.headers["location"])
+        for address in addresses:
+            final = {"Upload-Concat": f"final;{address}", "Content-Length": "0"}
+            for extra in ({}, {"Upload-Metadata": place}):
+                foreign = await raw.ask("POST", "tus/", {**bob, **final, **extra})
+                assert foreign.status == 404
+        # The name of a file in segments is its owner's alone.
+        extra = {"Upload-Metadata": place}
+        answer = await raw.ask("POST", "tus/", {**bob, **partial, **extra}, b"HELLO")
+        assert answer.status == 201
+        final = {"Upload-Concat": f"final;{addresses[1]}", "Content-Length": "0", **extra}
+        answer = await raw.ask("POST", "tus/", {**ada, **final})
+        assert answer.status == 201
+        assert "a" in tree()

@@ -24,7 +24,8 @@ from jupyter_transfer.handlers import tus
 from jupyter_transfer.paths import Root
 from jupyter_transfer.store import Store
 from jupyter_transfer.uploads import manager
-from jupyter_transfer.uploads.manager import Uploads, UploadSettings
+from jupyter_transfer.uploads.admission import UploadSettings
+from jupyter_transfer.uploads.manager import Uploads
 
 TOKEN = "bare-token"
 

@@ -78,7 +78,8 @@ def later(monkeypatch):
 
     def pass_by(seconds: float) -> None:
         clock = SimpleNamespace(time=lambda: time.time() + seconds)
-        monkeypatch.setattr("jupyter_transfer.uploads.manager.time", clock)
+        for module in ("manager", "storage"):
+            monkeypatch.setattr(f"jupyter_transfer.uploads.{module}.time", clock)
 
     return pass_by
 

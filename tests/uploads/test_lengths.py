@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jupyter_transfer.errors import TransferError
-from jupyter_transfer.uploads.manager import Uploads, UploadSettings
+from jupyter_transfer.uploads.admission import UploadSettings
+from jupyter_transfer.uploads.manager import Uploads
 from jupyter_transfer.uploads.session import Session
 
 from ..handlers.tus_client import metadata
@@ -97,7 +98,7 @@ class TestLimit:
         uploads = restart()
         id = await create(uploads, None)
         await put(uploads, id, 0, b"abc")
-        monkeypatch.setattr(uploads._root, "free_bytes", lambda path: 4)
+        monkeypatch.setattr(uploads._storage._root, "free_bytes", lambda path: 4)
         error = await error_of(put(uploads, id, 3, b"", length=8))
         assert (error.code, error.detail["needed_bytes"]) == ("disk_full", 5)
         assert (await put(uploads, id, 3, b"", length=7)).upload.length == 7

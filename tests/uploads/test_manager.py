@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 from jupyter_transfer.errors import TransferError
-from jupyter_transfer.uploads.manager import Uploads, UploadSettings
+from jupyter_transfer.uploads.admission import UploadSettings
+from jupyter_transfer.uploads.manager import Uploads
 from jupyter_transfer.uploads.session import Session
 
 from ..conftest import until

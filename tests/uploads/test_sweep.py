@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,8 @@ import pytest
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.paths import Root
 from jupyter_transfer.store import Store
-from jupyter_transfer.uploads.manager import Uploads, UploadSettings
+from jupyter_transfer.uploads.admission import UploadSettings
+from jupyter_transfer.uploads.manager import Uploads
 
 from ..handlers.tus_client import metadata
 
@@ -33,10 +35,11 @@ DISK = (
     "mkdir",
     "rmdir",
     "ftruncate",
+    "copy_file_range",
     "utime",
     "chmod",
 )
-ROWS = ("upload_add", "upload_finish", "upload_remove")
+ROWS = ("upload_add", "upload_finish", "upload_remove", "assembly_finish", "upload_touch")
 DATA = b"0123456789"
 
 
@@ -97,6 +100,44 @@ class Client:
         self.path = state.upload.path
 
 
+class ConcatClient(Client):
+    """Sends DATA as two partial uploads, which it joins; as segments of one file, if it says so."""
+
+    def __init__(self, conflict: str, *, assembly: bool) -> None:
+        super().__init__(conflict)
+        self.ids: list[str | None] = [None, None]
+        self.offsets = [0, 0]
+        self.assembly = assembly
+
+    async def run(self, uploads: Uploads) -> None:
+        for index, (start, end) in enumerate(((0, 6), (6, 10))):
+            await self.send(uploads, index, DATA[start:end], start)
+        state = await uploads.concatenate("me", self.ids, self.header, "final;…")
+        assert state.offset == len(DATA)
+        self.path = state.upload.path
+
+    async def send(self, uploads: Uploads, index: int, data: bytes, start: int) -> None:
+        id = self.ids[index]
+        if id is None:
+            append = await uploads.create("me", len(data), self.segment(start), concat="partial")
+            append.feed(data[:2])
+            state = await append.finish()
+        else:
+            state = await uploads.state("me", id)
+        assert state.offset >= self.offsets[index]
+        self.ids[index], self.offsets[index] = state.upload.id, state.offset
+        if state.offset < len(data):
+            append = await uploads.append("me", state.upload.id, state.offset)
+            append.feed(data[state.offset :])
+            self.offsets[index] = (await append.finish()).offset
+
+    def segment(self, start: int) -> str:
+        if not self.assembly:
+            return ""
+        place = metadata(assembly="a" * 32, start=str(start), size=str(len(DATA)))
+        return f"{self.header},{place}"
+
+
 class Process:
     """The life of one server: root, database and uploads over the disk that the last one left."""
 
@@ -119,18 +160,34 @@ class Process:
                     os.close(int(fd))
 
 
+CLIENTS = {
+    "one": Client,
+    "segments": partial(ConcatClient, assembly=True),
+    "copied": partial(ConcatClient, assembly=False),
+}
+
+
 @pytest.mark.parametrize(
-    ("conflict", "late"),
-    [("rename", False), ("rename", True), ("overwrite", False), ("fail", True)],
+    ("conflict", "late", "kind"),
+    [
+        ("rename", False, "one"),
+        ("rename", True, "one"),
+        ("overwrite", False, "one"),
+        ("fail", True, "one"),
+        ("rename", False, "segments"),
+        ("overwrite", True, "segments"),
+        ("fail", True, "segments"),
+        ("overwrite", False, "copied"),
+    ],
 )
-async def test_death_at_every_step(tmp_path, monkeypatch, conflict, late):
+async def test_death_at_every_step(tmp_path, monkeypatch, conflict, late, kind):
     for n in itertools.count():
         folder, state = tmp_path / f"root{n}", tmp_path / f"state{n}"
         folder.mkdir()
         if conflict != "fail":
             (folder / "new").mkdir()
             (folder / "new" / "a").write_bytes(b"old")
-        client = Client(conflict)
+        client = CLIENTS[kind](conflict)
         with Process(folder, state) as uploads, monkeypatch.context() as patch:
             reaper = Reaper(patch, n, late=late)
             with suppress(KilledError, TransferError):

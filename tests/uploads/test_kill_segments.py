@@ -1,0 +1,119 @@
+"""SIGKILL while one file arrives in segments, and while they are joined."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ..handlers.tus_client import BODY, metadata
+from ..servers.bare import BareServer
+from .resuming import SEND
+
+
+@pytest.fixture
+def server(bare_server):
+    server = bare_server()
+    server.start()
+    return server
+
+
+@pytest.mark.parametrize("kills", [16, pytest.param(200, marks=pytest.mark.soak)])
+def test_kills_of_segments(server, capsys, kills):
+    """Several segments of one file are sent in turns, and joined, through kills."""
+    seed = int(os.environ.get("KILL_SEED", random.randrange(10**6)))
+    with capsys.disabled():
+        sys.stdout.write(f" [KILL_SEED={seed}] ")
+    chance = random.Random(seed)
+    for number in range(kills // 4):
+        file = Segments(server, chance, server.root / f"f{number}")
+        file.run(3)
+        file.final.unlink()
+    assert list(server.root.iterdir()) == []
+
+
+class Segments:
+    """One file in three segments."""
+
+    def __init__(self, server: BareServer, chance: random.Random, final: Path) -> None:
+        self.server, self.chance, self.final = server, chance, final
+        self.data = chance.randbytes(chance.randrange(1 << 20, 6 << 20))
+        cuts = sorted(chance.sample(range(1, len(self.data)), 2))
+        spans = zip([0, *cuts], [*cuts, len(self.data)], strict=True)
+        name, size = f"{chance.getrandbits(128):032x}", str(len(self.data))
+        self.metadata = metadata(filename=final.name, conflict="fail", assembly=name, size=size)
+        self.ids = {self.create(start, end): (start, end) for start, end in spans}
+        self.acknowledged = dict.fromkeys(self.ids, 0)
+
+    def create(self, start: int, end: int) -> str:
+        headers = {
+            "Upload-Concat": "partial",
+            "Upload-Length": str(end - start),
+            "Upload-Metadata": f"{self.metadata},{metadata(start=str(start))}",
+            "Content-Length": "0",
+        }
+        response = self.server.ask("POST", "", headers)
+        assert response.status == 201
+        return response.headers["Location"].rpartition("/")[2]
+
+    def run(self, kills: int) -> None:
+        for _ in range(kills):
+            self.send(self.chance.choice(list(self.ids)), kill=True)
+        for id, (start, end) in self.ids.items():
+            while self.acknowledged[id] < end - start:
+                self.send(id, kill=False)
+        self.join(kill=True)
+        for _ in range(2):
+            response = self.join(kill=False)
+            assert response.status == 201
+            assert response.headers["Transfer-Path"] == self.final.name
+        assert self.final.read_bytes() == self.data
+
+    def send(self, id: str, *, kill: bool) -> None:
+        start, end = self.ids[id]
+        offset = self.offset(id)
+        stop = min(end, start + offset + self.chance.randrange(1, 3 << 20))
+        headers = {
+            **BODY,
+            "Upload-Offset": str(offset),
+            "Content-Length": str(stop - start - offset),
+        }
+        response = self.server.ask("PATCH", id, headers, self.pieces(start + offset, stop, kill))
+        if response is not None:
+            assert response.status == 204
+            self.acknowledged[id] = stop - start
+        if kill:
+            self.server.start()
+            for other in self.ids:
+                self.offset(other)
+
+    def offset(self, id: str) -> int:
+        response = self.server.ask("HEAD", id, {})
+        assert response.status == 200
+        offset = int(response.headers["Upload-Offset"])
+        assert offset >= self.acknowledged[id]
+        self.acknowledged[id] = offset
+        return offset
+
+    def pieces(self, start: int, stop: int, kill: bool):
+        for first in range(start, stop, SEND):
+            yield self.data[first : min(first + SEND, stop)]
+        if kill:
+            time.sleep(self.chance.random() * 0.01)
+            self.server.kill()
+
+    def join(self, *, kill: bool):
+        addresses = " ".join(f"tus/{id}" for id in self.ids)
+        headers = {
+            "Upload-Concat": f"final;{addresses}",
+            "Upload-Metadata": self.metadata,
+            "Content-Length": "0",
+        }
+        response = self.server.ask("POST", "", headers, self.pieces(0, 0, kill))
+        if kill:
+            self.server.start()
+        return response
