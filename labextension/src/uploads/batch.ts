@@ -13,7 +13,8 @@ import type {
   IUploadOptions,
   UploadState
 } from './tokens';
-import type { IUploadContext } from './tusupload';
+import { lanesFor, SegmentedUpload } from './segmentedupload';
+import type { IUpload, IUploadContext } from './tusupload';
 import { TusUpload } from './tusupload';
 import { Worklist } from './worklist';
 
@@ -26,6 +27,10 @@ export interface IBatchHost {
   wanting(): void;
   /** The batch came to an end. */
   finished(): void;
+  /** Take `wanted` more connections, or as many as are free; how many. */
+  borrow(wanted: number): number;
+  /** Give connections back. */
+  giveBack(count: number): void;
 }
 
 /** Files whose sizes are added up in one go. */
@@ -223,12 +228,13 @@ export class UploadBatch implements IUploadBatch {
   }
 
   private async _deliver(index: number): Promise<void> {
-    const upload =
-      this._begun.get(index) ??
-      new TusUpload(this._items[index], this._context);
+    const lanes = lanesFor(this._items[index].file.size);
+    const upload = this._begun.get(index) ?? this._newUpload(index, lanes);
     this._begun.set(index, upload);
     const { connectivity } = this._host;
-    const delivery = new Delivery(upload, connectivity, this._context.timing, {
+    const { timing } = this._context;
+    const more = this._host.borrow(lanes - 1);
+    const delivery = new Delivery(upload, 1 + more, connectivity, timing, {
       acknowledged: delta => this._onAcknowledged(delta),
       sent: delta => this._meter.add(delta),
       changed: () => this._host.changed()
@@ -236,9 +242,17 @@ export class UploadBatch implements IUploadBatch {
     this._active.add(delivery);
     const outcome = await delivery.run();
     this._active.delete(delivery);
+    this._host.giveBack(more);
     this._onOutcome(index, outcome);
     this._endIfIdle();
     this._host.changed();
+  }
+
+  private _newUpload(index: number, lanes: number): IUpload {
+    const item = this._items[index];
+    return lanes > 1
+      ? new SegmentedUpload(item, this._context)
+      : new TusUpload(item, this._context);
   }
 
   private _onAcknowledged(delta: number): void {
@@ -375,7 +389,7 @@ export class UploadBatch implements IUploadBatch {
   private _active = new Set<Delivery>();
   private _running = new Set<Promise<void>>();
   /** Uploads of which the server may have a part, by index. */
-  private _begun = new Map<number, TusUpload>();
+  private _begun = new Map<number, IUpload>();
   private _failed: number[] = [];
   private _failures: IUploadFailure[] = [];
   private _results: string[] = [];

@@ -2,7 +2,7 @@ import type { Connectivity } from './connectivity';
 import { clientErrors, UploadError } from './errors';
 import type { ITiming } from './timing';
 import { Stopped } from './transport';
-import type { IUploadListener, TusUpload } from './tusupload';
+import type { IUpload, IUploadListener } from './tusupload';
 
 /** How often a file is tried again when the server is in trouble. */
 const LIMITED_ATTEMPTS = 5;
@@ -37,12 +37,14 @@ export interface IDeliveryListener {
  */
 export class Delivery implements IUploadListener {
   constructor(
-    upload: TusUpload,
+    upload: IUpload,
+    lanes: number,
     connectivity: Connectivity,
     timing: ITiming,
     listener: IDeliveryListener
   ) {
     this._upload = upload;
+    this._lanes = lanes;
     this._connectivity = connectivity;
     this._timing = timing;
     this._listener = listener;
@@ -62,7 +64,7 @@ export class Delivery implements IUploadListener {
     const { signal } = this._abort;
     for (;;) {
       try {
-        const path = await this._upload.send(signal, this);
+        const path = await this._upload.send(signal, this, this._lanes);
         return path === null ? { kind: 'skipped' } : { kind: 'done', path };
       } catch (error) {
         if (signal.aborted || error instanceof Stopped) {
@@ -139,7 +141,8 @@ export class Delivery implements IUploadListener {
     this._listener.changed();
   }
 
-  private _upload: TusUpload;
+  private _upload: IUpload;
+  private _lanes: number;
   private _connectivity: Connectivity;
   private _timing: ITiming;
   private _listener: IDeliveryListener;

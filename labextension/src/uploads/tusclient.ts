@@ -31,6 +31,10 @@ export interface ITusRequestOptions {
   readonly onSent?: (bytes: number) => void;
 }
 
+export interface ITusCreateOptions extends ITusRequestOptions {
+  readonly isPartial?: boolean;
+}
+
 /**
  * The verbs of tus 1.0 (https://tus.io/protocols/resumable-upload), one method
  * each; it remembers nothing of an upload.
@@ -47,18 +51,41 @@ export class TusClient {
 
   /**
    * Create an upload of `length` bytes; with `body`, its first bytes travel in
-   * the same request (extension creation-with-upload).
+   * the same request (extension creation-with-upload). A partial one is to
+   * become a part of another (extension concatenation).
    */
   async create(
     metadata: Readonly<Record<string, string>>,
     length: number,
     body?: Blob,
+    options: ITusCreateOptions = {}
+  ): Promise<ITusState> {
+    const { isPartial, ...request } = options;
+    const response = await this._send('POST', this._root, body, request, {
+      'Upload-Length': String(length),
+      'Upload-Metadata': encodeMetadata(metadata),
+      ...(isPartial ? { 'Upload-Concat': 'partial' } : {})
+    });
+    return this._created(response, length);
+  }
+
+  /** Make one upload of `length` bytes of partial ones that are whole, in that order. */
+  async concatenate(
+    urls: readonly string[],
+    metadata: Readonly<Record<string, string>>,
+    length: number,
     options: ITusRequestOptions = {}
   ): Promise<ITusState> {
-    const response = await this._send('POST', this._root, body, options, {
-      'Upload-Length': String(length),
+    // Addresses without a host: which one the server believes in is unknown.
+    const paths = urls.map(url => new URL(url, document.baseURI).pathname);
+    const response = await this._send('POST', this._root, undefined, options, {
+      'Upload-Concat': `final;${paths.join(' ')}`,
       'Upload-Metadata': encodeMetadata(metadata)
     });
+    return this._created(response, length);
+  }
+
+  private _created(response: IHttpResponse, length: number): ITusState {
     const location = response.header('Location');
     if (response.status !== 201 || !location) {
       throw clientErrors.protocol('an upload was created without an address');

@@ -4,7 +4,7 @@ import type { PieceSizer } from './piecesizer';
 import type { ITiming } from './timing';
 import type { ConflictPolicy, IUploadItem } from './tokens';
 import { checkStopped } from './transport';
-import type { ITusState, TusClient } from './tusclient';
+import type { ITusRequestOptions, ITusState, TusClient } from './tusclient';
 import { isGone } from './tusclient';
 
 /** What an upload tells while it is under way. */
@@ -32,6 +32,28 @@ const OFFSET_CODES = new Set(['offset_mismatch', 'conflict', 'refused']);
 /** Answers in a row that bring no byte further, before we call it a failure. */
 const MAX_DETOURS = 4;
 
+/** A file on its way, over one connection or several. */
+export interface IUpload {
+  /** Whether the server may have a part of the file. */
+  readonly isKnown: boolean;
+  /**
+   * Send what the server does not have. A failure ends it; calling it again
+   * goes on.
+   *
+   * @param lanes - connections that may be used at a time.
+   * @returns the final path (of a segment nothing), or null if the file was
+   *   skipped.
+   * @throws UploadError, or Stopped when `signal` ended it.
+   */
+  send(
+    signal: AbortSignal,
+    listener: IUploadListener,
+    lanes: number
+  ): Promise<string | null>;
+  /** Let the server forget what it has of an unfinished file. */
+  terminate(): Promise<void>;
+}
+
 /**
  * One file on its way: the walk through the protocol, from wherever the server
  * says it is. A failure ends `send`; calling it again goes on.
@@ -40,37 +62,23 @@ const MAX_DETOURS = 4;
  * answer that does not fit what was sent is not believed before a HEAD
  * confirms it.
  */
-export class TusUpload {
-  constructor(item: IUploadItem, context: IUploadContext) {
-    this._item = item;
-    this._context = context;
-  }
+export class TusUpload implements IUpload {
+  constructor(
+    protected readonly item: IUploadItem,
+    protected readonly context: IUploadContext
+  ) {}
 
-  /** Bytes that the server has, as far as it last said. */
-  get offset(): number {
-    return this._offset;
-  }
-
-  /** Whether the server may have a part of the file. */
   get isKnown(): boolean {
     return this._url !== null;
   }
 
-  /**
-   * Send what the server does not have.
-   *
-   * @returns the final path, or null if the file was skipped.
-   * @throws UploadError, or Stopped when `signal` ended it.
-   */
   async send(
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<string | null> {
-    const { sizer } = this._context;
+    const { sizer } = this.context;
     let detours = 0;
-    // The upload is whole when the server names the path: an offset at the end
-    // alone does not tell that the file was published.
-    while (this._path === null) {
+    while (!this.isWhole) {
       checkStopped(signal);
       const before = this._offset;
       const size = sizer.size;
@@ -92,16 +100,58 @@ export class TusUpload {
         throw clientErrors.protocol('the upload does not come further');
       }
     }
-    return this._path;
+    return this._path ?? '';
   }
 
-  /** Let the server forget what it has of an unfinished file. */
   async terminate(): Promise<void> {
     const url = this._url;
     this._url = null;
     if (url !== null && this._path === null) {
-      await this._context.client.terminate(url);
+      await this.context.client.terminate(url);
     }
+  }
+
+  /** Bytes that the server has, as far as it last said. */
+  get offset(): number {
+    return this._offset;
+  }
+
+  /** Where the server keeps it, once that is known. */
+  get url(): string | null {
+    return this._url;
+  }
+
+  /** Ask the server how far it is before anything else is believed. */
+  doubt(): void {
+    this._confirmed = false;
+  }
+
+  /** Whether the server said that it has all bytes. */
+  protected get hasArrived(): boolean {
+    return this._confirmed && this._offset === this.body.size;
+  }
+
+  /**
+   * Whether nothing is left to do. The server names the path then: an offset at
+   * the end alone does not tell that the file was published.
+   */
+  protected get isWhole(): boolean {
+    return this._path !== null;
+  }
+
+  /** The bytes that go up. */
+  protected get body(): Blob {
+    return this.item.file;
+  }
+
+  /** Announce the upload, with its first bytes if they are given. */
+  protected create(
+    body: Blob | undefined,
+    options: ITusRequestOptions
+  ): Promise<ITusState> {
+    const metadata = metadataOf(this.item, this.context);
+    const { size } = this.item.file;
+    return this.context.client.create(metadata, size, body, options);
   }
 
   /** One request: create, ask for the offset, or send a piece. */
@@ -109,8 +159,8 @@ export class TusUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<void> {
-    const { client } = this._context;
-    const { size } = this._item.file;
+    const { client } = this.context;
+    const { size } = this.body;
     if (this._url === null) {
       await this._create(signal, listener);
     } else if (!this._confirmed) {
@@ -124,18 +174,18 @@ export class TusUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<void> {
-    const { client, sizer, conflict } = this._context;
-    const { file } = this._item;
-    if (await this._wasDelivered(signal)) {
+    const { sizer, conflict } = this.context;
+    const { size } = this.body;
+    if (await this.wasDelivered(signal)) {
       this._path = this._wantedPath;
-      this._moveTo(file.size, listener);
+      this._moveTo(size, listener);
       return;
     }
     // A file that might be skipped is announced before its bytes are sent.
-    const atOnce = file.size <= sizer.size && conflict !== 'skip';
-    const body = atOnce && file.size > 0 ? file : undefined;
+    const atOnce = size <= sizer.size && conflict !== 'skip';
+    const body = atOnce && size > 0 ? this.body : undefined;
     const state = await this._timed(0, body, signal, listener, options =>
-      client.create(this._metadata(), file.size, body, options)
+      this.create(body, options)
     );
     this._uncertain = false;
     this._url = state.url;
@@ -147,9 +197,9 @@ export class TusUpload {
    * well although its answer got lost. Sent again, the file would stand there
    * twice, or (policy `fail`) be refused because of itself.
    */
-  private async _wasDelivered(signal: AbortSignal): Promise<boolean> {
-    const { client, conflict } = this._context;
-    const { size, lastModified } = this._item.file;
+  protected async wasDelivered(signal: AbortSignal): Promise<boolean> {
+    const { client, conflict } = this.context;
+    const { size, lastModified } = this.item.file;
     if (!this._uncertain || conflict === 'overwrite') {
       return false;
     }
@@ -161,21 +211,19 @@ export class TusUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<void> {
-    const { client, sizer } = this._context;
-    const { file } = this._item;
+    const { client, sizer } = this.context;
+    const { size } = this.body;
     const start = this._offset;
     // At the end of the file the piece is empty: it asks to publish once more.
-    const body = file.slice(start, start + sizer.size);
+    const body = this.body.slice(start, start + sizer.size);
     this._confirmed = false;
     const state = await this._timed(start, body, signal, listener, options =>
-      client.patch(url, start, file.size, body, options)
+      client.patch(url, start, size, body, options)
     );
-    const isAsSent = state.offset === start + body.size;
-    const isUnpublished = state.offset === file.size && state.path === null;
-    if (isAsSent && !isUnpublished) {
+    // Else the loop asks by HEAD before it believes.
+    if (state.offset === start + body.size && this.isPlausible(state)) {
       this._accept(state, listener);
     }
-    // Else the loop asks by HEAD before it believes.
   }
 
   /** Send a request with a body and teach the sizer by how it went. */
@@ -190,9 +238,9 @@ export class TusUpload {
       onSent: (bytes: number) => void;
     }) => Promise<ITusState>
   ): Promise<ITusState> {
-    const { sizer, timing } = this._context;
+    const { sizer, timing } = this.context;
     const bytes = body?.size ?? 0;
-    const isLast = start + bytes === this._item.file.size;
+    const isLast = start + bytes === this.body.size;
     // The smallest request may take its time; and the last one waits for the
     // server to check the whole file.
     const deadline = bytes <= sizer.smallest || isLast ? 0 : timing.deadline;
@@ -220,7 +268,7 @@ export class TusUpload {
 
   /** Make requests smaller where their size may be the reason of a failure. */
   private _learn(error: UploadError, bytes: number, sent: number): void {
-    const { sizer } = this._context;
+    const { sizer } = this.context;
     if (error.status === 413 && error.code === 'refused') {
       if (bytes <= sizer.smallest) {
         throw clientErrors.pieceRefused();
@@ -252,7 +300,7 @@ export class TusUpload {
     const isOffset = error.status === 409 && OFFSET_CODES.has(error.code);
     if (isOffset && error.offset !== null) {
       this._moveTo(error.offset, listener);
-      this._confirmed = error.offset <= this._item.file.size;
+      this._confirmed = error.offset <= this.body.size;
       return this._confirmed;
     }
     if (error.status === 413 && error.code === 'refused') {
@@ -263,28 +311,33 @@ export class TusUpload {
       // old bytes are of no use; if they cannot be deleted now, they expire.
       await this.terminate().catch(() => undefined);
       this._moveTo(0, listener);
-      throw clientErrors.sourceChanged(this._item.relativePath);
+      throw clientErrors.sourceChanged(this.item.relativePath);
     }
     return false;
   }
 
   private _isSkipped(error: unknown): boolean {
     return (
-      this._context.conflict === 'skip' &&
+      this.context.conflict === 'skip' &&
       error instanceof UploadError &&
       error.code === 'exists'
     );
   }
 
   private _isReadable(): Promise<boolean> {
-    const { file } = this._item;
-    const at = Math.min(this._offset, Math.max(file.size - 1, 0));
+    const { body } = this;
+    const at = Math.min(this._offset, Math.max(body.size - 1, 0));
     return new Promise(resolve => {
       const reader = new FileReader();
       reader.onload = () => resolve(true);
       reader.onerror = () => resolve(false);
-      reader.readAsArrayBuffer(file.slice(at, at + 1));
+      reader.readAsArrayBuffer(body.slice(at, at + 1));
     });
+  }
+
+  /** Whether an answer can be believed without asking again. */
+  protected isPlausible(state: ITusState): boolean {
+    return state.offset < this.body.size || state.path !== null;
   }
 
   private _accept(state: ITusState, listener: IUploadListener): void {
@@ -302,22 +355,9 @@ export class TusUpload {
   }
 
   private get _wantedPath(): string {
-    return PathExt.join(this._context.destination, this._item.relativePath);
+    return PathExt.join(this.context.destination, this.item.relativePath);
   }
 
-  private _metadata(): Record<string, string> {
-    const { file, relativePath } = this._item;
-    const { destination, conflict } = this._context;
-    return {
-      filename: relativePath,
-      path: destination,
-      mtime: String(file.lastModified),
-      conflict
-    };
-  }
-
-  private _item: IUploadItem;
-  private _context: IUploadContext;
   private _url: string | null = null;
   private _path: string | null = null;
   private _offset = 0;
@@ -325,4 +365,17 @@ export class TusUpload {
   private _uncertain = false;
   /** Whether the server confirmed the offset since the last failure. */
   private _confirmed = false;
+}
+
+/** What the server is told of a file. */
+export function metadataOf(
+  item: IUploadItem,
+  context: IUploadContext
+): Record<string, string> {
+  return {
+    filename: item.relativePath,
+    path: context.destination,
+    mtime: String(item.file.lastModified),
+    conflict: context.conflict
+  };
 }

@@ -75,7 +75,9 @@ export class Uploader implements IDisposable {
         this._live.add(batch);
         this._schedulePump();
       },
-      finished: () => this._onFinished(batch)
+      finished: () => this._onFinished(batch),
+      borrow: wanted => this._borrow(wanted),
+      giveBack: count => this._giveBack(count)
     });
     this._batches.push(batch);
     if (!batch.isEnded) {
@@ -117,11 +119,20 @@ export class Uploader implements IDisposable {
         return;
       }
       this._connections += 1;
-      void batch.begin().finally(() => {
-        this._connections -= 1;
-        this._schedulePump();
-      });
+      void batch.begin().finally(() => this._giveBack(1));
     }
+  }
+
+  private _borrow(wanted: number): number {
+    const free = this._maxConnections - this._connections;
+    const count = Math.max(Math.min(wanted, free), 0);
+    this._connections += count;
+    return count;
+  }
+
+  private _giveBack(count: number): void {
+    this._connections -= count;
+    this._schedulePump();
   }
 
   private _neediest(): UploadBatch | null {

@@ -2,6 +2,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type { ITiming } from '../timing';
 import type { IUploadBatch, IUploadItem } from '../tokens';
 import { Uploader } from '../uploader';
+import type { IHttpRequest, IHttpResponse, ITransport } from '../transport';
 import type { TusServer } from './tusserver';
 
 /** Short enough for a test, long enough for a busy machine. */
@@ -53,6 +54,29 @@ export function item(relativePath: string, data: Buffer | string): IUploadItem {
     webkitRelativePath: ''
   });
   return { file: file as File, relativePath };
+}
+
+/** Counts the requests that are under way at a time. */
+export class CountingTransport implements ITransport {
+  constructor(transport: ITransport) {
+    this._transport = transport;
+  }
+
+  /** The most at a time. */
+  peak = 0;
+
+  async send(request: IHttpRequest): Promise<IHttpResponse> {
+    this._open += 1;
+    this.peak = Math.max(this.peak, this._open);
+    try {
+      return await this._transport.send(request);
+    } finally {
+      this._open -= 1;
+    }
+  }
+
+  private _transport: ITransport;
+  private _open = 0;
 }
 
 /** Wait until `condition` holds; a hang guard ends the test. */

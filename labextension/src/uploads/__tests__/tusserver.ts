@@ -12,6 +12,7 @@ export interface IStored {
   data: Buffer;
   metadata: Record<string, string>;
   path: string | null;
+  isPartial: boolean;
 }
 
 /** Called before a request is dealt with; returning true means: I answered. */
@@ -144,6 +145,11 @@ export class TusServer {
     response: http.ServerResponse
   ): void {
     const metadata = decode(String(request.headers['upload-metadata'] ?? ''));
+    const concat = String(request.headers['upload-concat'] ?? '');
+    if (concat.startsWith('final;')) {
+      this._join(concat.slice('final;'.length).split(' '), metadata, response);
+      return;
+    }
     const wanted = pathOf(metadata);
     if (this.files.has(wanted) && /skip|fail/.test(metadata.conflict)) {
       request.resume();
@@ -153,11 +159,44 @@ export class TusServer {
     const id = `u${++this._created}`;
     const length = Number(request.headers['upload-length']);
     const data = Buffer.alloc(0);
-    const upload: IStored = { id, length, data, metadata, path: null };
+    const isPartial = concat === 'partial';
+    const upload = { id, length, data, metadata, path: null, isPartial };
     this.uploads.set(id, upload);
     // A server behind proxies believes to have another name.
     response.setHeader('Location', `http://inner.example${ROUTE}${id}`);
     this._take(upload, request, () => this._state(upload, response, 201));
+  }
+
+  /** Make one file of the partial uploads at `urls`; asked again, it is the same one. */
+  private _join(
+    urls: string[],
+    metadata: Record<string, string>,
+    response: http.ServerResponse
+  ): void {
+    const parts = urls.map(url => this.uploads.get(url.slice(ROUTE.length)));
+    const assembly = parts[0]?.metadata.assembly ?? '';
+    let start = 0;
+    for (const part of parts) {
+      const isNext = part && Number(part.metadata.start) === start;
+      if (!isNext || part.metadata.assembly !== assembly) {
+        fail(response, 400, 'bad_request');
+        return;
+      }
+      start += part.data.length;
+    }
+    const data = Buffer.concat(parts.map(part => part?.data ?? Buffer.of()));
+    const known = this.uploads.get(assembly);
+    const upload = known ?? {
+      id: assembly,
+      length: start,
+      data,
+      metadata,
+      path: null,
+      isPartial: false
+    };
+    this.uploads.set(assembly, upload);
+    response.setHeader('Location', `http://inner.example${ROUTE}${assembly}`);
+    this._state(upload, response, 201);
   }
 
   private _patch(
@@ -204,7 +243,8 @@ export class TusServer {
     response: http.ServerResponse,
     status: number
   ): void {
-    if (upload.data.length === upload.length && upload.path === null) {
+    const isWhole = upload.data.length === upload.length && !upload.isPartial;
+    if (isWhole && upload.path === null) {
       upload.path = this._publish(upload);
     }
     if (upload.path !== null) {
