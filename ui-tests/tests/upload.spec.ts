@@ -130,3 +130,34 @@ test('a taken name is asked about once, and both are kept', async ({
     expected({ 'same.txt': 'old', 'same (1).txt': 'new' })
   );
 });
+
+test('a large file travels in segments, and stands there as one', async ({
+  page,
+  panel,
+  desk,
+  shown
+}) => {
+  const tree = { 'large.bin': noise(100 * MiB + 7) };
+  plant(desk, tree);
+  const partial: string[] = [];
+  page.on('request', request => {
+    const concat = request.headers()['upload-concat'];
+    if (concat) {
+      partial.push(concat.split(';')[0]);
+    }
+  });
+  await panel.open();
+  const throttle = new Throttle(page);
+  await throttle.set(24 * MiB);
+  await drop(page, panel.node, [path.join(desk, 'large.bin')]);
+  await panel.passes('large.bin', 10);
+  await panel.button('Pause large.bin').click();
+  await panel.reaches('large.bin', 'paused');
+  expect(Object.keys(harvest(shown))).not.toContain('large.bin');
+
+  await panel.button('Resume large.bin').click();
+  await throttle.set(null);
+  await panel.reaches('large.bin', 'done');
+  expect(partial).toEqual(['partial', 'partial', 'partial', 'final']);
+  expect(harvest(shown)).toEqual(expected(tree));
+});
