@@ -159,8 +159,10 @@ class Part:
                 setattr(self, name, -1)
 
     def forget(self) -> None:
-        """Remove the journal and close: the last step, after the row is committed."""
-        self._remove(f"{self.id}.journal")
+        """Remove the journal and close: the last step, after the row is committed. What cannot be
+        removed does no harm: the work is done, and a later start tries again."""
+        with suppress(TransferError):
+            self._remove(f"{self.id}.journal")
 
     def discard(self) -> None:
         """Remove bytes, unless they are shared, and journal, and close."""
@@ -173,6 +175,8 @@ class Part:
                 for name in names:
                     with suppress(FileNotFoundError):
                         os.unlink(name, dir_fd=staging)
+        except OSError as error:
+            raise from_os_error(error) from None
         except TransferError as error:
             if error.code != "not_found":
                 raise
@@ -188,10 +192,11 @@ class Part:
             end = os.lseek(self._journal_fd, 0, os.SEEK_END)
             try:
                 _write_all(self._journal_fd, data)
+                os.fdatasync(self._journal_fd)
             except OSError:
-                os.ftruncate(self._journal_fd, end)  # no half line before the next record
+                # No half line before the next record, and none that is not on disk.
+                os.ftruncate(self._journal_fd, end)
                 raise
-            os.fdatasync(self._journal_fd)
         except OSError as error:
             raise from_os_error(error) from None
 

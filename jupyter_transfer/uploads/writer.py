@@ -78,6 +78,7 @@ class Writer:
         self._room: asyncio.Future[None] | None = None
         self._closed: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
+        self._sync_failed = False
         self._pipe: SocketPipe | None = None
 
     # -- feeding --
@@ -193,8 +194,17 @@ class Writer:
     def _run_sync(self) -> None:
         self._syncing = True
         self._due = False
-        session = self._session
-        self._run(session.checkpoint if self._checksum is None else session.sync, self._synced)
+        self._run(self._sync, self._synced)
+
+    def _sync(self) -> None:
+        try:
+            if self._checksum is None:
+                self._session.checkpoint()
+            else:
+                self._session.sync()
+        except TransferError:
+            self._sync_failed = True
+            raise
 
     def _synced(self) -> None:
         self._syncing = False
@@ -221,7 +231,8 @@ class Writer:
 
         Raises the first error of the way, after what could be kept was kept: all of it, but for
         ``too_large`` and where a checksum is stated, be it wrong (``digest_mismatch``) or that of
-        bytes that are missing; then the upload is taken back to where this writer began.
+        bytes that are missing; then the upload is taken back to where this writer began. After a
+        sync that failed it is taken back to what was recorded before.
         """
         self._closed = self._loop.create_future()
         if self._timer is not None:
@@ -249,6 +260,10 @@ class Writer:
         try:
             if too_large or self._checksum is not None:
                 self._session.rollback(self._start)
+            elif self._sync_failed:
+                # The kernel takes what it could not write for written (fsync(2), ERRORS): another
+                # sync would succeed without those bytes.
+                self._session.rollback(self._session.offset)
             else:
                 self._session.checkpoint()
         except TransferError:
