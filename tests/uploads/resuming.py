@@ -31,6 +31,8 @@ class ResumingUpload:
     digest: bool = False
     """Whether the SHA-256 of the whole is announced."""
     conflict: str = "fail"
+    old: bytes | None = None
+    """What stands under its name before it does; None for nothing."""
     id: str | None = None
     acknowledged: int = 0
     reached: int = 0
@@ -83,7 +85,7 @@ class ResumingUpload:
 
     def check_disk(self, offset: int) -> None:
         """An unfinished upload: its part is right up to `offset`, and it has no name yet."""
-        assert not self.final.exists()
+        assert (self.final.read_bytes() if self.final.exists() else None) == self.old
         part = self.server.root / ".jupyter-transfer" / f"{self.id}.part"
         with part.open("rb") as file:
             assert file.read(offset) == self.data[:offset]

@@ -1,0 +1,162 @@
+"""Every system call by which an upload is finished: the server dies at it, or the disk fails in it.
+
+What SQLite does with malloc, done with the calls of a real process: strace kills it, or lets the
+call fail, at the n-th call, for all n. One thread does all the work here, so that "the n-th" is the
+same call every time.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import resource
+from collections.abc import Iterator
+
+import pytest
+
+from ..servers.bare import BareServer
+from ..servers.strace import require_strace, traced
+from .resuming import ResumingUpload
+
+WRITES = ("write", "pwrite64", "pwritev", "pwritev2", "splice")
+SYNCS = ("fdatasync", "fsync")
+NAMES = ("linkat", "renameat", "renameat2", "unlinkat", "mkdirat", "fchmodat", "utimensat")
+CHANGES = (*WRITES, *SYNCS, *NAMES, "ftruncate")
+
+SIZE = 1_600_000
+FIRST = 500_001
+
+
+class Sweep:
+    """Uploads of which the last request meets the n-th call of each kind, one after the other."""
+
+    def __init__(self, server: BareServer, conflict: str) -> None:
+        self.server, self.conflict = server, conflict
+        self.chance = random.Random(1)
+        server.start()
+
+    def begun(self) -> ResumingUpload:
+        """An upload whose first bytes are acknowledged."""
+        old = b"old" if self.conflict == "overwrite" else None
+        if old:
+            (self.server.root / "f").write_bytes(old)
+        upload = ResumingUpload(
+            self.server, "f", self.chance.randbytes(SIZE), digest=True, conflict=self.conflict
+        )
+        upload.old = old
+        assert upload.create()
+        assert upload.send(0, FIRST).status == 204
+        return upload
+
+    def ended(self, upload: ResumingUpload) -> None:
+        """The upload goes on without faults; nothing but the file is left."""
+        offset = upload.look()
+        if offset is not None:
+            assert upload.send(offset, SIZE).status == 204
+        assert upload.final.read_bytes() == upload.data
+        upload.final.unlink()
+
+    def restart(self) -> None:
+        """A new process, which puts away what a former one has left."""
+        self.server.kill()
+        self.server.start()
+
+    def points(self, names: tuple[str, ...]) -> Iterator[tuple[str, int]]:
+        """Name and number of every call that a request makes which meets no fault."""
+        upload = self.begun()
+        with traced(self.server.pid, "all") as trace:
+            assert upload.send(FIRST, SIZE).status == 204
+        self.ended(upload)
+        for name, count in trace.calls(but=self.server.pid).items():
+            if not names or name in names:
+                yield from ((name, number) for number in range(1, count + 1))
+
+
+@pytest.fixture
+def sweep(bare_server, fast, conflict):
+    require_strace()
+    return Sweep(bare_server(threads=1, fast=fast), conflict)
+
+
+VARIANTS = pytest.mark.parametrize(
+    ("fast", "conflict"),
+    [(True, "fail"), (True, "overwrite"), (False, "fail"), (False, "overwrite")],
+)
+
+
+def killed_at(sweep: Sweep, names: tuple[str, ...]) -> int:
+    """Kill the server at each of the calls; how often that was."""
+    kills = 0
+    for name, number in sweep.points(names):
+        upload = sweep.begun()
+        with traced(sweep.server.pid, name, f"signal=KILL:when={number}"):
+            response = upload.send(FIRST, SIZE)
+        if response is None:
+            kills += 1
+            sweep.restart()
+        else:  # the way was another one this time
+            assert response.status == 204, (name, number)
+        sweep.ended(upload)
+        sweep.restart()
+        assert list(sweep.server.root.iterdir()) == [], (name, number)
+    return kills
+
+
+@VARIANTS
+def test_death_at_every_change_of_the_disk(sweep):
+    assert killed_at(sweep, CHANGES) >= 15
+
+
+@pytest.mark.soak
+@VARIANTS
+def test_death_at_every_call(sweep):
+    assert killed_at(sweep, ()) >= 100
+
+
+def failed_at(sweep: Sweep, fault: str, code: str) -> None:
+    """Let each of the calls fail once."""
+    for name, number in sweep.points(CHANGES):
+        upload = sweep.begun()
+        with traced(sweep.server.pid, name, f"error={fault}:when={number}"):
+            response = upload.send(FIRST, SIZE)
+        if response.status != 204:
+            assert json.loads(response.content)["error"]["code"] == code, (name, number)
+        if name == "fdatasync" and number <= 2:
+            # Of the bytes or of the journal's word on them. What the kernel could not write it
+            # takes for written: another fdatasync would succeed, and prove nothing.
+            assert response.status != 204
+            assert upload.look() == FIRST, (name, number)
+        sweep.ended(upload)
+    assert sweep.server.lives
+    sweep.restart()
+    assert list(sweep.server.root.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("fast", "conflict", "fault", "code"),
+    [
+        (True, "fail", "EIO", "io_error"),
+        (False, "overwrite", "EDQUOT", "disk_full"),
+        pytest.param(True, "overwrite", "ENOSPC", "disk_full", marks=pytest.mark.soak),
+        pytest.param(True, "fail", "EDQUOT", "disk_full", marks=pytest.mark.soak),
+        pytest.param(False, "fail", "ENOSPC", "disk_full", marks=pytest.mark.soak),
+        pytest.param(False, "overwrite", "EIO", "io_error", marks=pytest.mark.soak),
+    ],
+)
+def test_a_failure_of_every_change_of_the_disk(sweep, fault, code):
+    failed_at(sweep, fault, code)
+
+
+@pytest.mark.parametrize(("fast", "conflict"), [(True, "fail"), (False, "fail")])
+def test_writes_that_are_cut_short(sweep):
+    """A limit in the middle of a write: the kernel takes a part of it, then refuses the rest."""
+    for _ in range(10):
+        upload = sweep.begun()
+        limit = sweep.chance.randrange(FIRST, SIZE)
+        old = resource.prlimit(sweep.server.pid, resource.RLIMIT_FSIZE)
+        resource.prlimit(sweep.server.pid, resource.RLIMIT_FSIZE, (limit, old[1]))
+        response = upload.send(FIRST, SIZE)
+        assert json.loads(response.content)["error"]["code"] == "too_large"
+        resource.prlimit(sweep.server.pid, resource.RLIMIT_FSIZE, old)
+        assert FIRST <= upload.look() <= limit
+        sweep.ended(upload)
