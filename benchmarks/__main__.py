@@ -14,7 +14,7 @@ from .harness import GIB, MIB, BrokenError, parse_size, progress, show_size
 from .report import fail
 
 CLAIMS = ("startup", "fetch", "upload", "archive", "latency")
-SIZES = {"upload": GIB, "fetch": GIB, "archive": 2 * GIB, "latency": GIB, "startup": 0}
+SIZES = {"upload": 2 * GIB, "fetch": GIB, "archive": 2 * GIB, "latency": GIB, "startup": 0}
 ROOM = {"upload": 4, "fetch": 3, "archive": 4, "latency": 20, "startup": 0}
 """Disk space that a claim needs, as a multiple of its size."""
 QUICK = 64 * MIB

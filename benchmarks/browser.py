@@ -1,6 +1,6 @@
 """A real Chromium that uploads, driven over its debugging protocol.
 
-The raw client of client.py shows what the servers can do; this shows what a person gets, with what
+The raw client of client/ shows what the servers can do; this shows what a person gets, with what
 the browser itself pays: for the stock way it reads, encodes and stringifies each MiB.
 """
 

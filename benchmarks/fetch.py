@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import processes
+from . import processes, rivals
 from .harness import (
     MIB,
     BrokenError,
@@ -159,7 +159,7 @@ def run(folder: Path, size: int, rounds: int) -> bool:
     """Measure and publish; whether the goal was met."""
     report = Report("fetch", f"HTTP fetch of {show_size(size)}", METHOD, folder, rounds)
     with ExitStack() as stack:
-        web = stack.enter_context(processes.nginx(folder / "nginx"))
+        web = stack.enter_context(rivals.nginx(folder / "nginx"))
         source = random_file(web.root / "big.bin", size)
         small = random_file(web.root / "warm.bin", 8 * MIB)
         variants = _variants(stack, folder, web, source, small)

@@ -235,18 +235,24 @@ def sparse_file(path: Path, size: int) -> Path:
     return path
 
 
-def compare(delivered: Path, source: Path) -> None:
-    """Compare every byte of two files. Raises `BrokenError`."""
+def compare(delivered: Path, source: Path, start: int = 0, size: int | None = None) -> None:
+    """Compare every byte of `delivered` with `source`, or with `size` bytes of it from `start`.
+
+    Raises `BrokenError`.
+    """
     if not delivered.is_file():
         raise BrokenError(f"{delivered.name} was not delivered")
-    if delivered.stat().st_size != source.stat().st_size:
+    left = source.stat().st_size - start if size is None else size
+    if delivered.stat().st_size != left:
         raise BrokenError(f"{delivered.name} has {delivered.stat().st_size} bytes")
     with delivered.open("rb") as ours, source.open("rb") as theirs:
-        position = 0
-        while piece := ours.read(4 * MIB):
-            if piece != theirs.read(len(piece)):
+        theirs.seek(start)
+        while left:
+            piece = ours.read(min(4 * MIB, left))
+            if not piece or piece != theirs.read(len(piece)):
+                position = delivered.stat().st_size - left
                 raise BrokenError(f"{delivered.name} differs at or after byte {position}")
-            position += len(piece)
+            left -= len(piece)
 
 
 def parse_size(text: str) -> int:

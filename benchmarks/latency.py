@@ -18,7 +18,7 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 
-from . import memory, processes
+from . import memory, processes, rivals
 from .archive import check_zip, offer
 from .fetch import rest_job
 from .harness import (
@@ -117,7 +117,7 @@ def _latency(report: Report, folder: Path, size: int, rounds: int, seconds: floa
         offer(folder / "zip", server.root)
         site = Site(folder, server, None, seconds, source, small, None)
         try:
-            site.web = stack.enter_context(processes.nginx(folder / "nginx"))
+            site.web = stack.enter_context(rivals.nginx(folder / "nginx"))
             site.remote = random_file(site.web.root / "remote.bin", size)
         except MissingError as error:
             report.body.append(f"Without a fetch: {error}.")
@@ -148,7 +148,7 @@ def _measure(site: Site, streams: list[Stream]) -> Sample:
     with ExitStack() as stack:
         poller = stack.enter_context(Client())
         poller.arm(
-            op="status",
+            op="poll",
             url=f"{site.server.url}api/status",
             headers=site.server.headers,
             interval=INTERVAL,

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from . import harness, processes
+from . import harness, processes, rivals
 from .archive import check_zip
 from .fetch import rest_job
 from .harness import MIB, BrokenError, MissingError, compare, progress, show_size, sparse_file
@@ -101,7 +101,7 @@ def _measure(folder: Path, size: int, kinds: dict[str, Transfer]) -> list[Growth
         source = sparse_file(server.root / "data" / "source.bin", size)
         web = None
         try:
-            web = stack.enter_context(processes.nginx(base / "nginx"))
+            web = stack.enter_context(rivals.nginx(base / "nginx"))
             sparse_file(web.root / "source.bin", size)
         except MissingError:
             pass

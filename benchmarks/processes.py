@@ -1,4 +1,4 @@
-"""The processes of a benchmark: servers on free ports of the loopback, and the client.
+"""The processes of a benchmark: Jupyter servers on free ports of the loopback, and the client.
 
 Each is a context manager that ends its own process by its own id. Everything a server writes lies
 in the benchmark's temporary folder.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -26,12 +26,20 @@ from typing import Any
 from jupyter_core.paths import jupyter_config_path
 from jupyter_server.extension.config import ExtensionConfigManager
 
-from .harness import BrokenError, MissingError, tree_cpu
-from .report import REPOSITORY, find_tool
+from .harness import BrokenError, tree_cpu
+from .report import REPOSITORY
 
 HERE = Path(__file__).resolve().parent
 START_LIMIT = 90
 """Seconds a server may take to start."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What a server shows over TLS, PEM files; it signs itself."""
+
+    file: Path
+    key: Path
 
 
 @dataclass
@@ -47,6 +55,14 @@ class Server:
     """Seconds from the start of the process to its first answer."""
     start_cpu: float = 0.0
     """CPU seconds of the same, those of its children included."""
+    certificate: Certificate | None = None
+
+    def order(self, path: str, **more: Any) -> dict[str, Any]:
+        """What the measuring client must know to call the address `path` of this server."""
+        order = {"url": self.url + path, "headers": self.headers, **more}
+        if self.certificate is not None:
+            order["certificate"] = str(self.certificate.file)
+        return order
 
     @property
     def headers(self) -> dict[str, str]:
@@ -63,11 +79,18 @@ class Server:
         headers = self.headers | {"Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=120) as answer:
+            trust = _trust(self.certificate)
+            with urllib.request.urlopen(request, timeout=120, context=trust) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             text = error.read()[:300].decode(errors="replace")
             raise BrokenError(f"{method} {path}: {error.code} {text}") from None
+
+
+def _trust(certificate: Certificate | None) -> ssl.SSLContext | None:
+    if certificate is None:
+        return None
+    return ssl.create_default_context(cafile=str(certificate.file))
 
 
 def free_port() -> int:
@@ -78,7 +101,8 @@ def free_port() -> int:
 
 
 @contextmanager
-def _process(command: list[str], log: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+def running(command: list[str], log: Path, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process whose output goes to the file `log`; ended with the context."""
     with log.open("ab") as file:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, **options
@@ -100,13 +124,14 @@ def end(process: subprocess.Popen[Any], limit: float = 15) -> None:
             process.wait()
 
 
-def _await(url: str, headers: dict[str, str], process: subprocess.Popen[bytes], log: Path) -> None:
-    """Wait until `url` answers anything at all; its first answer ends the start."""
+def wait_for(server: Server, path: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until `path` answers anything at all; its first answer ends the start."""
     limit = time.monotonic() + START_LIMIT
-    request = urllib.request.Request(url, headers=headers)
+    request = urllib.request.Request(server.url + path, headers=server.headers)
+    trust = _trust(server.certificate)
     while True:
         try:
-            urllib.request.urlopen(request, timeout=10).close()
+            urllib.request.urlopen(request, timeout=10, context=trust).close()
             return
         except urllib.error.HTTPError as error:
             if error.code < 500:
@@ -120,7 +145,10 @@ def _await(url: str, headers: dict[str, str], process: subprocess.Popen[bytes], 
 
 
 def jupyter_command(
-    folder: Path, extensions: tuple[str, ...], traits: dict[str, Any] | None = None
+    folder: Path,
+    extensions: tuple[str, ...],
+    traits: dict[str, Any] | None = None,
+    certificate: Certificate | None = None,
 ) -> tuple[list[str], dict[str, str], str, str]:
     """Command, environment, url and token of a Jupyter server with just these extensions.
 
@@ -146,6 +174,9 @@ def jupyter_command(
     if "jupyter_transfer" in extensions:
         state = {"state_dir": str(folder / "state"), "allow_networks": ["127.0.0.0/8"]}
         config["TransferApp"] = state
+    if certificate is not None:
+        files = {"certfile": str(certificate.file), "keyfile": str(certificate.key)}
+        config["ServerApp"].update(files)
     for name, values in (traits or {}).items():
         config.setdefault(name, {}).update(values)
     path = folder / "jupyter_server_config.json"
@@ -158,21 +189,25 @@ def jupyter_command(
         "PYTHONPATH": python_path,
     }
     command = [sys.executable, "-m", "benchmarks.jupyter", f"--config={path}"]
-    return command, environment, f"http://127.0.0.1:{port}/", token
+    scheme = "http" if certificate is None else "https"
+    return command, environment, f"{scheme}://127.0.0.1:{port}/", token
 
 
 @contextmanager
 def jupyter(
-    folder: Path, *extensions: str, traits: dict[str, Any] | None = None
+    folder: Path,
+    *extensions: str,
+    traits: dict[str, Any] | None = None,
+    certificate: Certificate | None = None,
 ) -> Iterator[Server]:
     """A Jupyter server whose root is ``folder/root``. Raises `BrokenError` if it does not start."""
     folder.mkdir(parents=True, exist_ok=True)
-    command, environment, url, token = jupyter_command(folder, extensions, traits)
-    server = Server(0, url, folder / "root", token)
+    command, environment, url, token = jupyter_command(folder, extensions, traits, certificate)
+    server = Server(0, url, folder / "root", token, certificate=certificate)
     log = folder / "server.log"
     begin = time.monotonic()
-    with _process(command, log, env=environment, cwd=folder) as process:
-        _await(f"{url}api/status", server.headers, process, log)
+    with running(command, log, env=environment, cwd=folder) as process:
+        wait_for(server, "api/status", process, log)
         server.start = time.monotonic() - begin
         server.pid, server.start_cpu = process.pid, tree_cpu(process.pid)
         if "jupyter_transfer" in extensions:
@@ -188,92 +223,12 @@ def _check_extension(server: Server, log: Path) -> None:
         raise BrokenError(f"the extension did not load: {tail}") from None
 
 
-_NGINX = """
-daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes auto; {user}
-events {{ worker_connections 256; }}
-http {{
-  access_log off; sendfile on; tcp_nopush on; tcp_nodelay on; default_type application/octet-stream;
-  client_max_body_size 0; client_body_buffer_size 1m; client_body_temp_path {folder}/body;
-  proxy_temp_path {folder}/t1; fastcgi_temp_path {folder}/t2;
-  uwsgi_temp_path {folder}/t3; scgi_temp_path {folder}/t4;
-  server {{
-    listen 127.0.0.1:{port};
-    root {root};
-    location /put/ {{ dav_methods PUT DELETE; create_full_put_path on; }}
-  }}
-}}
-"""
-
-
-@contextmanager
-def nginx(folder: Path) -> Iterator[Server]:
-    """An nginx that serves ``folder/root`` and takes WebDAV PUTs below ``/put/``."""
-    program = find_tool("nginx")
-    if program is None:
-        raise MissingError("nginx is not installed")
-    root = folder / "root"
-    (root / "put").mkdir(parents=True, exist_ok=True)
-    (folder / "body").mkdir(exist_ok=True)
-    port = free_port()
-    user = "user root;" if os.geteuid() == 0 else ""
-    config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, root=root, port=port, user=user))
-    log = folder / "nginx.log"
-    command = [program, "-c", str(config), "-e", str(folder / "error.log")]
-    with _process(command, log) as process:
-        url = f"http://127.0.0.1:{port}/"
-        _await(url, {}, process, log)
-        yield Server(process.pid, url, root)
-
-
-def node_modules() -> Path:
-    """The cache folder with the npm rivals, installed when need be. Raises `MissingError`."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    folder = cache / "jupyter-transfer-benchmarks"
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        raise MissingError("node or npm is not installed")
-    folder.mkdir(parents=True, exist_ok=True)
-    wanted = (HERE / "package.json").read_bytes()
-    stamp = folder / "installed.json"
-    for name in ("package.json", "tus_node.mjs"):
-        shutil.copyfile(HERE / name, folder / name)
-    if not stamp.exists() or stamp.read_bytes() != wanted:
-        command = [npm, "install", "--no-audit", "--no-fund", "--no-package-lock", "--omit=dev"]
-        answer = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-        if answer.returncode:
-            raise MissingError(f"npm could not install it: {answer.stderr.strip()[-200:]}")
-        stamp.write_bytes(wanted)
-    return folder
-
-
-@contextmanager
-def tus_node(folder: Path) -> Iterator[Server]:
-    """@tus/server with its file store. Raises `MissingError` without Node or npm."""
-    modules = node_modules()
-    root = folder / "root"
-    root.mkdir(parents=True, exist_ok=True)
-    port, log = free_port(), folder / "node.log"
-    command = ["node", str(modules / "tus_node.mjs"), str(port), str(root)]
-    environment = os.environ | {"NODE_ENV": "production"}
-    with _process(command, log, cwd=modules, env=environment) as process:
-        url = f"http://127.0.0.1:{port}/"
-        _await(f"{url}files", {}, process, log)
-        yield Server(process.pid, url, root)
-
-
-def tus_node_version() -> str:
-    """The installed version of @tus/server."""
-    path = node_modules() / "node_modules" / "@tus" / "server" / "package.json"
-    return str(json.loads(path.read_text())["version"])
-
-
 class Client:
-    """The measuring client in its own process; see client.py."""
+    """The measuring client in its own process; see client/."""
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(HERE / "client.py")],
+            [sys.executable, "-I", "-S", str(HERE / "client")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import processes
+from . import processes, rivals
 from .archive import check_zip
 from .fetch import rest_job
 from .harness import (
@@ -178,7 +178,7 @@ def _work(folder: Path) -> None:
         url = f"{server.url}jupyter-transfer/archive?path=data&format=zip"
         result = client.run(op="get", url=url, file=str(target), headers=server.headers)
         check_zip(target, result["head"], source.parent)
-        web = stack.enter_context(processes.nginx(folder / "nginx"))
+        web = stack.enter_context(rivals.nginx(folder / "nginx"))
         remote = random_file(web.root / "remote.bin", MIB)
         rest_job(server, f"{web.url}remote.bin", "fetched.bin")
         compare(server.root / "fetched.bin", remote)

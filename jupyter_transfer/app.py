@@ -77,6 +77,9 @@ class TransferApp(ExtensionApp):
     max_open_uploads = Int(
         1000, min=1, help="Unfinished uploads that one user may have at a time."
     ).tag(config=True)
+    max_upload_metadata = Int(
+        4096, min=256, help="Bytes in what a client says about an uploaded file."
+    ).tag(config=True)
     upload_expiry = Int(
         7 * 24 * 3600, min=60, help="Seconds after which an abandoned upload is removed."
     ).tag(config=True)
@@ -260,6 +263,7 @@ class TransferApp(ExtensionApp):
         settings = UploadSettings(
             max_size=self.max_upload_size,
             max_open=self.max_open_uploads,
+            max_metadata=self.max_upload_metadata,
             expiry=self.upload_expiry,
         )
         return Uploads(self._root, self.store, settings, on_saved=self.announce_saved, log=self.log)

@@ -48,6 +48,7 @@ CODES: dict[str, Code] = {
     "digest_mismatch": Code(460, True, "The bytes were damaged on the way; send them again."),
     # This server
     "internal": Code(500, False, "Look into the server's log, or report this as a bug."),
+    "busy": Code(503, True, "It goes on by itself in a moment."),
     "not_local": Code(501, False, "Use a server whose files lie on its own disk."),
     "worker_died": Code(500, True, "It goes on by itself."),
     "disk_full": Code(507, False, "Free space on the server or choose another folder."),

@@ -19,6 +19,8 @@ class UploadSettings:
     """Bytes in one file, over all its pieces; None is no limit."""
     max_open: int = 1000
     """Unfinished uploads of one owner at a time."""
+    max_metadata: int = 4096
+    """Bytes in what a client says about a file."""
     expiry: float = 7 * 24 * 3600.0
     """Seconds without a new byte after which an upload is removed; a finished one is forgotten
     after as long (its file stays)."""
@@ -31,6 +33,16 @@ class Admission:
         self._root = root
         self._rows = rows
         self.settings = settings
+
+    def check_metadata(self, header: str) -> None:
+        """Raise ``too_large`` for a header ``Upload-Metadata`` over the limit."""
+        if len(header) > self.settings.max_metadata:
+            raise TransferError(
+                "too_large",
+                f"The metadata are longer than {self.settings.max_metadata} bytes.",
+                "Send less metadata.",
+                detail={"max_metadata": self.settings.max_metadata},
+            )
 
     def check_count(self, owner: str) -> None:
         """Raise ``too_many`` when `owner` may not have another open upload."""

@@ -28,6 +28,9 @@ from .writer import Writer
 
 T = TypeVar("T")
 
+CLEAN_SECONDS = 3600.0
+"""Seconds between two clean-ups."""
+
 THREADS = 16
 """Threads that write, sync and look at the disk for all uploads together."""
 
@@ -65,6 +68,7 @@ class Uploads:
         )
         self._pool = ThreadPoolExecutor(THREADS, "jupyter-transfer-upload")
         self._appends: dict[str, Append] = {}
+        self._cleaning: asyncio.Task[None] | None = None
 
     @property
     def settings(self) -> UploadSettings:
@@ -79,12 +83,24 @@ class Uploads:
 
     async def start(self) -> None:
         """Remove what expired while no server was running, and what a crash left of files that
-        are finished."""
+        are finished; from then on remove what expires."""
         await self._run(self._storage.forget_finished)
         await self.expire()
+        self._cleaning = asyncio.ensure_future(self._clean())
+
+    async def _clean(self) -> None:
+        while True:
+            await asyncio.sleep(CLEAN_SECONDS)
+            try:
+                await self.expire()
+            except Exception:
+                self._log.exception("What expired could not be removed")
 
     async def stop(self) -> None:
         """End all requests; what arrived is on disk when this returns."""
+        if self._cleaning is not None:
+            self._cleaning.cancel()
+            await asyncio.wait([self._cleaning])
         await asyncio.gather(*(append.aborted() for append in list(self._appends.values())))
         self._pool.shutdown()
 

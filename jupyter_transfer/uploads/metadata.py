@@ -17,9 +17,6 @@ from typing import Any
 from ..errors import TransferError
 from ..paths import CONFLICTS, Conflict, join_path
 
-MAX_METADATA = 4096
-"""Bytes in the header ``Upload-Metadata``."""
-
 # Years 1 to 9999; what lies outside is no date that a file can have.
 _EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_999
 
@@ -38,14 +35,8 @@ _NO_PATH = ("", "null", "undefined")
 def parse_metadata(header: str) -> dict[str, bytes]:
     """The pairs of `header`; a key without a value has ``b""``.
 
-    Raises `TransferError` ``too_large`` (over `MAX_METADATA`) and ``bad_request``.
+    Raises `TransferError` ``bad_request``.
     """
-    if len(header) > MAX_METADATA:
-        raise TransferError(
-            "too_large",
-            f"The header Upload-Metadata is longer than {MAX_METADATA} bytes.",
-            "Send less metadata.",
-        )
     pairs: dict[str, bytes] = {}
     for item in header.split(",") if header.strip() else []:
         key, _, value = item.strip(" ").partition(" ")
@@ -90,8 +81,7 @@ class UploadSpec:
         """The specification in the metadata `header` of the upload `id`, which `concat` says is
         one of several or made of them.
 
-        `parse` is `Root.parse`. Raises ``bad_request``, ``too_large``, ``invalid_path``,
-        ``hidden_path``.
+        `parse` is `Root.parse`. Raises ``bad_request``, ``invalid_path``, ``hidden_path``.
         """
         pairs = parse_metadata(header)
         for key in _LATER:

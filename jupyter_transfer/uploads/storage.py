@@ -15,7 +15,8 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from threading import Lock
+from typing import Any, ParamSpec, TypeVar
 
 from ..errors import TransferError
 from ..parts import Part, left_journals
@@ -27,8 +28,17 @@ from .metadata import UploadSpec
 from .rows import PARTIAL, Upload, UploadRows
 from .session import Digest, Session
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 DIGESTS = 512
 """Digests of unfinished files that are kept in memory between two requests."""
+
+LOCK_WAITS = (0.01, 0.02, 0.04, 0.08)
+"""Seconds between two looks whether another process still has an upload."""
+
+RETRY_SECONDS = 1.0
+"""Seconds after which a client may ask again for what another process holds."""
 
 SPARE = 3600.0
 """Seconds that partial uploads stay after a file was made of them, for those who make another."""
@@ -62,6 +72,7 @@ class Storage:
         self._is_claimed = is_claimed
         self._log = log
         self._digests: dict[str, Digest] = {}
+        self._counting = Lock()  # nobody else begins an upload between counting and counting in
 
     # -- looking --
 
@@ -93,6 +104,7 @@ class Storage:
 
         Raises ``not_found``, ``gone``, ``bad_request``.
         """
+        self.admission.check_metadata(header)
         spec = UploadSpec.from_header(header, "", self._root.parse, concat=True)
         done = self.find_assembled(assembly_id(owner, spec.assembly)) if spec.assembly else None
         if done is not None:
@@ -123,6 +135,7 @@ class Storage:
         concat: str = "",
     ) -> Session:
         """The session of a new upload; see `Uploads.create`."""
+        self.admission.check_metadata(header)
         id = new_id()
         spec = UploadSpec.from_header(header, id, self._root.parse, concat=concat == PARTIAL)
         assembly = assembly_id(owner, spec.assembly) if spec.assembly else ""
@@ -131,7 +144,7 @@ class Storage:
             upload = Upload(
                 id=id,
                 owner=owner,
-                folder=self._admit(owner, length, spec, assembly),
+                folder=self._admit(length, spec, assembly),
                 length=length,
                 created=now,
                 expires=now + self.admission.settings.expiry,
@@ -144,12 +157,11 @@ class Storage:
                 self.assemblies.check(upload)
             return self._create(upload)
 
-    def _admit(self, owner: str, length: int | None, spec: UploadSpec, assembly: str) -> str:
-        """Check all limits; the folder to stage in."""
+    def _admit(self, length: int | None, spec: UploadSpec, assembly: str) -> str:
+        """Check the limits of one file; the folder to stage in."""
         size = max(length or 0, spec.size)
         self.admission.check_size(size)
         folder = self.admission.staging_folder(spec)
-        self.admission.check_count(owner)
         others = self.assemblies.segments(assembly)
         if others:  # the first one has asked for room for all
             return others[0].folder
@@ -157,7 +169,9 @@ class Storage:
         return folder
 
     def _create(self, upload: Upload) -> Session:
-        self.rows.upload_add(upload.as_row())
+        with self._counting:
+            self.admission.check_count(upload.owner)
+            self.rows.upload_add(upload.as_row())
         try:
             session_type = self._session_type(upload)
             return session_type.create(self._root, upload, self._digest_of(upload))
@@ -167,9 +181,9 @@ class Storage:
 
     def open(self, upload: Upload) -> Session:
         """The session of an unfinished upload. Raises ``not_found``, ``busy``."""
+        session_type = self._session_type(upload)
         try:
-            session_type = self._session_type(upload)
-            session = session_type.open(self._root, upload, self._digest_of(upload))
+            session = _patiently(session_type.open, self._root, upload, self._digest_of(upload))
         except TransferError as error:
             if error.code != "not_found":
                 raise
@@ -302,7 +316,7 @@ class Storage:
 
     def _discard(self, upload: Upload) -> None:
         try:
-            part = Part.open(self._root, upload.folder, upload.id)
+            part = _patiently(Part.open, self._root, upload.folder, upload.id)
         except TransferError as error:
             if error.code != "not_found":
                 raise
@@ -311,3 +325,20 @@ class Storage:
         if upload.partial and upload.assembly:
             self.assemblies.release(upload)
         part.discard()
+
+
+def _patiently(open_part: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Open what another process may have, waiting a moment for one that only looks at it.
+
+    Raises ``busy`` while it is held: no status that makes clients begin anew.
+    """
+    for wait in LOCK_WAITS:
+        try:
+            return open_part(*args, **kwargs)
+        except TransferError as error:
+            if error.code != "conflict":
+                raise
+        time.sleep(wait)
+    raise TransferError(
+        "busy", "Another server is working on this upload.", retry_after=RETRY_SECONDS
+    )

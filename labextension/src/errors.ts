@@ -231,6 +231,10 @@ const REMOTE: Table = {
     t.__('The remote side does not give you this file.'),
     t.__('Ask the owner of the remote file for access.')
   ],
+  busy: t => [
+    t.__('Another server is working on this file.'),
+    t.__('It goes on by itself in a moment.')
+  ],
   remote_refused: t => [
     t.__('The remote side refused the request.'),
     t.__('Check the address, or try again later.')

@@ -10,6 +10,8 @@ import random
 
 import pytest
 
+from jupyter_transfer.handlers import body
+
 from ..conftest import error_of, until
 from .tus_client import BODY, VERSION, checksum
 
@@ -413,6 +415,34 @@ async def test_two_writers(raw, tus, jp_root_dir):
     assert (jp_root_dir / "a").read_bytes() == data
 
 
+@pytest.mark.parametrize("stated", [False, True])
+async def test_it_ends_one_whose_client_is_gone_for_good(raw, tus, jp_root_dir, stated):
+    """Half a body on a connection that is half open; the client comes back over another one and
+    is not made to wait until the server gives up the first."""
+    data = random.Random(4).randbytes(40 << 20)
+    id = await tus.create(len(data), filename="a")
+    headers = patch_headers(0, len(data))
+    if stated:
+        headers["Upload-Checksum"] = checksum("sha1", data)
+    stale = await raw.open("PATCH", f"tus/{id}", headers)
+    await stale.send(data[: 20 << 20])
+
+    async def come_back():
+        offset = 0
+        while True:
+            headers = patch_headers(offset, len(data) - offset)
+            answer = await raw.ask("PATCH", f"tus/{id}", headers, data[offset:])
+            if answer.status != 409:
+                return offset, answer
+            offset = int(answer.headers["upload-offset"])
+
+    offset, answer = await asyncio.wait_for(come_back(), body.STALL_SECONDS / 4)
+    assert answer.status == 204
+    assert (offset == 0) == stated
+    assert (jp_root_dir / "a").read_bytes() == data
+    assert await stale.is_closed_by_server()
+
+
 async def test_bytes_keep_the_server_alive(tus, jp_serverapp):
     id = await tus.create(3, filename="a")
     await tus.patch(id, 0, b"abc")
@@ -420,8 +450,6 @@ async def test_bytes_keep_the_server_alive(tus, jp_serverapp):
 
 
 async def test_a_stalled_body_is_given_up(raw, tus, monkeypatch):
-    from jupyter_transfer.handlers import body
-
     monkeypatch.setattr(body, "STALL_SECONDS", 0.2)
     id = await tus.create(100, filename="a")
     request = await raw.open("PATCH", f"tus/{id}", patch_headers(0, 100))

@@ -272,10 +272,20 @@ async def test_a_creation_that_is_cut_off_leaves_nothing(raw, tree):
     await until(lambda: not tree())
 
 
-async def test_metadata_over_the_limit(tus):
-    response = await tus.post(1, filename="a", other="x" * 4096)
+async def test_metadata_over_the_limit(tus, transfer_app, tree):
+    header = "filename YQ==,other " + "eHh4" * 100
+    limit(transfer_app, max_metadata=len(header) - 1)
+    response = await tus.post(1, headers={"Upload-Metadata": header})
     assert response.code == 413
-    assert error_of(response)["code"] == "too_large"
+    error = error_of(response)
+    assert (error["code"], error["detail"]) == ("too_large", {"max_metadata": len(header) - 1})
+    response = await tus.post(
+        None, headers={"Upload-Concat": "final;tus/x", "Upload-Metadata": header}
+    )
+    assert response.code == 413
+    assert tree() == []
+    limit(transfer_app, max_metadata=len(header))
+    assert (await tus.post(1, headers={"Upload-Metadata": header})).code == 201
 
 
 async def test_packs_are_refused_with_a_clear_word(tus):

@@ -77,7 +77,7 @@ def later(monkeypatch):
     """Lets the time of uploads be so many seconds later from now on."""
 
     def pass_by(seconds: float) -> None:
-        clock = SimpleNamespace(time=lambda: time.time() + seconds)
+        clock = SimpleNamespace(time=lambda: time.time() + seconds, sleep=time.sleep)
         for module in ("manager", "storage"):
             monkeypatch.setattr(f"jupyter_transfer.uploads.{module}.time", clock)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_transfer.errors import TransferError
+from jupyter_transfer.uploads import manager
 from jupyter_transfer.uploads.admission import UploadSettings
 from jupyter_transfer.uploads.manager import Uploads
 from jupyter_transfer.uploads.session import Session
@@ -73,6 +74,16 @@ async def test_open_uploads_are_counted_by_owner(restart):
     await create(uploads, 3, "other")
     await put(uploads, id, 0, b"abc")
     await create(uploads, 3)
+
+
+async def test_open_uploads_are_counted_exactly(restart):
+    uploads = restart(max_open=7)
+    results = await asyncio.gather(
+        *(create(uploads, 3, filename="a") for _ in range(30)), return_exceptions=True
+    )
+    refused = [result for result in results if isinstance(result, TransferError)]
+    assert len(refused) == 23
+    assert {error.code for error in refused} == {"too_many"}
 
 
 async def test_the_size_counts_over_all_pieces(restart):
@@ -281,6 +292,34 @@ async def test_what_expired_is_removed(uploads, restart, store, tree, later):
     assert await code_of(uploads.state("me", gone)) == "not_found"
     assert (await uploads.state("me", kept)).offset == 2
     assert not [path for path in tree() if gone in path]
+
+
+async def test_it_is_cleaned_while_the_server_runs(uploads, monkeypatch, later, tree):
+    monkeypatch.setattr(manager, "CLEAN_SECONDS", 0.01)
+    gone = await create(uploads, 3, filename="gone")
+    live = await create(uploads, 3, filename="live")
+    append = await uploads.append("me", live, 0)
+    append.feed(b"ab")
+    await uploads.start()
+    later(1e7)
+    await until(lambda: not [path for path in tree() if gone in path])
+    assert (await uploads.state("me", live)).offset == 2
+    await uploads.stop()
+    await append.aborted()
+
+
+async def test_a_clean_up_that_fails_is_not_the_last(uploads, monkeypatch):
+    monkeypatch.setattr(manager, "CLEAN_SECONDS", 0.01)
+    runs = []
+
+    async def fail() -> int:
+        runs.append(1)
+        raise ZeroDivisionError
+
+    await uploads.start()
+    monkeypatch.setattr(uploads, "expire", fail)
+    await until(lambda: len(runs) > 2)
+    await uploads.stop()
 
 
 async def test_finished_files_stay_and_their_rows_go(uploads, folder, later):
