@@ -1,4 +1,4 @@
-"""`python -m benchmarks upload|fetch|archive|latency|startup|all`; see README.md."""
+"""`python -m benchmarks CLAIM|all`; see README.md."""
 
 from __future__ import annotations
 
@@ -7,17 +7,41 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from . import archive, fetch, latency, startup, upload
-from .harness import GIB, MIB, BrokenError, parse_size, progress, show_size
+from . import archive, fetch, files, latency, startup, upload
+from .harness import GIB, KIB, MIB, BrokenError, parse_size, progress, show_size
 from .report import fail
 
-CLAIMS = ("startup", "fetch", "upload", "archive", "latency")
-SIZES = {"upload": 2 * GIB, "fetch": GIB, "archive": 2 * GIB, "latency": GIB, "startup": 0}
-ROOM = {"upload": 4, "fetch": 3, "archive": 4, "latency": 20, "startup": 0}
-"""Disk space that a claim needs, as a multiple of its size."""
-QUICK = 64 * MIB
+
+@dataclass(frozen=True)
+class Claim:
+    """One that can be run."""
+
+    run: Callable[..., bool]
+    """Called with the folder, the size if there is one, the rounds, and `seconds` if it has any."""
+    size: int = 0
+    """Bytes or, where `unit` says so, a number of things; 0: the claim has no size."""
+    quick: int = 64 * MIB
+    """The same for a short run."""
+    room: float = 0
+    """Bytes of disk space that it needs for each unit of its size."""
+    unit: str = ""
+    rounds: int = 5
+    seconds: float = 0
+    """Of load in a round."""
+
+
+CLAIMS = {
+    "startup": Claim(startup.run, rounds=7),
+    "fetch": Claim(fetch.run, GIB, room=3),
+    "upload": Claim(upload.run, 2 * GIB, room=4),
+    "files": Claim(files.run, 20_000, 400, 32 * KIB, unit="files"),
+    "archive": Claim(archive.run, 2 * GIB, room=4),
+    "latency": Claim(latency.run, GIB, room=20, seconds=20),
+}
 
 
 def main() -> None:
@@ -25,7 +49,7 @@ def main() -> None:
     options = _options()
     # A plain kill must remove the gigabytes and end the servers too.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    claims = CLAIMS if options.claim == "all" else (options.claim,)
+    claims = tuple(CLAIMS) if options.claim == "all" else (options.claim,)
     good = True
     for claim in claims:
         try:
@@ -36,27 +60,21 @@ def main() -> None:
     sys.exit(0 if good else 1)
 
 
-def _run(claim: str, options: argparse.Namespace) -> bool:
-    size = options.size or (QUICK if options.quick else SIZES[claim])
-    rounds = options.rounds or (1 if options.quick else 7 if claim == "startup" else 5)
-    seconds = options.seconds or (3 if options.quick else 20)
-    _check_room(claim, size, options.dir)
-    progress(f"== {claim}: {show_size(size)}, {rounds} rounds")
-    with tempfile.TemporaryDirectory(prefix="jupyter-transfer-bench-", dir=options.dir) as name:
-        folder = Path(name).resolve()
-        if claim == "upload":
-            return upload.run(folder, size, rounds)
-        if claim == "fetch":
-            return fetch.run(folder, size, rounds)
-        if claim == "archive":
-            return archive.run(folder, size, rounds)
-        if claim == "latency":
-            return latency.run(folder, size, rounds, seconds)
-        return startup.run(folder, rounds)
+def _run(name: str, options: argparse.Namespace) -> bool:
+    claim = CLAIMS[name]
+    size = options.size or (claim.quick if options.quick else claim.size)
+    rounds = options.rounds or (1 if options.quick else claim.rounds)
+    arguments = [size, rounds] if claim.size else [rounds]
+    if claim.seconds:
+        arguments.append(options.seconds or (3 if options.quick else claim.seconds))
+    _check_room(name, claim.room * size, options.dir)
+    amount = f"{size} {claim.unit}" if claim.unit else show_size(size)
+    progress(f"== {name}: {amount}, {rounds} rounds")
+    with tempfile.TemporaryDirectory(prefix="jupyter-transfer-bench-", dir=options.dir) as folder:
+        return claim.run(Path(folder).resolve(), *arguments)
 
 
-def _check_room(claim: str, size: int, folder: Path | None) -> None:
-    needed = ROOM[claim] * size
+def _check_room(claim: str, needed: float, folder: Path | None) -> None:
     place = folder or Path(tempfile.gettempdir())
     free = shutil.disk_usage(place).free
     if free < needed:
@@ -69,7 +87,7 @@ def _check_room(claim: str, size: int, folder: Path | None) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("claim", nargs="?", default="all", choices=(*CLAIMS, "all"))
-    parser.add_argument("--size", type=parse_size, help="bytes, such as 1GiB (per claim)")
+    parser.add_argument("--size", type=parse_size, help="bytes, such as 1GiB, or a number (files)")
     parser.add_argument("--rounds", type=int, help="default 5, startup 7")
     parser.add_argument("--seconds", type=float, help="of load in a round of latency, default 20")
     parser.add_argument("--quick", action="store_true", help="small: whether everything works")

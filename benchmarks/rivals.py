@@ -6,13 +6,15 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from .harness import MissingError, run_command
 from .processes import HERE, Certificate, Server, free_port, running, wait_for
-from .report import find_tool
+from .report import REPOSITORY, find_tool
 
 _NGINX = """
 daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes auto; {user}
@@ -115,3 +117,18 @@ def self_signed(folder: Path) -> Certificate:
     command += ["-out", str(certificate.file), "-keyout", str(certificate.key)]
     run_command(command)
     return certificate
+
+
+@contextmanager
+def delayed(server: Server, round_trip: float, log: Path) -> Iterator[Server]:
+    """`server` at an address from which it is `round_trip` seconds away; itself without any."""
+    if not round_trip:
+        yield server
+        return
+    scheme, _, place = server.url.partition("://")
+    port, far = free_port(), place.rstrip("/").rpartition(":")[2]
+    command = [sys.executable, "-m", "benchmarks.delay", str(port), far, str(round_trip / 2)]
+    away = replace(server, url=f"{scheme}://127.0.0.1:{port}/")
+    with running(command, log, cwd=REPOSITORY) as process:
+        wait_for(away, "", process, log)
+        yield away

@@ -57,7 +57,7 @@ def stock_each(order: dict[str, Any]) -> Action:
     work = []
     for path, name in order["files"]:
         body = stock_body(name.rpartition("/")[2], Path(path).read_bytes())
-        work.append((server.path + name, body))
+        work.append((f"{server.path}/{name}", body))
 
     def run() -> dict[str, Any]:
         for place, body in work:
