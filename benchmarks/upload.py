@@ -41,7 +41,8 @@ METHOD = """Each way is measured twice. With *one raw client* for all: a process
 sends the file by sendfile(2) over one connection, so that only the servers differ; over TLS by
 sendall of 1 MiB. The stock contents API gets JupyterLab's base64 JSON PUTs of 1 MiB, once encoded
 before the clock starts and once on the way, as each client of that API must. *Streamed* is ours
-without splice(2), as TLS and what is odd go. *8 at once* are eight files that are together as large
+without splice(2), as TLS and what is odd go. *Segments* are three connections for one file, as our
+panel has them; @tus/server's file store cannot join any. *8 at once* are eight files that are together as large
 as the one, from eight threads of the client. And *in Chromium*, by script in a page of the server:
 JupyterLab's own upload loop (read, encode and PUT each MiB), ours and @tus/server by tus, as a
 person gets it. The rate of the stock ways is taken from a smaller file. *wall + fdatasync* is the
@@ -136,7 +137,7 @@ def _judge_raw(report: Report, rows: Rows) -> None:
     text = "at least 1.3 times @tus/server, streamed"
     report.at_least(text, rows.streamed[0], best(rows.node), 1.3)
     text = f"{AT_ONCE} at once in sum no slower than 1"
-    report.at_least(text, rows.at_once[0], rows.ours[0], 1)
+    report.at_least(text, rows.at_once[0], best(rows.ours[:2]), 1)
 
 
 def _plain(

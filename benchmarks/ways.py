@@ -22,6 +22,8 @@ WHOLE = 2**62
 PANEL = {"first": 512 * KIB, "most": 256 * MIB, "growth": 4}
 """How our panel's requests grow on a fast line (START, MAX and GROWTH of its PieceSizer)."""
 SEGMENTS = 3
+"""Connections of our panel for a file of `LEAST` bytes or more."""
+LEAST = 64 * MIB
 TUS = "jupyter-transfer/tus/"
 
 Fire = Callable[[], dict[str, Any]]
@@ -120,7 +122,8 @@ def ours_at_once(site: Site, count: int, source: Path) -> Sample:
 
 def ours_paged(site: Site, source: Path) -> Sample:
     """In a page, in requests as our panel's."""
-    fire = _paged(site, source, "tus", TUS, **PANEL)
+    segments = SEGMENTS if source.stat().st_size >= LEAST else 1
+    fire = _paged(site, source, "tus", TUS, **PANEL, segments=segments, alignment=MIB)
     return _sample(site.server, source, fire, partial(_published, site.server, source))
 
 
@@ -154,7 +157,8 @@ def node(site: Site, piece: int, source: Path) -> Sample:
 
 def node_paged(site: Site, source: Path) -> Sample:
     """In a page to @tus/server, in one PATCH."""
-    fire = _paged(site, source, "tus", "files", first=WHOLE, most=WHOLE, growth=1)
+    order = {"first": WHOLE, "most": WHOLE, "growth": 1, "segments": 1}
+    fire = _paged(site, source, "tus", "files", **order)
     return _sample(site.server, source, fire, partial(_node_file, site.server))
 
 

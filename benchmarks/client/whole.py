@@ -69,10 +69,9 @@ def segments(order: dict[str, Any]) -> Action:
         assembly = secrets.token_hex(16)
         with ThreadPoolExecutor(count) as pool:
             places = list(pool.map(send, range(count), [assembly] * count))
-        own = {"assembly": assembly, "size": str(size)}
         headers = {
             "Upload-Concat": f"final;{' '.join(places)}",
-            "Upload-Metadata": encode_metadata(metadata | own),
+            "Upload-Metadata": encode_metadata(metadata),
         }
         _, answer, _ = expect(servers[0].ask("POST", servers[0].path, headers), 201)
         return {"location": answer["Location"]} | _told(answer)
