@@ -42,13 +42,13 @@ sends the file by sendfile(2) over one connection, so that only the servers diff
 sendall of 1 MiB. The stock contents API gets JupyterLab's base64 JSON PUTs of 1 MiB, once encoded
 before the clock starts and once on the way, as each client of that API must. *Streamed* is ours
 without splice(2), as TLS and what is odd go. *Segments* are three connections for one file, as our
-panel has them; @tus/server's file store cannot join any. *8 at once* are eight files that are together as large
-as the one, from eight threads of the client. And *in Chromium*, by script in a page of the server:
-JupyterLab's own upload loop (read, encode and PUT each MiB), ours and @tus/server by tus, as a
-person gets it. The rate of the stock ways is taken from a smaller file. *wall + fdatasync* is the
-time until the delivered file is on the disk: ours is there when the last answer comes. nginx with a
-buffer of 1 MiB is for information. Every delivered file is compared byte for byte outside the timed
-part."""
+panel has them; @tus/server's file store cannot join any. *8 at once* are eight files that are
+together as large as the one, from eight threads of the client. And *in Chromium*, by script in a
+page of the server: JupyterLab's own upload loop (read, encode and PUT each MiB), ours and
+@tus/server by tus, as a person gets it. The rate of the stock ways is taken from a smaller file.
+*wall + fdatasync* is the time until the delivered file is on the disk: ours is there when the last
+answer comes. nginx with a buffer of 1 MiB is for information. Every delivered file is compared byte
+for byte outside the timed part."""
 
 
 @dataclass
