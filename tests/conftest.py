@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tornado.httpclient import HTTPClientError, HTTPResponse
+
+from .servers.disk import Disk
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
@@ -56,6 +61,19 @@ def ask(jp_fetch) -> Ask:
             return error.response
 
     return fetch
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """An ext4 whose power can be cut."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount")
+    try:
+        disk = Disk(tmp_path / "disk.img", tmp_path / "disk")
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("this container has no loop devices, or no mkfs.ext4")
+    yield disk
+    disk.unmount()
 
 
 def error_of(response: HTTPResponse) -> dict[str, Any]:
