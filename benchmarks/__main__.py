@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import archive, fetch, files, latency, startup, upload
+from . import archive, fetch, files, latency, opened, startup, upload
 from .harness import GIB, KIB, MIB, BrokenError, parse_size, progress, show_size
 from .report import fail
 
@@ -39,6 +39,7 @@ CLAIMS = {
     "fetch": Claim(fetch.run, GIB, room=3),
     "upload": Claim(upload.run, 2 * GIB, room=4),
     "files": Claim(files.run, 20_000, 400, 32 * KIB, unit="files"),
+    "open": Claim(opened.run, 10_000, 1000, 128 * KIB, unit="uploads", seconds=20),
     "archive": Claim(archive.run, 2 * GIB, room=4),
     "latency": Claim(latency.run, GIB, room=20, seconds=20),
 }
@@ -87,9 +88,9 @@ def _check_room(claim: str, needed: float, folder: Path | None) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("claim", nargs="?", default="all", choices=(*CLAIMS, "all"))
-    parser.add_argument("--size", type=parse_size, help="bytes, such as 1GiB, or a number (files)")
+    parser.add_argument("--size", type=parse_size, help="bytes (1GiB) or a number, per claim")
     parser.add_argument("--rounds", type=int, help="default 5, startup 7")
-    parser.add_argument("--seconds", type=float, help="of load in a round of latency, default 20")
+    parser.add_argument("--seconds", type=float, help="of a round of latency or open, default 20")
     parser.add_argument("--quick", action="store_true", help="small: whether everything works")
     parser.add_argument("--dir", type=Path, help="where the temporary gigabytes go")
     return parser.parse_args()

@@ -252,7 +252,15 @@ class Client:
 
     def go(self) -> dict[str, Any]:
         """Carry the prepared command out: its result with ``seconds`` and ``cpu``."""
+        self.start()
+        return self.finish()
+
+    def start(self) -> None:
+        """Fire the starting shot for the prepared command."""
         self._write("")
+
+    def finish(self) -> dict[str, Any]:
+        """Wait for the end of a command that was started; see `go`."""
         return self._read()
 
     def run(self, **order: Any) -> dict[str, Any]:

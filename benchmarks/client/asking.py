@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from wire import MIB, Server, expect
+from wire import MIB, TUS, Server, expect
 
 Action = Callable[[], dict[str, Any]]
 
@@ -56,7 +56,7 @@ def poll(order: dict[str, Any]) -> Action:
 
     GET of the url, or `method` of one of `paths`, drawn anew each time.
     """
-    server = Server(order)
+    server = Server(order, TUS if order.get("method") == "HEAD" else None)
     method, paths = order.get("method", "GET"), order.get("paths") or [server.path]
     draw = random.Random(1).choice
     with contextlib.suppress(PermissionError):

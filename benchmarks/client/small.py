@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from whole import BODY_TYPE, TUS, encode_metadata, stock_body
-from wire import Server, expect, send_file
+from whole import BODY_TYPE, encode_metadata, stock_body
+from wire import TUS, Server, expect, send_file
 
 Action = Callable[[], dict[str, Any]]
 
@@ -69,7 +69,8 @@ def stock_each(order: dict[str, Any]) -> Action:
 
 
 def trickle(order: dict[str, Any]) -> Action:
-    """Send `file` to all `places` at once by tus, a little every 100 ms, over `seconds`."""
+    """Send `file` to all `places` at once by tus, a little every 100 ms, over `seconds`; not all
+    in the same moment."""
     servers = [Server(order, TUS) for _ in order["places"]]
     descriptor = os.open(order["file"], os.O_RDONLY)
     size = os.fstat(descriptor).st_size
@@ -82,10 +83,11 @@ def trickle(order: dict[str, Any]) -> Action:
         for server, place in zip(servers, order["places"], strict=True):
             server.send_head("PATCH", place, headers, size)
         for beat in range(beats):
-            time.sleep(max(0.0, begin + beat / 10 - time.monotonic()))
-            for server in servers:
+            start, length = bounds[beat], bounds[beat + 1] - bounds[beat]
+            for index, server in enumerate(servers):
                 assert server.socket is not None
-                start, length = bounds[beat], bounds[beat + 1] - bounds[beat]
+                due = begin + (beat + index / len(servers)) / 10
+                time.sleep(max(0.0, due - time.monotonic()))
                 send_file(server.socket, descriptor, start, length)
         paths = [expect(server.answer("PATCH"), 204)[1]["Transfer-Path"] for server in servers]
         for server in servers:

@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlsplit
 
-from wire import MIB, Answer, Server, expect
+from wire import MIB, TUS, Answer, Server, expect
 
 Action = Callable[[], dict[str, Any]]
-TUS = {"Tus-Resumable": "1.0.0"}
 BODY_TYPE = {"Content-Type": "application/offset+octet-stream"}
 
 

@@ -14,6 +14,8 @@ MIB = 2**20
 SMALL = 64 * 2**10
 """Bytes of a body that travels with its head in one write."""
 
+TUS = {"Tus-Resumable": "1.0.0"}
+
 Answer = tuple[int, http.client.HTTPMessage, bytes]
 Piece = tuple[int, int, int]
 """Descriptor, offset and length of a part of a file."""
