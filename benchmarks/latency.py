@@ -1,8 +1,8 @@
 """Claim: the server stays quick and small while bytes move.
 
 Two tables: how long `/api/status` takes while four uploads, a fetch and a zip run in the same
-server (goal: p99 at most 50 ms), and how much its memory grows by transfers of 1 and 4 GiB (goal:
-64 MiB).
+server, or eight uploads (goal: p99 at most 50 ms), and how much its memory grows by transfers of 1
+and 4 GiB (goal: 64 MiB) and uploads of 1 and 16 GiB (goal: 48 MiB).
 """
 
 from __future__ import annotations
@@ -39,6 +39,9 @@ from .report import number as show
 
 INTERVAL = 0.02
 UPLOADS = 4
+MANY = 8
+LIMIT = 50
+"""Milliseconds of the goal."""
 SPARE = 4 * GIB
 """Bytes of disk space at which the load pauses for good."""
 STOCK_SIZE = 64 * MIB
@@ -103,7 +106,7 @@ def run(folder: Path, size: int, rounds: int, seconds: float) -> bool:
     title = "The server while bytes move"
     report = Report("latency", title, METHOD, folder, rounds)
     _latency(report, folder, size, rounds, seconds)
-    memory.measure(report, folder, (size, 4 * size))
+    memory.measure(report, folder, size)
     return report.publish()
 
 
@@ -129,14 +132,16 @@ def _latency(report: Report, folder: Path, size: int, rounds: int, seconds: floa
             _scenario(site, "idle", []),
             _scenario(site, everything, ours, ours=True),
             _scenario(site, "ours, 4 uploads", [_upload] * UPLOADS, ours=True),
+            _scenario(site, f"ours, {MANY} uploads", [_upload] * MANY, ours=True),
             _scenario(site, "stock contents API, 4 uploads", [_stock] * UPLOADS),
         ]
         interleave(variants, rounds)
     _table(report, variants, size // 4)
-    busy = variants[1].median(lambda s: s.extra["p99"])
-    text = "p99 of /api/status at most 50 ms under 4 uploads, a fetch and a zip"
-    figure = variants[1].problem or f"{show(busy, 1)} ms"
-    report.goals.append(Goal(text, figure, busy is not None and busy <= 50))
+    for variant in (variants[1], variants[3]):
+        p99 = variant.median(lambda s: s.extra["p99"])
+        text = f"p99 of /api/status at most {LIMIT} ms under {variant.name.partition(', ')[2]}"
+        figure = variant.problem or f"{show(p99, 1)} ms"
+        report.goals.append(Goal(text, figure, p99 is not None and p99 <= LIMIT))
 
 
 def _scenario(site: Site, name: str, streams: list[Stream], ours: bool = False) -> Variant:
