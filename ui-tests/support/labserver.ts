@@ -84,6 +84,13 @@ export class LabServer {
     await this._end('SIGKILL');
   }
 
+  /** Stop it without a word for so many milliseconds: its disk hangs. */
+  async freeze(milliseconds: number): Promise<void> {
+    this._child?.kill('SIGSTOP');
+    await new Promise(resolve => setTimeout(resolve, milliseconds));
+    this._child?.kill('SIGCONT');
+  }
+
   /** End it and remove its folders. */
   async stop(): Promise<void> {
     await this._end('SIGTERM');
@@ -115,7 +122,7 @@ export class LabServer {
 }
 
 /** A port that nobody uses now. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = net.createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
