@@ -6,6 +6,7 @@ import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { Contents } from '@jupyterlab/services';
 import * as React from 'react';
 import type { Format } from './format';
+import { Pace } from './uploads';
 import type { ConflictPolicy, IUploadItem } from './uploads/tokens';
 import { folderName } from './words';
 
@@ -74,7 +75,9 @@ export async function findTaken(
   };
 
   const taken: ITaken[] = [];
+  const pace = new Pace();
   for (const item of items) {
+    await pace.rest();
     const cut = item.relativePath.lastIndexOf('/');
     const listing = await listingOf(
       item.relativePath.slice(0, Math.max(cut, 0))
@@ -120,11 +123,11 @@ export async function askConflict(
       displayType: action === 'overwrite' ? 'warn' : 'default',
       className: action === 'rename' ? '' : 'jp-mod-reject'
     });
+  const shown = await Promise.all(taken.slice(0, SHOWN).map(withFile));
+  const more = taken.length - shown.length;
   const result = await showDialog<void>({
     title,
-    body: (
-      <ConflictBody taken={taken} destination={destination} format={format} />
-    ),
+    body: <ConflictBody {...{ shown, more, destination, format }} />,
     buttons: [
       Dialog.cancelButton(),
       button('skip', trans.__('Skip'), trans.__('Leave the old files')),
@@ -144,14 +147,24 @@ export async function askConflict(
   return (result.button.actions[0] as ConflictPolicy | undefined) ?? null;
 }
 
+interface IShown extends ITaken {
+  /** The file of this computer; null if it cannot be read. */
+  readonly file: File | null;
+}
+
+async function withFile(taken: ITaken): Promise<IShown> {
+  return { ...taken, file: await taken.item.open().catch(() => null) };
+}
+
 function ConflictBody(props: {
-  taken: readonly ITaken[];
+  shown: readonly IShown[];
+  /** Files that are not shown. */
+  more: number;
   destination: string;
   format: Format;
 }): JSX.Element {
-  const { taken, destination, format } = props;
+  const { shown, more, destination, format } = props;
   const { trans } = format;
-  const more = taken.length - SHOWN;
   return (
     <div className="jp-TransfersConflict">
       <p>
@@ -169,11 +182,11 @@ function ConflictBody(props: {
           </tr>
         </thead>
         <tbody>
-          {taken.slice(0, SHOWN).map(({ item, size, modified }) => (
+          {shown.map(({ item, file, size, modified }) => (
             <tr key={item.relativePath}>
               <th scope="row">{item.relativePath}</th>
               <td>{facts(size, modified && Date.parse(modified), format)}</td>
-              <td>{facts(item.file.size, item.file.lastModified, format)}</td>
+              <td>{file && facts(file.size, file.lastModified, format)}</td>
             </tr>
           ))}
         </tbody>

@@ -13,7 +13,7 @@ import { readDrop } from './uploads';
 /** Milliseconds after which a person wonders; 20,000 files take several seconds to read. */
 const PATIENCE = 1000;
 
-/** Names of unreadable files in a message. */
+/** Names of unreadable folders in a message. */
 const SHOWN = 5;
 
 /**
@@ -90,8 +90,8 @@ function warn(paths: readonly string[], format: Format): void {
   const names = paths.slice(0, SHOWN).join(', ');
   Notification.warning(
     format.trans._n(
-      'This file could not be read and was left out: %2',
-      '%1 files could not be read and were left out, among them: %2',
+      'This folder could not be read and was left out: %2',
+      '%1 folders could not be read and were left out, among them: %2',
       paths.length,
       names
     )

@@ -114,14 +114,18 @@ describe('Intake', () => {
     ]);
   });
 
-  it('names what could not be read, and uploads the rest', async () => {
-    const tree = { d: { 'gone.txt': null, 'a.txt': 'A' } };
-    await intake('skip').drop(makeDrop(entriesOf(tree)), '');
+  it('names the folders that could not be listed, and uploads the rest', async () => {
+    const entries = entriesOf({ locked: {}, 'a.txt': 'A' });
+    (entries[0] as any).createReader = () => ({
+      readEntries: (_: unknown, bad: (error: Error) => void) =>
+        bad(new DOMException('no', 'NotReadableError'))
+    });
+    await intake('skip').drop(makeDrop(entries), '');
     expect(messages()).toEqual([
-      'This file could not be read and was left out: d/gone.txt'
+      'This folder could not be read and was left out: locked'
     ]);
     expect(upload).toHaveBeenCalledWith(
-      [expect.objectContaining({ relativePath: 'd/a.txt' })],
+      [expect.objectContaining({ relativePath: 'a.txt' })],
       expect.anything()
     );
   });

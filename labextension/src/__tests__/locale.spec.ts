@@ -49,11 +49,11 @@ describe('the catalogues', () => {
     expect(bundle._p('schema', 'Transfers')).toBe('传输');
     expect(
       bundle._n(
-        'This file could not be read and was left out: %2',
-        '%1 files could not be read and were left out, among them: %2',
+        'This folder could not be read and was left out: %2',
+        '%1 folders could not be read and were left out, among them: %2',
         3,
         'x'
       )
-    ).toBe('有 3 个文件无法读取，已略过，其中包括：x');
+    ).toBe('有 3 个文件夹无法读取，已略过，其中包括：x');
   });
 });

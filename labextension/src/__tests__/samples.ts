@@ -5,6 +5,7 @@ import type { IJob, IJobProgress } from '../job';
 import type { ITransfer } from '../transfer';
 import { fromJob } from '../transfer';
 import type { ITransferErrorData, IUploadBatch } from '../uploads';
+import { FileItem } from '../uploads';
 
 export function progress(change: Partial<IJobProgress> = {}): IJobProgress {
   return {
@@ -95,7 +96,7 @@ export function failure(
 /** A file of three bytes. */
 export function item(relativePath: string) {
   const name = relativePath.split('/').pop()!;
-  return { file: new File(['abc'], name), relativePath };
+  return new FileItem(new File(['abc'], name), relativePath);
 }
 
 /** Contents that hold these paths; a path that ends in `/` is a folder. */

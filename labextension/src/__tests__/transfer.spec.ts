@@ -7,7 +7,15 @@ import {
   secondsLeft,
   sectionOf
 } from '../transfer';
-import { batch, failure, job, progress, running, transfer } from './samples';
+import {
+  batch,
+  failure,
+  job,
+  progress,
+  running,
+  transfer,
+  item
+} from './samples';
 
 const retry = {
   code: 'timeout',
@@ -141,10 +149,12 @@ describe('fromBatch', () => {
   );
 
   it('is retried only if that helps at least one file', () => {
-    const item = { file: new File([], 'a'), relativePath: 'a' };
     const error = failure('source_changed');
-    const lost = { item, error };
-    const other = { item, error: failure('timeout', { retryable: true }) };
+    const lost = { item: item('a'), error };
+    const other = {
+      item: item('b'),
+      error: failure('timeout', { retryable: true })
+    };
     const can = (...failures: (typeof lost)[]) =>
       fromBatch(batch('a', { state: 'failed', error, failures }), null, 1, 2)
         .can;

@@ -4,6 +4,7 @@ import { PathExt } from '@jupyterlab/coreutils';
 import { PromiseDelegate } from '@lumino/coreutils';
 import type { IDisposable } from '@lumino/disposable';
 import type { ITransferErrorData, IUploadBatch, IUploadItem } from '../uploads';
+import { FileItem } from '../uploads';
 import { intentFor } from './drives';
 
 /** One call of `upload` that waits for its file. */
@@ -58,7 +59,7 @@ export class UploadOverride implements IDisposable {
       queueMicrotask(() => void this._send(folder));
     }
     const delegate = new PromiseDelegate<Contents.IModel>();
-    calls.push({ item: { file, relativePath: file.name }, model: delegate });
+    calls.push({ item: new FileItem(file), model: delegate });
     return delegate.promise;
   }
 

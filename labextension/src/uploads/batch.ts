@@ -4,7 +4,11 @@ import type { Connectivity } from './connectivity';
 import type { IWait, Outcome } from './delivery';
 import { Delivery } from './delivery';
 import type { UploadError } from './errors';
+import { clientErrors } from './errors';
+import { Packer } from './packer';
+import type { Fate, IParcel } from './parcel';
 import { RateMeter } from './ratemeter';
+import { Tally } from './tally';
 import type {
   ITransferErrorData,
   IUploadBatch,
@@ -13,10 +17,7 @@ import type {
   IUploadOptions,
   UploadState
 } from './tokens';
-import { lanesFor, SegmentedUpload } from './segmentedupload';
-import type { IUpload, IUploadContext } from './tusupload';
-import { TusUpload } from './tusupload';
-import { Worklist } from './worklist';
+import type { IUploadContext } from './tusupload';
 
 /** What a batch needs of the uploader. */
 export interface IBatchHost {
@@ -33,18 +34,15 @@ export interface IBatchHost {
   giveBack(count: number): void;
 }
 
-/** Files whose sizes are added up in one go. */
-const COUNT_SLICE = 2000;
-
 /** How the batch as a whole stands; what is under way says the rest. */
 type Phase = 'open' | 'paused' | 'ended' | 'cancelled';
 
 /**
  * Files that were given together.
  *
- * Only the few files that are under way, or were begun and stopped, have an
- * object; everything else is a counter, so that every getter costs the same
- * whatever the number of files.
+ * Only what is under way, or was begun and stopped, has an object; everything
+ * else is a counter, so that every getter costs the same whatever the number
+ * of files.
  */
 export class UploadBatch implements IUploadBatch {
   constructor(
@@ -57,9 +55,15 @@ export class UploadBatch implements IUploadBatch {
     this._options = options;
     this._context = context;
     this._host = host;
-    this._work = new Worklist(items.length);
     this.name = options.name ?? nameOf(items);
-    this._countBytes(0);
+    this._tally = new Tally(items, () => host.changed());
+    this._packer = new Packer(items, context, {
+      opened: (index, size) => this._tally.measured(index, size),
+      unreadable: index => {
+        const path = items[index].relativePath;
+        this._onFileFailed(index, clientErrors.sourceChanged([path]).toData());
+      }
+    });
     if (items.length === 0) {
       this._phase = 'ended';
       this._finished.resolve();
@@ -87,7 +91,8 @@ export class UploadBatch implements IUploadBatch {
   }
 
   get filesDone(): number {
-    return this._filesArrived + this._filesSkipped;
+    const { filesArrived, filesSkipped } = this._tally;
+    return filesArrived + filesSkipped + this._sum(p => p.filesSettled);
   }
 
   get filesTotal(): number {
@@ -95,24 +100,24 @@ export class UploadBatch implements IUploadBatch {
   }
 
   get filesFailed(): number {
-    return this._failures.length;
+    return this._tally.failures.length;
   }
 
   get filesSkipped(): number {
-    return this._filesSkipped;
+    return this._tally.filesSkipped;
   }
 
   get bytesDone(): number {
-    return this._bytesDone;
+    return this._tally.bytesArrived + this._sum(p => p.acknowledged);
   }
 
-  get bytesTotal(): number {
-    return this._bytesTotal;
+  get bytesTotal(): number | null {
+    return this._tally.bytesTotal;
   }
 
   get error(): ITransferErrorData | null {
     if (this._phase === 'ended') {
-      return this._halted ?? this._failures[0]?.error ?? null;
+      return this._halted ?? this._tally.failures[0]?.error ?? null;
     }
     return this._wait?.error.toData() ?? null;
   }
@@ -130,11 +135,11 @@ export class UploadBatch implements IUploadBatch {
   }
 
   get results(): string[] {
-    return this._results;
+    return this._tally.results;
   }
 
   get failures(): readonly IUploadFailure[] {
-    return this._failures;
+    return this._tally.failures;
   }
 
   get finished(): Promise<void> {
@@ -143,14 +148,13 @@ export class UploadBatch implements IUploadBatch {
 
   /** Connections in use. */
   get connections(): number {
-    return this._active.size;
+    return this._running.size;
   }
 
   /** Whether another connection would be of use. */
   get isWanting(): boolean {
-    return (
-      this._phase === 'open' && this._halted === null && this._work.length > 0
-    );
+    // What is being put together has its connection already.
+    return this._isOpen && this._waiting > this._composing;
   }
 
   /** Whether the batch came to an end. */
@@ -185,9 +189,13 @@ export class UploadBatch implements IUploadBatch {
     if (this.state !== 'failed') {
       return;
     }
-    this._failed.forEach(index => this._work.putBack(index));
-    this._failed = [];
-    this._failures = [];
+    const kept = new Set(this._refused.flatMap(parcel => parcel.indices));
+    this._stopped.push(...this._refused);
+    this._refused = [];
+    this._tally
+      .forgive()
+      .filter(index => !kept.has(index))
+      .forEach(index => this._packer.putBack(index));
     this._halted = null;
     this._phase = 'open';
     this._finished = new PromiseDelegate<void>();
@@ -201,13 +209,14 @@ export class UploadBatch implements IUploadBatch {
     }
     const wasEnded = this.isEnded;
     this._phase = 'cancelled';
-    this._work.clear();
+    this._packer.clear();
     this._stopAll();
     await Promise.all([...this._running]);
     // Best effort: what cannot be deleted now expires on the server.
-    const uploads = [...this._begun.values()];
-    this._begun.clear();
-    await Promise.allSettled(uploads.map(upload => upload.terminate()));
+    const parcels = [...this._stopped, ...this._refused];
+    this._stopped = [];
+    this._refused = [];
+    await Promise.allSettled(parcels.map(parcel => parcel.terminate()));
     if (!wasEnded) {
       this._finished.resolve();
       this._host.finished();
@@ -215,27 +224,30 @@ export class UploadBatch implements IUploadBatch {
     this._host.changed();
   }
 
-  /** Take up the next file. Resolves, when the connection is free again. */
+  /** Take up what is next. Resolves, when the connection is free again. */
   async begin(): Promise<void> {
-    const index = this._work.take();
-    if (index === undefined) {
-      return;
-    }
-    const running = this._deliver(index);
+    const running = this._begin();
     this._running.add(running);
     await running;
     this._running.delete(running);
+    this._endIfIdle();
+    this._host.changed();
   }
 
-  private async _deliver(index: number): Promise<void> {
-    const lanes = lanesFor(this._items[index].file.size);
-    const upload = this._begun.get(index) ?? this._newUpload(index, lanes);
-    this._begun.set(index, upload);
+  private async _begin(): Promise<void> {
+    const parcel = this._stopped.pop() ?? (await this._compose());
+    if (parcel === null) {
+      return;
+    }
+    if (!this._isOpen) {
+      // Paused while its files were opened.
+      this._stopped.push(parcel);
+      return;
+    }
     const { connectivity } = this._host;
     const { timing } = this._context;
-    const more = this._host.borrow(lanes - 1);
-    const delivery = new Delivery(upload, 1 + more, connectivity, timing, {
-      acknowledged: delta => this._onAcknowledged(delta),
+    const more = this._host.borrow(parcel.lanes - 1);
+    const delivery = new Delivery(parcel, 1 + more, connectivity, timing, {
       sent: delta => this._meter.add(delta),
       changed: () => this._host.changed()
     });
@@ -243,60 +255,67 @@ export class UploadBatch implements IUploadBatch {
     const outcome = await delivery.run();
     this._active.delete(delivery);
     this._host.giveBack(more);
-    this._onOutcome(index, outcome);
-    this._endIfIdle();
-    this._host.changed();
+    this._onOutcome(parcel, outcome);
   }
 
-  private _newUpload(index: number, lanes: number): IUpload {
-    const item = this._items[index];
-    return lanes > 1
-      ? new SegmentedUpload(item, this._context)
-      : new TusUpload(item, this._context);
-  }
-
-  private _onAcknowledged(delta: number): void {
-    this._bytesDone += delta;
-    this._host.changed();
-  }
-
-  private _onOutcome(index: number, outcome: Outcome): void {
-    const { size } = this._items[index].file;
-    switch (outcome.kind) {
-      case 'done':
-        this._begun.delete(index);
-        this._filesArrived += 1;
-        this._results.push(outcome.path);
-        this._report(index, outcome.path, null);
-        break;
-      case 'skipped':
-        this._begun.delete(index);
-        this._filesSkipped += 1;
-        this._bytesTotal -= size;
-        this._report(index, null, null);
-        break;
-      case 'stopped':
-        this._work.putBack(index);
-        break;
-      case 'failed':
-        this._onFailed(index, outcome.error);
+  private async _compose(): Promise<IParcel | null> {
+    this._composing += 1;
+    try {
+      return await this._packer.next();
+    } finally {
+      this._composing -= 1;
     }
   }
 
-  private _onFailed(index: number, error: UploadError): void {
-    if (error.scope === 'batch') {
+  private _onOutcome(parcel: IParcel, outcome: Outcome): void {
+    switch (outcome.kind) {
+      case 'done':
+        outcome.fates.forEach(fate => this._onFate(fate));
+        break;
+      case 'stopped':
+        this._stopped.push(parcel);
+        break;
+      case 'failed':
+        this._onFailed(parcel, outcome.error);
+    }
+  }
+
+  private _onFate(fate: Fate): void {
+    const { index } = fate;
+    switch (fate.kind) {
+      case 'done':
+        this._tally.arrived(index, fate.path);
+        this._report(index, fate.path, null);
+        break;
+      case 'skipped':
+        this._tally.skipped(index);
+        this._report(index, null, null);
+        break;
+      case 'again':
+        this._packer.putBack(index);
+        break;
+      case 'failed':
+        this._onFileFailed(index, fate.error);
+    }
+  }
+
+  private _onFailed(parcel: IParcel, error: UploadError): void {
+    if (error.scope === 'batch' || parcel.indices.length > 1) {
       // The others would meet the same wall; a person must act first.
-      this._work.putBack(index);
+      this._stopped.push(parcel);
       this._halted = error.toData();
       this._stopAll();
       return;
     }
-    if (!this._begun.get(index)?.isKnown) {
-      this._begun.delete(index);
+    if (parcel.isKnown) {
+      this._refused.push(parcel);
     }
-    this._failed.push(index);
-    this._failures.push({ item: this._items[index], error: error.toData() });
-    this._report(index, null, error.toData());
+    this._onFileFailed(parcel.indices[0], error.toData());
+  }
+
+  private _onFileFailed(index: number, error: ITransferErrorData): void {
+    this._tally.fail(index, error);
+    this._report(index, null, error);
   }
 
   private _report(
@@ -312,8 +331,8 @@ export class UploadBatch implements IUploadBatch {
   }
 
   private _endIfIdle(): void {
-    const isIdle = this._active.size === 0 && !this.isEnded;
-    if (isIdle && (this._halted !== null || this._work.length === 0)) {
+    const isIdle = this._running.size === 0 && !this.isEnded;
+    if (isIdle && (this._halted !== null || this._waiting === 0)) {
       this._phase = 'ended';
       this._finished.resolve();
       this._host.finished();
@@ -328,16 +347,16 @@ export class UploadBatch implements IUploadBatch {
     if (this._wait !== null) {
       return 'retrying';
     }
-    const isSent = this._work.length === 0 && active.every(d => d.isChecking);
+    const isSent = this._waiting === 0 && active.every(d => d.isChecking);
     return isSent ? 'checking' : 'running';
   }
 
   private get _endState(): UploadState {
-    if (this._halted !== null || this._failures.length > 0) {
+    if (this._halted !== null || this.filesFailed > 0) {
       return 'failed';
     }
     const all = this._items.length;
-    return all > 0 && this._filesSkipped === all ? 'skipped' : 'done';
+    return all > 0 && this.filesSkipped === all ? 'skipped' : 'done';
   }
 
   /** The pause that ends first, if all that is under way waits. */
@@ -365,38 +384,39 @@ export class UploadBatch implements IUploadBatch {
     this._active.forEach(delivery => delivery.hurry());
   }
 
-  /** Add up the sizes from `start` on, a slice at a time: each may cost a system call. */
-  private _countBytes(start: number): void {
-    const end = Math.min(start + COUNT_SLICE, this._items.length);
-    for (let index = start; index < end; index++) {
-      this._bytesTotal += this._items[index].file.size;
-    }
-    if (end < this._items.length) {
-      window.setTimeout(() => {
-        this._countBytes(end);
-        this._host.changed();
-      });
-    }
+  private get _isOpen(): boolean {
+    return this._phase === 'open' && this._halted === null;
+  }
+
+  /** How much waits for a connection: files and begun parcels. */
+  private get _waiting(): number {
+    return this._packer.length + this._stopped.length;
+  }
+
+  /** Add up over all that is begun and not whole. */
+  private _sum(value: (parcel: IParcel) => number): number {
+    let sum = 0;
+    this._active.forEach(({ parcel }) => (sum += value(parcel)));
+    this._stopped.forEach(parcel => (sum += value(parcel)));
+    this._refused.forEach(parcel => (sum += value(parcel)));
+    return sum;
   }
 
   private _items: readonly IUploadItem[];
   private _options: IUploadOptions;
   private _context: IUploadContext;
   private _host: IBatchHost;
-  private _work: Worklist;
+  private _packer: Packer;
+  private _tally: Tally;
   private _phase: Phase = 'open';
   private _halted: ITransferErrorData | null = null;
+  private _composing = 0;
   private _active = new Set<Delivery>();
   private _running = new Set<Promise<void>>();
-  /** Uploads of which the server may have a part, by index. */
-  private _begun = new Map<number, IUpload>();
-  private _failed: number[] = [];
-  private _failures: IUploadFailure[] = [];
-  private _results: string[] = [];
-  private _filesArrived = 0;
-  private _filesSkipped = 0;
-  private _bytesDone = 0;
-  private _bytesTotal = 0;
+  /** Begun and to be taken up again. */
+  private _stopped: IParcel[] = [];
+  /** Files that failed and of which the server has a part. */
+  private _refused: IParcel[] = [];
   private _meter = new RateMeter();
   private _finished = new PromiseDelegate<void>();
 }

@@ -2,15 +2,15 @@ import type { Connectivity } from './connectivity';
 import { clientErrors, UploadError } from './errors';
 import type { ITiming } from './timing';
 import { Stopped } from './transport';
-import type { IUpload, IUploadListener } from './tusupload';
+import type { Fate, IParcel } from './parcel';
+import type { IUploadListener } from './tusupload';
 
 /** How often a file is tried again when the server is in trouble. */
 const LIMITED_ATTEMPTS = 5;
 
 /** How a delivery ended. `stopped`: on purpose, it may go on later. */
 export type Outcome =
-  | { readonly kind: 'done'; readonly path: string }
-  | { readonly kind: 'skipped' }
+  | { readonly kind: 'done'; readonly fates: readonly Fate[] }
   | { readonly kind: 'failed'; readonly error: UploadError }
   | { readonly kind: 'stopped' };
 
@@ -24,27 +24,24 @@ export interface IWait {
 }
 
 export interface IDeliveryListener {
-  acknowledged(delta: number): void;
   sent(delta: number): void;
-  /** `wait` or `isChecking` changed. */
+  /** `wait`, `isChecking` or what is acknowledged changed. */
   changed(): void;
 }
 
 /**
- * One file from the first byte to the last, over any number of attempts.
+ * One parcel from the first byte to the last, over any number of attempts.
  * Pauses between them grow exponentially with full jitter, so that many
  * browsers do not all come back at once to a server that just came up.
  */
 export class Delivery implements IUploadListener {
   constructor(
-    upload: IUpload,
-    lanes: number,
+    readonly parcel: IParcel,
+    private _lanes: number,
     connectivity: Connectivity,
     timing: ITiming,
     listener: IDeliveryListener
   ) {
-    this._upload = upload;
-    this._lanes = lanes;
     this._connectivity = connectivity;
     this._timing = timing;
     this._listener = listener;
@@ -64,8 +61,8 @@ export class Delivery implements IUploadListener {
     const { signal } = this._abort;
     for (;;) {
       try {
-        const path = await this._upload.send(signal, this, this._lanes);
-        return path === null ? { kind: 'skipped' } : { kind: 'done', path };
+        const fates = await this.parcel.send(signal, this, this._lanes);
+        return { kind: 'done', fates };
       } catch (error) {
         if (signal.aborted || error instanceof Stopped) {
           return { kind: 'stopped' };
@@ -95,7 +92,7 @@ export class Delivery implements IUploadListener {
       this._failures = 0;
       this._connectivity.serverFound();
     }
-    this._listener.acknowledged(delta);
+    this._listener.changed();
   }
 
   sent(delta: number): void {
@@ -141,8 +138,6 @@ export class Delivery implements IUploadListener {
     this._listener.changed();
   }
 
-  private _upload: IUpload;
-  private _lanes: number;
   private _connectivity: Connectivity;
   private _timing: ITiming;
   private _listener: IDeliveryListener;

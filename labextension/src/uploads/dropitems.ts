@@ -1,8 +1,7 @@
+import { EntryItem } from './entryitem';
+import { FileItem } from './fileitem';
 import { isDebris } from './items';
 import type { IUploadItem } from './tokens';
-
-/** Files that are opened together: more do not come quicker, but make the page stutter. */
-const AT_ONCE = 16;
 
 /** What a person dropped. */
 export interface IDrop {
@@ -10,12 +9,12 @@ export interface IDrop {
   readonly items: IUploadItem[];
   /** Folders without any file, parents before their children. */
   readonly emptyFolders: string[];
-  /** Files and folders that the browser could not read. */
+  /** Folders that the browser could not list. */
   readonly unreadable: string[];
 }
 
 /**
- * Read a drop to the bottom of its folders.
+ * Read a drop to the bottom of its folders. No file is opened.
  *
  * Everything is taken out of `dataTransfer` before this returns: the browser
  * empties it when the event handler ends.
@@ -50,7 +49,7 @@ async function readAll(
     if ('isDirectory' in root) {
       await readEntry(root, root.name, drop);
     } else {
-      drop.items.push({ file: root, relativePath: root.name });
+      drop.items.push(new FileItem(root));
     }
   }
 }
@@ -62,13 +61,8 @@ async function readEntry(
 ): Promise<void> {
   if (entry.isDirectory) {
     await readFolder(entry as FileSystemDirectoryEntry, path, drop);
-    return;
-  }
-  const file = await readFile(entry as FileSystemFileEntry);
-  if (file === null) {
-    drop.unreadable.push(path);
   } else {
-    drop.items.push({ file, relativePath: path });
+    drop.items.push(new EntryItem(entry as FileSystemFileEntry, path));
   }
 }
 
@@ -87,10 +81,10 @@ async function readFolder(
         break;
       }
       isEmpty = false;
-      const wanted = entries.filter(e => e.isDirectory || !isDebris(e.name));
-      for (let start = 0; start < wanted.length; start += AT_ONCE) {
-        const group = wanted.slice(start, start + AT_ONCE);
-        await readGroup(group, path, drop);
+      for (const entry of entries) {
+        if (entry.isDirectory || !isDebris(entry.name)) {
+          await readEntry(entry, `${path}/${entry.name}`, drop);
+        }
       }
     }
   } catch {
@@ -102,35 +96,8 @@ async function readFolder(
   }
 }
 
-/** Files of a group are opened together, but listed in its order. */
-async function readGroup(
-  entries: readonly FileSystemEntry[],
-  path: string,
-  drop: IDrop
-): Promise<void> {
-  const files = await Promise.all(
-    entries.map(e => (e.isFile ? readFile(e as FileSystemFileEntry) : null))
-  );
-  for (const [index, entry] of entries.entries()) {
-    const below = `${path}/${entry.name}`;
-    const file = files[index];
-    if (entry.isDirectory) {
-      await readFolder(entry as FileSystemDirectoryEntry, below, drop);
-    } else if (file === null) {
-      drop.unreadable.push(below);
-    } else {
-      drop.items.push({ file, relativePath: below });
-    }
-  }
-}
-
 function readEntries(
   reader: FileSystemDirectoryReader
 ): Promise<FileSystemEntry[]> {
   return new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-}
-
-/** The file, or null if it cannot be read. */
-function readFile(entry: FileSystemFileEntry): Promise<File | null> {
-  return new Promise(resolve => entry.file(resolve, () => resolve(null)));
 }

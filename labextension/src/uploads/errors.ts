@@ -60,6 +60,17 @@ export class UploadError extends Error implements ITransferErrorData {
   readonly fromTus: boolean;
   readonly offset: number | null;
 
+  /** The error of one file, as the server's JSON tells it. */
+  static from(data: Partial<ITransferErrorData> | null): UploadError {
+    return new UploadError({
+      code: data?.code ?? 'internal',
+      message: data?.message ?? '',
+      remedy: data?.remedy ?? '',
+      retryable: data?.retryable === true,
+      detail: data?.detail
+    });
+  }
+
   /** The plain data, without the stack. */
   toData(): ITransferErrorData {
     const { code, message, remedy, retryable, detail } = this;
@@ -90,12 +101,13 @@ export const clientErrors = {
       remedy: 'It goes on by itself from where it stopped.',
       recovery: 'forever'
     }),
-  sourceChanged: (path: string) =>
+  sourceChanged: (paths: readonly string[]) =>
     new UploadError({
       code: 'source_changed',
-      message: `“${path}” was changed, moved or removed on this computer since it was chosen.`,
+      message: `“${paths[0]}” was changed, moved or removed on this computer since it was chosen.`,
       remedy: 'Choose the file again.',
-      retryable: false
+      retryable: false,
+      detail: { paths }
     }),
   pieceRefused: () =>
     new UploadError({

@@ -2,7 +2,9 @@
 export type { IDrop } from './dropitems';
 export { readDrop } from './dropitems';
 export { UploadError } from './errors';
+export { FileItem } from './fileitem';
 export { isDebris, itemsOf } from './items';
+export { Pace } from './pace';
 export type {
   ConflictPolicy,
   ITransferErrorData,

@@ -1,3 +1,4 @@
+import { FileItem } from './fileitem';
 import type { IUploadItem } from './tokens';
 
 /**
@@ -38,8 +39,5 @@ export function isDebris(name: string): boolean {
 export function itemsOf(files: Iterable<File>): IUploadItem[] {
   return Array.from(files)
     .filter(file => !file.webkitRelativePath || !isDebris(file.name))
-    .map(file => ({
-      file,
-      relativePath: file.webkitRelativePath || file.name
-    }));
+    .map(file => new FileItem(file, file.webkitRelativePath || file.name));
 }

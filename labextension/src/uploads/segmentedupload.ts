@@ -1,10 +1,10 @@
 import { UUID } from '@lumino/coreutils';
 import { clientErrors } from './errors';
-import { SegmentUpload } from './segmentupload';
-import type { IUploadItem } from './tokens';
+import { SegmentSource } from './segmentsource';
+import type { IUploadSource } from './source';
 import { checkStopped, Stopped } from './transport';
 import type { IUpload, IUploadContext, IUploadListener } from './tusupload';
-import { metadataOf } from './tusupload';
+import { TusUpload } from './tusupload';
 
 /** Smaller files gain nothing by several connections. */
 const LEAST = 64 * 1024 * 1024;
@@ -25,17 +25,21 @@ export function lanesFor(size: number): number {
  * The server writes each to its place, so that the end costs nothing.
  */
 export class SegmentedUpload implements IUpload {
-  constructor(item: IUploadItem, context: IUploadContext) {
-    this._item = item;
+  constructor(source: IUploadSource, context: IUploadContext) {
+    this._source = source;
     this._context = context;
-    const { size } = item.file;
+    const { size } = source;
     const assembly = UUID.uuid4().replace(/-/g, '');
     const step = Math.ceil(size / SEGMENTS / ALIGNMENT) * ALIGNMENT;
     for (let start = 0; start < size; start += step) {
       const end = Math.min(start + step, size);
-      const segment = { assembly, start, end };
-      this._segments.push(new SegmentUpload(item, context, segment));
+      const segment = new SegmentSource(source, { assembly, start, end });
+      this._segments.push(new TusUpload(segment, context));
     }
+  }
+
+  get offset(): number {
+    return this._segments.reduce((sum, segment) => sum + segment.offset, 0);
   }
 
   get isKnown(): boolean {
@@ -110,10 +114,9 @@ export class SegmentedUpload implements IUpload {
   ): Promise<string> {
     const { client } = this._context;
     const urls = this._segments.map(segment => segment.url ?? '');
-    const metadata = metadataOf(this._item, this._context);
+    const { metadata, size } = this._source;
     listener.checking(true);
     try {
-      const { size } = this._item.file;
       const state = await client.concatenate(urls, metadata, size, { signal });
       if (state.path === null) {
         throw clientErrors.protocol('the segments became no file');
@@ -128,7 +131,7 @@ export class SegmentedUpload implements IUpload {
     }
   }
 
-  private _item: IUploadItem;
+  private _source: IUploadSource;
   private _context: IUploadContext;
-  private _segments: SegmentUpload[] = [];
+  private _segments: TusUpload[] = [];
 }

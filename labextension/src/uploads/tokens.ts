@@ -17,10 +17,14 @@ export interface ITransferErrorData {
   readonly detail: Readonly<Record<string, unknown>>;
 }
 
-/** One file and where it stands below the destination: `photos/a.jpg`. */
+/** One file of this computer. */
 export interface IUploadItem {
-  readonly file: File;
+  /** Where it is to stand below the destination: `photos/a.jpg`. */
   readonly relativePath: string;
+  /** Bytes; null while the file was never opened. */
+  readonly size: number | null;
+  /** The file as it is now. Rejects when it cannot be read. */
+  open(): Promise<File>;
 }
 
 /** What happens to a file whose name is taken. */
@@ -61,8 +65,8 @@ export interface IUploadBatch {
   readonly filesSkipped: number;
   /** Bytes that the server acknowledged. */
   readonly bytesDone: number;
-  /** Bytes of all files but the skipped ones. Grows while a large batch is still being counted. */
-  readonly bytesTotal: number;
+  /** Bytes of all files but the skipped ones; null while some were never opened. */
+  readonly bytesTotal: number | null;
   /** What stopped the batch, or what it waits for; null when all is well. */
   readonly error: ITransferErrorData | null;
   /** When the next attempt starts (milliseconds since the epoch), or null. */

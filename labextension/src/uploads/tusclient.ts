@@ -6,11 +6,15 @@ import {
   parseOffset,
   UploadError
 } from './errors';
+import type { ITransferErrorData } from './tokens';
 import type { IHttpResponse, ITransport } from './transport';
 
 /** Below the base URL; the contract of the server. */
 const ROUTE = 'jupyter-transfer/tus/';
 const DOWNLOAD_ROUTE = 'jupyter-transfer/download/';
+
+/** Files asked for at once. */
+const PAGE = 1000;
 
 const VERSION = '1.0.0';
 const BODY_TYPE = 'application/offset+octet-stream';
@@ -22,6 +26,16 @@ export interface ITusState {
   readonly offset: number;
   /** The final path below the root once the file stands there, else null. */
   readonly path: string | null;
+  /** Files of a pack that are done with, well or not; 0 for a single file. */
+  readonly filesSettled: number;
+}
+
+/** What became of a file of a pack. */
+export interface IPackedFile {
+  /** Below the root. */
+  readonly path: string;
+  readonly state: 'done' | 'failed' | 'skipped';
+  readonly error: Partial<ITransferErrorData> | null;
 }
 
 /** What a request may carry besides its verb. */
@@ -95,7 +109,8 @@ export class TusClient {
     return {
       url: this._resolve(location),
       offset: hasOffset ? readOffset(response, length) : 0,
-      path: readPath(response)
+      path: readPath(response),
+      filesSettled: readSettled(response)
     };
   }
 
@@ -106,8 +121,7 @@ export class TusClient {
     options: ITusRequestOptions = {}
   ): Promise<ITusState> {
     const response = await this._send('HEAD', url, undefined, options);
-    const offset = readOffset(response, length);
-    return { url, offset, path: readPath(response) };
+    return readState(url, response, length);
   }
 
   /** Send `body` to stand at `offset`. */
@@ -121,8 +135,21 @@ export class TusClient {
     const response = await this._send('PATCH', url, body, options, {
       'Upload-Offset': String(offset)
     });
-    const acknowledged = readOffset(response, length);
-    return { url, offset: acknowledged, path: readPath(response) };
+    return readState(url, response, length);
+  }
+
+  /** What became of the files of a pack, as far as they are done with. */
+  async files(url: string, signal?: AbortSignal): Promise<IPackedFile[]> {
+    const files: IPackedFile[] = [];
+    for (;;) {
+      const page = `${url}/files?limit=${PAGE}&offset=${files.length}`;
+      const response = await this._send('GET', page, undefined, { signal });
+      const answer = parseFiles(response.text);
+      files.push(...answer.files);
+      if (answer.files.length === 0 || files.length >= answer.total) {
+        return files;
+      }
+    }
   }
 
   /** Let the server forget the upload. One that it does not know is as good as forgotten. */
@@ -241,6 +268,37 @@ function toBase64(text: string): string {
     binary += String.fromCharCode(byte);
   }
   return btoa(binary);
+}
+
+function readState(
+  url: string,
+  response: IHttpResponse,
+  length: number
+): ITusState {
+  return {
+    url,
+    offset: readOffset(response, length),
+    path: readPath(response),
+    filesSettled: readSettled(response)
+  };
+}
+
+function readSettled(response: IHttpResponse): number {
+  return ['Done', 'Failed', 'Skipped']
+    .map(state => parseOffset(response.header(`Transfer-Files-${state}`)) ?? 0)
+    .reduce((sum, count) => sum + count);
+}
+
+function parseFiles(text: string): { files: IPackedFile[]; total: number } {
+  try {
+    const { files, total } = JSON.parse(text);
+    if (Array.isArray(files) && typeof total === 'number') {
+      return { files, total };
+    }
+  } catch {
+    // Fall through.
+  }
+  throw clientErrors.protocol('it does not tell what became of the files');
 }
 
 function readOffset(response: IHttpResponse, length: number): number {

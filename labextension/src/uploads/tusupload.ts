@@ -1,10 +1,10 @@
-import { PathExt } from '@jupyterlab/coreutils';
 import { clientErrors, UploadError } from './errors';
 import type { PieceSizer } from './piecesizer';
 import type { ITiming } from './timing';
-import type { ConflictPolicy, IUploadItem } from './tokens';
+import type { IUploadSource } from './source';
+import type { ConflictPolicy } from './tokens';
 import { checkStopped } from './transport';
-import type { ITusRequestOptions, ITusState, TusClient } from './tusclient';
+import type { ITusState, TusClient } from './tusclient';
 import { isGone } from './tusclient';
 
 /** What an upload tells while it is under way. */
@@ -22,6 +22,8 @@ export interface IUploadContext {
   readonly client: TusClient;
   readonly sizer: PieceSizer;
   readonly timing: ITiming;
+  /** Whether the server takes packs; all batches learn it together. */
+  readonly packs: { areTaken: boolean };
   readonly destination: string;
   readonly conflict: ConflictPolicy;
 }
@@ -34,7 +36,9 @@ const MAX_DETOURS = 4;
 
 /** A file on its way, over one connection or several. */
 export interface IUpload {
-  /** Whether the server may have a part of the file. */
+  /** Bytes that the server has, as far as it last said. */
+  readonly offset: number;
+  /** Whether the server may have a part of it. */
   readonly isKnown: boolean;
   /**
    * Send what the server does not have. A failure ends it; calling it again
@@ -55,7 +59,7 @@ export interface IUpload {
 }
 
 /**
- * One file on its way: the walk through the protocol, from wherever the server
+ * One upload on its way: the walk through the protocol, from wherever the server
  * says it is. A failure ends `send`; calling it again goes on.
  *
  * The offset is the server's: after any failure it is asked anew, and an
@@ -63,10 +67,29 @@ export interface IUpload {
  * confirms it.
  */
 export class TusUpload implements IUpload {
-  constructor(
-    protected readonly item: IUploadItem,
-    protected readonly context: IUploadContext
-  ) {}
+  constructor(source: IUploadSource, context: IUploadContext) {
+    this._source = source;
+    this._context = context;
+  }
+
+  /** Where the upload is on the server, once it was created. */
+  get url(): string | null {
+    return this._url;
+  }
+
+  /** How far the server may have got with what was sent. */
+  get reach(): number {
+    return Math.max(this._offset, this._sent[1]);
+  }
+
+  /** Files of a pack that the server is done with. */
+  get filesSettled(): number {
+    return this._filesSettled;
+  }
+
+  get offset(): number {
+    return this._offset;
+  }
 
   get isKnown(): boolean {
     return this._url !== null;
@@ -76,9 +99,9 @@ export class TusUpload implements IUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<string | null> {
-    const { sizer } = this.context;
+    const { sizer } = this._context;
     let detours = 0;
-    while (!this.isWhole) {
+    while (!this._isWhole) {
       checkStopped(signal);
       const before = this._offset;
       const size = sizer.size;
@@ -107,18 +130,8 @@ export class TusUpload implements IUpload {
     const url = this._url;
     this._url = null;
     if (url !== null && this._path === null) {
-      await this.context.client.terminate(url);
+      await this._context.client.terminate(url);
     }
-  }
-
-  /** Bytes that the server has, as far as it last said. */
-  get offset(): number {
-    return this._offset;
-  }
-
-  /** Where the server keeps it, once that is known. */
-  get url(): string | null {
-    return this._url;
   }
 
   /** Ask the server how far it is before anything else is believed. */
@@ -126,32 +139,15 @@ export class TusUpload implements IUpload {
     this._confirmed = false;
   }
 
-  /** Whether the server said that it has all bytes. */
-  protected get hasArrived(): boolean {
-    return this._confirmed && this._offset === this.body.size;
-  }
-
   /**
    * Whether nothing is left to do. The server names the path then: an offset at
    * the end alone does not tell that the file was published.
    */
-  protected get isWhole(): boolean {
-    return this._path !== null;
-  }
-
-  /** The bytes that go up. */
-  protected get body(): Blob {
-    return this.item.file;
-  }
-
-  /** Announce the upload, with its first bytes if they are given. */
-  protected create(
-    body: Blob | undefined,
-    options: ITusRequestOptions
-  ): Promise<ITusState> {
-    const metadata = metadataOf(this.item, this.context);
-    const { size } = this.item.file;
-    return this.context.client.create(metadata, size, body, options);
+  private get _isWhole(): boolean {
+    const { isPartial, size } = this._source;
+    return isPartial
+      ? this._confirmed && this._offset === size
+      : this._path !== null;
   }
 
   /** One request: create, ask for the offset, or send a piece. */
@@ -159,8 +155,8 @@ export class TusUpload implements IUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<void> {
-    const { client } = this.context;
-    const { size } = this.body;
+    const { client } = this._context;
+    const { size } = this._source;
     if (this._url === null) {
       await this._create(signal, listener);
     } else if (!this._confirmed) {
@@ -174,36 +170,25 @@ export class TusUpload implements IUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<void> {
-    const { sizer, conflict } = this.context;
-    const { size } = this.body;
-    if (await this.wasDelivered(signal)) {
-      this._path = this._wantedPath;
-      this._moveTo(size, listener);
-      return;
+    const { client, sizer, conflict } = this._context;
+    const { size, isAtomic, isPartial, metadata } = this._source;
+    // An earlier request may have created and filled the upload in one.
+    if (this._uncertain) {
+      this._path = await this._source.findDelivered(client, signal);
+      if (this._path !== null) {
+        this._moveTo(size, listener);
+        return;
+      }
     }
     // A file that might be skipped is announced before its bytes are sent.
-    const atOnce = size <= sizer.size && conflict !== 'skip';
-    const body = atOnce && size > 0 ? this.body : undefined;
+    const atOnce = size <= sizer.size && isAtomic && conflict !== 'skip';
+    const body = atOnce && size > 0 ? this._source.slice(0, size) : undefined;
     const state = await this._timed(0, body, signal, listener, options =>
-      this.create(body, options)
+      client.create(metadata, size, body, { ...options, isPartial })
     );
     this._uncertain = false;
     this._url = state.url;
     this._accept(state, listener);
-  }
-
-  /**
-   * Whether an earlier request that created and filled the upload in one went
-   * well although its answer got lost. Sent again, the file would stand there
-   * twice, or (policy `fail`) be refused because of itself.
-   */
-  protected async wasDelivered(signal: AbortSignal): Promise<boolean> {
-    const { client, conflict } = this.context;
-    const { size, lastModified } = this.item.file;
-    if (!this._uncertain || conflict === 'overwrite') {
-      return false;
-    }
-    return client.isDelivered(this._wantedPath, size, lastModified, signal);
   }
 
   private async _patch(
@@ -211,19 +196,23 @@ export class TusUpload implements IUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<void> {
-    const { client, sizer } = this.context;
-    const { size } = this.body;
+    const { client, sizer } = this._context;
+    const { size } = this._source;
     const start = this._offset;
-    // At the end of the file the piece is empty: it asks to publish once more.
-    const body = this.body.slice(start, start + sizer.size);
+    // At the end the piece is empty: it asks to publish once more.
+    const body = this._source.slice(start, start + sizer.size);
     this._confirmed = false;
     const state = await this._timed(start, body, signal, listener, options =>
       client.patch(url, start, size, body, options)
     );
-    // Else the loop asks by HEAD before it believes.
-    if (state.offset === start + body.size && this.isPlausible(state)) {
+    const isAsSent = state.offset === start + body.size;
+    const { isPartial } = this._source;
+    const isUnpublished =
+      state.offset === size && state.path === null && !isPartial;
+    if (isAsSent && !isUnpublished) {
       this._accept(state, listener);
     }
+    // Else the loop asks by HEAD before it believes.
   }
 
   /** Send a request with a body and teach the sizer by how it went. */
@@ -238,9 +227,10 @@ export class TusUpload implements IUpload {
       onSent: (bytes: number) => void;
     }) => Promise<ITusState>
   ): Promise<ITusState> {
-    const { sizer, timing } = this.context;
+    const { sizer, timing } = this._context;
     const bytes = body?.size ?? 0;
-    const isLast = start + bytes === this.body.size;
+    this._sent = [start, start + bytes];
+    const isLast = start + bytes === this._source.size;
     // The smallest request may take its time; and the last one waits for the
     // server to check the whole file.
     const deadline = bytes <= sizer.smallest || isLast ? 0 : timing.deadline;
@@ -268,7 +258,7 @@ export class TusUpload implements IUpload {
 
   /** Make requests smaller where their size may be the reason of a failure. */
   private _learn(error: UploadError, bytes: number, sent: number): void {
-    const { sizer } = this.context;
+    const { sizer } = this._context;
     if (error.status === 413 && error.code === 'refused') {
       if (bytes <= sizer.smallest) {
         throw clientErrors.pieceRefused();
@@ -293,6 +283,9 @@ export class TusUpload implements IUpload {
       return false;
     }
     if (isGone(error) && this._url !== null) {
+      if (!this._source.isAtomic && this._offset > 0) {
+        return false;
+      }
       this._url = null;
       this._moveTo(0, listener);
       return true;
@@ -300,48 +293,33 @@ export class TusUpload implements IUpload {
     const isOffset = error.status === 409 && OFFSET_CODES.has(error.code);
     if (isOffset && error.offset !== null) {
       this._moveTo(error.offset, listener);
-      this._confirmed = error.offset <= this.body.size;
+      this._confirmed = error.offset <= this._source.size;
       return this._confirmed;
     }
     if (error.status === 413 && error.code === 'refused') {
       return true;
     }
-    if (error.status === 0 && !(await this._isReadable())) {
-      // The browser reports a file it cannot read as a broken connection. Its
-      // old bytes are of no use; if they cannot be deleted now, they expire.
-      await this.terminate().catch(() => undefined);
-      this._moveTo(0, listener);
-      throw clientErrors.sourceChanged(this.item.relativePath);
+    if (error.status === 0) {
+      // The browser reports a file it cannot read as a broken connection.
+      const paths = await this._source.unreadable(...this._sent);
+      if (paths.length > 0) {
+        throw clientErrors.sourceChanged(paths);
+      }
     }
     return false;
   }
 
   private _isSkipped(error: unknown): boolean {
     return (
-      this.context.conflict === 'skip' &&
+      this._context.conflict === 'skip' &&
       error instanceof UploadError &&
       error.code === 'exists'
     );
   }
 
-  private _isReadable(): Promise<boolean> {
-    const { body } = this;
-    const at = Math.min(this._offset, Math.max(body.size - 1, 0));
-    return new Promise(resolve => {
-      const reader = new FileReader();
-      reader.onload = () => resolve(true);
-      reader.onerror = () => resolve(false);
-      reader.readAsArrayBuffer(body.slice(at, at + 1));
-    });
-  }
-
-  /** Whether an answer can be believed without asking again. */
-  protected isPlausible(state: ITusState): boolean {
-    return state.offset < this.body.size || state.path !== null;
-  }
-
   private _accept(state: ITusState, listener: IUploadListener): void {
     this._path = state.path;
+    this._filesSettled = state.filesSettled;
     this._confirmed = true;
     this._moveTo(state.offset, listener);
   }
@@ -354,28 +332,16 @@ export class TusUpload implements IUpload {
     }
   }
 
-  private get _wantedPath(): string {
-    return PathExt.join(this.context.destination, this.item.relativePath);
-  }
-
+  private _source: IUploadSource;
+  private _context: IUploadContext;
   private _url: string | null = null;
   private _path: string | null = null;
   private _offset = 0;
+  private _filesSettled = 0;
+  /** The bytes of the last request: from, to. */
+  private _sent: [number, number] = [0, 0];
   /** Whether a request was filled of which it is not known how it ended. */
   private _uncertain = false;
   /** Whether the server confirmed the offset since the last failure. */
   private _confirmed = false;
-}
-
-/** What the server is told of a file. */
-export function metadataOf(
-  item: IUploadItem,
-  context: IUploadContext
-): Record<string, string> {
-  return {
-    filename: item.relativePath,
-    path: context.destination,
-    mtime: String(item.file.lastModified),
-    conflict: context.conflict
-  };
 }

@@ -65,6 +65,7 @@ export class Uploader implements IDisposable {
       client: this._client,
       sizer: this._sizer,
       timing: this._timing,
+      packs: this._packs,
       destination: options.destination.replace(/^\/+|\/+$/g, ''),
       conflict: options.conflict ?? 'rename'
     };
@@ -177,6 +178,7 @@ export class Uploader implements IDisposable {
 
   private _client: TusClient;
   private _sizer: PieceSizer;
+  private _packs = { areTaken: true };
   private _timing: ITiming;
   private _connectivity: Connectivity;
   private _maxConnections: number;

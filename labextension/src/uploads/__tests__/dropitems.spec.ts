@@ -1,3 +1,4 @@
+import { FileItem } from '../fileitem';
 import { readDrop } from '../dropitems';
 import { entriesOf, makeDrop } from './drops';
 
@@ -24,27 +25,43 @@ describe('readDrop', () => {
       'photos/g.jpg',
       'top.txt'
     ]);
-    expect(await items[2].file.text()).toBe('C');
+    expect(await (await items[2].open()).text()).toBe('C');
   });
 
   it('takes the file where there is no entry', async () => {
     const file = new File(['x'], 'image.png');
     const { items } = await readDrop(makeDrop([], [file]));
-    expect(items).toEqual([{ file, relativePath: 'image.png' }]);
+    expect(items).toEqual([new FileItem(file, 'image.png')]);
   });
 
   it('takes the files where there are no items', async () => {
     const file = new File(['x'], 'old.txt');
     const { items } = await readDrop({ files: [file] } as any);
-    expect(items).toEqual([{ file, relativePath: 'old.txt' }]);
+    expect(items).toEqual([new FileItem(file, 'old.txt')]);
   });
 
-  it('tells empty folders and what cannot be read', async () => {
-    const tree = { data: { empty: {}, 'a.txt': 'A', 'gone.txt': null } };
+  it('tells empty folders', async () => {
+    const tree = { data: { empty: {}, 'a.txt': 'A' } };
     const drop = await readDrop(makeDrop(entriesOf(tree)));
     expect(drop.items.map(i => i.relativePath)).toEqual(['data/a.txt']);
     expect(drop.emptyFolders).toEqual(['data/empty']);
-    expect(drop.unreadable).toEqual(['data/gone.txt']);
+  });
+
+  it('opens no file before it is asked for', async () => {
+    const [entry] = entriesOf({ 'a.txt': 'A' });
+    const open = jest.spyOn(entry as FileSystemFileEntry, 'file');
+    const { items } = await readDrop(makeDrop([entry]));
+    expect(open).not.toHaveBeenCalled();
+    expect(items[0].size).toBeNull();
+    expect(await (await items[0].open()).text()).toBe('A');
+    expect(items[0].size).toBe(1);
+  });
+
+  it('rejects where a file cannot be read', async () => {
+    const { items } = await readDrop(makeDrop(entriesOf({ gone: null })));
+    await expect(items[0].open()).rejects.toMatchObject({
+      name: 'NotFoundError'
+    });
   });
 
   it('tells a folder that cannot be listed', async () => {

@@ -123,6 +123,6 @@ describe('parseOffset', () => {
 describe('clientErrors', () => {
   it('lets a person try again after signing in, not with a changed file', () => {
     expect(clientErrors.signedOut(403).retryable).toBe(true);
-    expect(clientErrors.sourceChanged('a.csv').retryable).toBe(false);
+    expect(clientErrors.sourceChanged(['a.csv']).retryable).toBe(false);
   });
 });

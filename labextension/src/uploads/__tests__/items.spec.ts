@@ -1,7 +1,8 @@
+import { FileItem } from '../fileitem';
 import { itemsOf, nameOf } from '../items';
 
 const items = (...paths: string[]) =>
-  paths.map(relativePath => ({ file: new File([], 'x'), relativePath }));
+  paths.map(relativePath => new FileItem(new File([], 'x'), relativePath));
 
 describe('nameOf', () => {
   it.each([

@@ -1,3 +1,4 @@
+import { FileSource } from '../filesource';
 import { PieceSizer } from '../piecesizer';
 import { lanesFor, SegmentedUpload } from '../segmentedupload';
 import { DEFAULT_TIMING } from '../timing';
@@ -29,6 +30,13 @@ describe('SegmentedUpload', () => {
   };
   const total = () => acknowledged.reduce((sum, delta) => sum + delta, 0);
 
+  function uploadOf(path: string, data: Buffer): SegmentedUpload {
+    const { destination, conflict } = context;
+    const { file } = item(path, data);
+    const source = new FileSource(file, path, destination, conflict);
+    return new SegmentedUpload(source, context);
+  }
+
   function makeContext(conflict: IUploadContext['conflict']): IUploadContext {
     const timing = { ...DEFAULT_TIMING, ...QUICK };
     const settings = settingsFor(server);
@@ -37,6 +45,7 @@ describe('SegmentedUpload', () => {
       client: new TusClient(settings, transport),
       sizer: new PieceSizer(timing.piece),
       timing,
+      packs: { areTaken: true },
       destination: 'data',
       conflict
     };
@@ -58,7 +67,7 @@ describe('SegmentedUpload', () => {
 
   it('sends three segments at a time and joins them', async () => {
     const data = bytesOf(5 * MIB + 77);
-    const upload = new SegmentedUpload(item('d/a', data), context);
+    const upload = uploadOf('d/a', data);
     expect(upload.isKnown).toBe(false);
     expect(await upload.send(signal, listener, 3)).toBe('data/d/a');
     expect(server.files.get('data/d/a')?.equals(data)).toBe(true);
@@ -77,7 +86,7 @@ describe('SegmentedUpload', () => {
 
   it('goes over one connection where no other is free', async () => {
     const data = bytesOf(5 * MIB);
-    const upload = new SegmentedUpload(item('a', data), context);
+    const upload = uploadOf('a', data);
     expect(await upload.send(signal, listener, 1)).toBe('data/a');
     expect(server.files.get('data/a')?.equals(data)).toBe(true);
     expect(transport.peak).toBe(1);
@@ -85,7 +94,7 @@ describe('SegmentedUpload', () => {
 
   it('goes on after a failure of one segment', async () => {
     const data = bytesOf(5 * MIB);
-    const upload = new SegmentedUpload(item('a', data), context);
+    const upload = uploadOf('a', data);
     server.cutAfter = MIB;
     await expect(upload.send(signal, listener, 3)).rejects.toMatchObject({
       code: 'connection_lost'
@@ -99,7 +108,7 @@ describe('SegmentedUpload', () => {
 
   it('joins once, though the answer got lost', async () => {
     const data = bytesOf(5 * MIB);
-    const upload = new SegmentedUpload(item('a', data), context);
+    const upload = uploadOf('a', data);
     server.fault = (verb, request, response) => {
       const isFinal = String(request.headers['upload-concat']).startsWith('f');
       if (!isFinal) {
@@ -121,7 +130,7 @@ describe('SegmentedUpload', () => {
 
   it('sends anew what the server forgot before it was joined', async () => {
     const data = bytesOf(5 * MIB);
-    const upload = new SegmentedUpload(item('a', data), context);
+    const upload = uploadOf('a', data);
     server.fault = (verb, request, response) => {
       if (!String(request.headers['upload-concat']).startsWith('final')) {
         return false;
@@ -141,17 +150,15 @@ describe('SegmentedUpload', () => {
 
   it('skips a file whose name is taken', async () => {
     server.files.set('data/a', Buffer.of(1));
-    const upload = new SegmentedUpload(
-      item('a', bytesOf(5 * MIB)),
-      makeContext('skip')
-    );
+    context = makeContext('skip');
+    const upload = uploadOf('a', bytesOf(5 * MIB));
     expect(await upload.send(signal, listener, 3)).toBeNull();
     expect(server.files.get('data/a')?.length).toBe(1);
   });
 
   it('stops all segments and forgets them', async () => {
     const abort = new AbortController();
-    const upload = new SegmentedUpload(item('a', bytesOf(5 * MIB)), context);
+    const upload = uploadOf('a', bytesOf(5 * MIB));
     server.fault = verb => {
       if (verb === 'PATCH') {
         abort.abort();

@@ -1,6 +1,7 @@
 import { ServerConnection } from '@jupyterlab/services';
 import type { ITiming } from '../timing';
-import type { IUploadBatch, IUploadItem } from '../tokens';
+import { FileItem } from '../fileitem';
+import type { IUploadBatch } from '../tokens';
 import { Uploader } from '../uploader';
 import type { IHttpRequest, IHttpResponse, ITransport } from '../transport';
 import type { TusServer } from './tusserver';
@@ -45,7 +46,7 @@ export function bytesOf(size: number): Buffer {
 }
 
 /** A file; made of jsdom's Blob, since Jest's `File` is Node's, which XMLHttpRequest does not take. */
-export function item(relativePath: string, data: Buffer | string): IUploadItem {
+export function item(relativePath: string, data: Buffer | string): FileItem {
   const name = relativePath.split('/').pop() ?? '';
   const content = typeof data === 'string' ? data : new Uint8Array(data);
   const file = Object.assign(new Blob([content]), {
@@ -53,7 +54,7 @@ export function item(relativePath: string, data: Buffer | string): IUploadItem {
     lastModified: 1_700_000_000_123,
     webkitRelativePath: ''
   });
-  return { file: file as File, relativePath };
+  return new FileItem(file as File, relativePath);
 }
 
 /** Counts the requests that are under way at a time. */

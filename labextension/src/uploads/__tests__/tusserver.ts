@@ -5,6 +5,7 @@
  */
 import * as http from 'http';
 import type { AddressInfo, Socket } from 'net';
+import { readTar } from './tar';
 
 export interface IStored {
   id: string;
@@ -12,7 +13,15 @@ export interface IStored {
   data: Buffer;
   metadata: Record<string, string>;
   path: string | null;
+  /** What became of the files of a pack. */
+  packed: IPackedRow[];
   isPartial: boolean;
+}
+
+export interface IPackedRow {
+  path: string;
+  state: 'done' | 'failed' | 'skipped';
+  error: { code: string; message: string } | null;
 }
 
 /** Called before a request is dealt with; returning true means: I answered. */
@@ -35,6 +44,10 @@ export class TusServer {
   /** Header lines of each request. */
   readonly requests: http.IncomingMessage[] = [];
   fault: Fault | null = null;
+  /** Whether it knows packs. */
+  packs = true;
+  /** Names of members of packs that it refuses. */
+  readonly refused = new Set<string>();
   /** Bytes of a PATCH after which the connection is cut, once. */
   cutAfter = 0;
   /** The most requests that were open at a time. */
@@ -87,7 +100,7 @@ export class TusServer {
     );
     response.setHeader(
       'Access-Control-Expose-Headers',
-      'Location, Upload-Offset, Upload-Length, Tus-Resumable, Transfer-Path, Retry-After, Last-Modified, Content-Length'
+      'Location, Upload-Offset, Upload-Length, Tus-Resumable, Transfer-Path, Transfer-Files-Done, Transfer-Files-Failed, Transfer-Files-Skipped, Retry-After, Last-Modified, Content-Length'
     );
     if (request.method === 'OPTIONS') {
       response.writeHead(204).end();
@@ -97,7 +110,8 @@ export class TusServer {
     this.peak = Math.max(this.peak, this._open);
     response.on('close', () => (this._open -= 1));
     const url = request.url ?? '';
-    const upload = this.uploads.get(url.slice(ROUTE.length));
+    const [id, query] = url.slice(ROUTE.length).split('/files?');
+    const upload = this.uploads.get(id);
     const override = request.headers['x-http-method-override'];
     const verb = String(override ?? request.method);
     this.log.push(verb);
@@ -117,6 +131,14 @@ export class TusServer {
     } else if (!upload) {
       request.resume();
       fail(response, 404, 'not_found');
+    } else if (query !== undefined) {
+      const { searchParams } = new URL(url, this.baseUrl);
+      const offset = Number(searchParams.get('offset'));
+      const limit = Number(searchParams.get('limit'));
+      const files = upload.packed.slice(offset, offset + limit);
+      response
+        .writeHead(200)
+        .end(JSON.stringify({ files, total: upload.packed.length }));
     } else if (verb === 'HEAD') {
       response.setHeader('Upload-Length', upload.length);
       this._state(upload, response, 200);
@@ -151,6 +173,11 @@ export class TusServer {
       return;
     }
     const wanted = pathOf(metadata);
+    if (metadata.pack && !this.packs) {
+      request.resume();
+      fail(response, 400, 'bad_request');
+      return;
+    }
     if (this.files.has(wanted) && /skip|fail/.test(metadata.conflict)) {
       request.resume();
       fail(response, 409, 'exists');
@@ -160,7 +187,8 @@ export class TusServer {
     const length = Number(request.headers['upload-length']);
     const data = Buffer.alloc(0);
     const isPartial = concat === 'partial';
-    const upload = { id, length, data, metadata, path: null, isPartial };
+    const fresh = { path: null, packed: [], isPartial };
+    const upload: IStored = { id, length, data, metadata, ...fresh };
     this.uploads.set(id, upload);
     // A server behind proxies believes to have another name.
     response.setHeader('Location', `http://inner.example${ROUTE}${id}`);
@@ -192,6 +220,7 @@ export class TusServer {
       data,
       metadata,
       path: null,
+      packed: [],
       isPartial: false
     };
     this.uploads.set(assembly, upload);
@@ -243,9 +272,14 @@ export class TusServer {
     response: http.ServerResponse,
     status: number
   ): void {
+    if (upload.metadata.pack) {
+      this._unpack(upload, response);
+    }
     const isWhole = upload.data.length === upload.length && !upload.isPartial;
     if (isWhole && upload.path === null) {
-      upload.path = this._publish(upload);
+      upload.path = upload.metadata.pack
+        ? upload.metadata.path
+        : this._publish(upload.metadata, upload.data);
     }
     if (upload.path !== null) {
       response.setHeader('Transfer-Path', encodeURIComponent(upload.path));
@@ -254,18 +288,43 @@ export class TusServer {
     response.writeHead(status).end();
   }
 
-  private _publish(upload: IStored): string {
-    const wanted = pathOf(upload.metadata);
+  /** Publish the files of a pack that are complete. */
+  private _unpack(upload: IStored, response: http.ServerResponse): void {
+    const { path, conflict } = upload.metadata;
+    const members = readTar(upload.data);
+    for (const { name, data, mtime } of members.slice(upload.packed.length)) {
+      const wanted = [path, name].filter(Boolean).join('/');
+      const row: IPackedRow = { path: wanted, state: 'done', error: null };
+      if (this.refused.has(name)) {
+        row.state = 'failed';
+        row.error = { code: 'invalid_path', message: 'No.' };
+      } else if (this.files.has(wanted) && conflict === 'skip') {
+        row.state = 'skipped';
+      } else {
+        const metadata = { path, conflict, filename: name, mtime };
+        row.path = this._publish(metadata, data);
+      }
+      upload.packed.push(row);
+    }
+    for (const state of ['Done', 'Failed', 'Skipped']) {
+      const count = upload.packed.filter(
+        row => row.state === state.toLowerCase()
+      ).length;
+      response.setHeader(`Transfer-Files-${state}`, count);
+    }
+  }
+
+  private _publish(metadata: Record<string, string>, data: Buffer): string {
+    const wanted = pathOf(metadata);
     let path = wanted;
     for (let n = 1; this.files.has(path); n++) {
-      path =
-        upload.metadata.conflict === 'overwrite' ? path : `${wanted} (${n})`;
+      path = metadata.conflict === 'overwrite' ? path : `${wanted} (${n})`;
       if (path === wanted) {
         break;
       }
     }
-    this.files.set(path, upload.data);
-    this.mtimes.set(path, Number(upload.metadata.mtime));
+    this.files.set(path, data);
+    this.mtimes.set(path, Number(metadata.mtime));
     return path;
   }
 

@@ -1,0 +1,161 @@
+import { PathExt } from '@jupyterlab/coreutils';
+import { clientErrors, UploadError } from './errors';
+import type { Fate, IParcel } from './parcel';
+import { TarPack } from './tarpack';
+import type { IPackedFile } from './tusclient';
+import { isGone } from './tusclient';
+import type { IUploadContext, IUploadListener } from './tusupload';
+import { TusUpload } from './tusupload';
+
+/** A small file of a batch, opened. */
+export interface IOpened {
+  readonly index: number;
+  readonly relativePath: string;
+  readonly file: File;
+}
+
+/** Many small files as one upload, each published as it completes. */
+export class PackParcel implements IParcel {
+  static async of(
+    files: readonly IOpened[],
+    context: IUploadContext
+  ): Promise<PackParcel> {
+    const { destination, conflict } = context;
+    const pack = await TarPack.of(files, destination, conflict);
+    return new PackParcel(files, pack, context);
+  }
+
+  private constructor(
+    private _files: readonly IOpened[],
+    private _pack: TarPack,
+    private _context: IUploadContext
+  ) {
+    this._upload = new TusUpload(_pack, _context);
+  }
+
+  readonly lanes = 1;
+
+  get indices(): readonly number[] {
+    return this._files.map(file => file.index);
+  }
+
+  get acknowledged(): number {
+    return this._pack.payloadAt(this._upload.offset);
+  }
+
+  get filesSettled(): number {
+    return this._upload.filesSettled;
+  }
+
+  get isKnown(): boolean {
+    return this._upload.isKnown;
+  }
+
+  async send(signal: AbortSignal, listener: IUploadListener): Promise<Fate[]> {
+    try {
+      await this._upload.send(signal, listener);
+      return this._settle(await this._list(signal), new Set());
+    } catch (error) {
+      if (!(error instanceof UploadError)) {
+        throw error;
+      }
+      if (error.status === 400 && !this._upload.isKnown) {
+        // A server that takes no packs, or not this one.
+        this._context.packs.areTaken = false;
+        return this._all('again');
+      }
+      if (error.code === 'source_changed') {
+        return this._cutShort(error, signal);
+      }
+      if (isGone(error)) {
+        return this._salvage(signal);
+      }
+      throw error;
+    }
+  }
+
+  terminate(): Promise<void> {
+    return this._upload.terminate();
+  }
+
+  /**
+   * A file cannot be read, and what follows it has no place in this pack: end
+   * it, and find out what the server has published already.
+   */
+  private async _cutShort(
+    error: UploadError,
+    signal: AbortSignal
+  ): Promise<Fate[]> {
+    // Asking ends the request that hangs in the middle of the file.
+    await this._context.client.head(this._upload.url!, this._pack.size, {
+      signal
+    });
+    const rows = await this._list(signal);
+    await this.terminate();
+    return this._settle(rows, new Set(error.detail.paths as string[]));
+  }
+
+  /** The server forgot the pack: look which files it has all the same. */
+  private async _salvage(signal: AbortSignal): Promise<Fate[]> {
+    const { client } = this._context;
+    const fates: Fate[] = [];
+    const sent = this._pack.countAt(this._upload.reach);
+    for (const [n, { index, relativePath, file }] of this._files.entries()) {
+      const path = this._wanted(relativePath);
+      const { size, lastModified } = file;
+      const isThere =
+        n < sent &&
+        (await client.isDelivered(path, size, lastModified, signal));
+      fates.push(
+        isThere ? { kind: 'done', index, path } : { kind: 'again', index }
+      );
+    }
+    return fates;
+  }
+
+  private _list(signal: AbortSignal): Promise<IPackedFile[]> {
+    return this._context.client.files(this._upload.url!, signal);
+  }
+
+  private _settle(
+    rows: readonly IPackedFile[],
+    unreadable: ReadonlySet<string>
+  ): Fate[] {
+    const byPath = new Map(rows.map(row => [unnumbered(row.path), row]));
+    rows.forEach(row => byPath.set(row.path, row));
+    return this._files.map(({ index, relativePath }): Fate => {
+      const wanted = this._wanted(relativePath).normalize('NFC');
+      const row = byPath.get(wanted);
+      if (row?.state === 'done') {
+        return { kind: 'done', index, path: row.path };
+      }
+      if (row?.state === 'skipped') {
+        return { kind: 'skipped', index };
+      }
+      if (row) {
+        const error = UploadError.from(row.error);
+        return { kind: 'failed', index, error: error.toData() };
+      }
+      if (unreadable.has(relativePath)) {
+        const error = clientErrors.sourceChanged([relativePath]).toData();
+        return { kind: 'failed', index, error };
+      }
+      return { kind: 'again', index };
+    });
+  }
+
+  private _all(kind: 'again'): Fate[] {
+    return this._files.map(({ index }) => ({ kind, index }));
+  }
+
+  private _wanted(relativePath: string): string {
+    return PathExt.join(this._context.destination, relativePath);
+  }
+
+  private _upload: TusUpload;
+}
+
+/** The name that was wanted for `a (1).txt`: the server keeps both so. */
+function unnumbered(path: string): string {
+  return path.replace(/ \(\d+\)(?=(\.[^/]*)?$)/, '');
+}
