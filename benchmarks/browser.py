@@ -29,6 +29,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--window-size=1400,900",
     "--remote-debugging-port=0",
     "--remote-allow-origins=*",
 ]
@@ -100,26 +101,72 @@ class Browser:
         url = f"{server}benchmark-{next(self._numbers)}"
         self._call("Page.enable")
         self._call("Page.navigate", url=url)
-        self._until(f"location.href === {json.dumps(url)} && document.readyState")
+        self.wait(f"location.href === {json.dumps(url)} && document.readyState === 'complete'")
         make = "document.body.innerHTML = '<input type=file id=benchmark>'"
-        self._evaluate(f"{make};\n{(HERE / 'browser.js').read_text()}")
+        self.evaluate(f"{make};\n{(HERE / 'browser.js').read_text()}")
         root = self._call("DOM.getDocument")["root"]["nodeId"]
         node = self._call("DOM.querySelector", nodeId=root, selector="#benchmark")["nodeId"]
         self._call("DOM.setFileInputFiles", files=[str(file)], nodeId=node)
 
     def upload(self, way: str, **order: Any) -> dict[str, Any]:
         """Call a function of browser.js: its result. Raises `BrokenError`."""
-        result: dict[str, Any] = self._evaluate(f"{way}({json.dumps(order)})")
+        result: dict[str, Any] = self.evaluate(f"{way}({json.dumps(order)})")
         return result
 
-    def _until(self, condition: str) -> None:
-        limit = time.monotonic() + 30
-        while self._evaluate(condition) != "complete":
-            if time.monotonic() > limit:
-                raise BrokenError("the page did not load")
+    def visit(self, url: str, script: str) -> None:
+        """Go to a page in which `script` runs before anything else."""
+        self._call("Page.enable")
+        added = self._call("Page.addScriptToEvaluateOnNewDocument", source=script)
+        self._call("Page.navigate", url=url)
+        self.wait("document.readyState === 'complete'")
+        number = added["identifier"]
+        self._call("Page.removeScriptToEvaluateOnNewDocument", identifier=number)
+
+    def drop(self, selector: str, paths: list[Path]) -> None:
+        """Let go of files and folders over an element, as a person does: Chromium itself makes the
+        DataTransfer with its file system entries."""
+        x, y = self._middle(selector)
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self._call("Input.dispatchDragEvent", type=kind, x=x, y=y, data=data)
+
+    def click(self, selector: str) -> None:
+        """Press and release the mouse over an element."""
+        x, y = self._middle(selector)
+        for kind in ("mousePressed", "mouseReleased"):
+            more = {"button": "left", "clickCount": 1}
+            self._call("Input.dispatchMouseEvent", type=kind, x=x, y=y, **more)
+
+    def heap(self, *, collected: bool = False) -> int:
+        """Bytes that the page's scripts hold; with `collected` the garbage is taken out first."""
+        if collected:
+            self._call("HeapProfiler.collectGarbage")
+        usage = self._call("Runtime.getHeapUsage")
+        # What lies outside of V8's own heap: buffers, and the objects of the page.
+        beside = ("embedderHeapUsedSize", "backingStorageSize")
+        return int(usage["usedSize"] + sum(usage.get(name, 0) for name in beside))
+
+    def _middle(self, selector: str) -> list[float]:
+        place: list[float] | None = self.evaluate(
+            f"(() => {{ const box = document.querySelector({json.dumps(selector)})"
+            "?.getBoundingClientRect();"
+            " return box && [box.x + box.width / 2, box.y + box.height / 2]; })()"
+        )
+        if place is None:
+            raise BrokenError(f"the page has no {selector}")
+        return place
+
+    def wait(self, condition: str, limit: float = 30) -> None:
+        """Wait until an expression is true in the page. Raises `BrokenError` after `limit`
+        seconds."""
+        end_of_patience = time.monotonic() + limit
+        while not self.evaluate(condition):
+            if time.monotonic() > end_of_patience:
+                raise BrokenError(f"the page did not come to {condition[:80]}")
             time.sleep(0.02)
 
-    def _evaluate(self, code: str) -> Any:
+    def evaluate(self, code: str) -> Any:
+        """The value of an expression in the page. Raises `BrokenError` for what it throws."""
         answer = self._call(
             "Runtime.evaluate", expression=code, awaitPromise=True, returnByValue=True
         )
