@@ -14,7 +14,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from tornado.ioloop import IOLoop
-from traitlets import Bool, Int, List, Unicode, Union, default
+from traitlets import Bool, Enum, Int, List, Unicode, Union, default
 
 from . import events
 from .archives.manager import Archives
@@ -82,6 +82,12 @@ class TransferApp(ExtensionApp):
     ).tag(config=True)
     upload_expiry = Int(
         7 * 24 * 3600, min=60, help="Seconds after which an abandoned upload is removed."
+    ).tag(config=True)
+    durability = Enum(
+        ["ack", "publish"],
+        "ack",
+        help="When uploaded bytes survive a power cut: as soon as they are acknowledged ('ack') or "
+        "when their file is whole ('publish'). The end of the server they survive in any case.",
     ).tag(config=True)
     upload_fast_path = Bool(
         True, help="Whether the kernel moves uploads from plain HTTP connections to the disk."
@@ -264,6 +270,7 @@ class TransferApp(ExtensionApp):
             max_size=self.max_upload_size,
             max_open=self.max_open_uploads,
             max_metadata=self.max_upload_metadata,
+            durability=self.durability,
             expiry=self.upload_expiry,
         )
         return Uploads(self._root, self.store, settings, on_saved=self.announce_saved, log=self.log)

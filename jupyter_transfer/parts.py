@@ -17,6 +17,7 @@ import json
 import os
 import zlib
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 from .errors import TransferError, from_os_error
@@ -184,15 +185,17 @@ class Part:
 
     # -- the journal --
 
-    def append(self, record: Record) -> None:
-        """Add a record; it is on disk when this returns."""
+    def append(self, record: Record, *, sync: bool = True) -> None:
+        """Add a record; it is on disk when this returns, unless `sync` is False: then it survives
+        the end of this process only."""
         line = json.dumps(record, separators=(",", ":")).encode()
         data = b"%08x %s\n" % (zlib.crc32(line), line)
         try:
             end = os.lseek(self._journal_fd, 0, os.SEEK_END)
             try:
                 _write_all(self._journal_fd, data)
-                os.fdatasync(self._journal_fd)
+                if sync:
+                    os.fdatasync(self._journal_fd)
             except OSError:
                 # No half line before the next record, and none that is not on disk.
                 os.ftruncate(self._journal_fd, end)
@@ -282,6 +285,26 @@ class Part:
             self.fd = -1
         with self.root.staging(self.folder) as staging, suppress(FileNotFoundError):
             os.unlink(f"{self.id}.part", dir_fd=staging)
+
+
+@cache
+def boot_id() -> str:
+    """What the running kernel, and with it all that it holds in memory, is known by."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return os.urandom(16).hex()  # so nothing is believed after this process
+
+
+def has_journal(root: Root, folder: str, id: str) -> bool:
+    """Whether the journal of the part `id` is in `folder`'s staging folder."""
+    try:
+        with root.staging(folder) as staging:
+            os.stat(f"{id}.journal", dir_fd=staging, follow_symlinks=False)
+    except (OSError, TransferError):
+        return False
+    return True
 
 
 def left_journals(root: Root, folder: str) -> list[str]:

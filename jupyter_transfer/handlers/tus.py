@@ -9,6 +9,7 @@ verb can be overridden, since a GET would evade the check against cross-site req
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -39,6 +40,8 @@ BODY_TYPE = "application/offset+octet-stream"
 
 _NUMBER = re.compile(r"[0-9]{1,19}")
 _LARGEST = 2**63 - 1
+
+KEEP_ALIVE_SECONDS = 30.0
 
 _FINAL = "final;"
 _PARTIAL_PATH = re.compile(r"(?:.*/)?tus/([^/]+)/?")
@@ -162,10 +165,14 @@ class UploadsHandler(TusHandler):
         ids = [path[1] for path in paths if path is not None]
         if not ids or len(ids) < len(paths):
             raise TransferError("bad_request", "Upload-Concat lists what is no upload.")
-        self.transfer.keep_alive()
-        return await self.transfer.uploads.concatenate(
-            self.owner, ids, self._metadata, self._concat
+        uploads = self.transfer.uploads
+        work = asyncio.ensure_future(
+            uploads.concatenate(self.owner, ids, self._metadata, self._concat)
         )
+        while not work.done():  # copying, and the digest of the whole, may take minutes
+            self.transfer.keep_alive()
+            await asyncio.wait([work], timeout=KEEP_ALIVE_SECONDS)
+        return work.result()
 
     def _length(self) -> int | None:
         """The length of the new upload; None if the client is to tell it later."""

@@ -21,6 +21,9 @@ class UploadSettings:
     """Unfinished uploads of one owner at a time."""
     max_metadata: int = 4096
     """Bytes in what a client says about a file."""
+    durability: str = "ack"
+    """When bytes survive a power cut: when they are acknowledged (``ack``), or when their file is
+    published (``publish``). The end of the server they survive in any case."""
     expiry: float = 7 * 24 * 3600.0
     """Seconds without a new byte after which an upload is removed; a finished one is forgotten
     after as long (its file stays)."""

@@ -25,7 +25,7 @@ from dataclasses import replace
 from threading import Lock
 
 from ..errors import TransferError, from_os_error
-from ..parts import Part, left_journals
+from ..parts import Part, has_journal
 from ..paths import Root
 from .rows import Upload, UploadRows
 from .session import Digest, Session, latest
@@ -56,7 +56,7 @@ class SegmentSession(Session):
         part = Part.open(root, upload.folder, upload.id, shared=upload.assembly)
         try:
             session = cls(upload, part, latest(part.records()).get("offset", 0), digest)
-            session.sealed = upload.assembly in left_journals(root, upload.folder)
+            session.sealed = has_journal(root, upload.folder, upload.assembly)
             if not session.sealed:
                 session._recover()
             return session
@@ -101,9 +101,8 @@ class Assemblies:
     def check(self, new: Upload) -> None:
         """Raise ``conflict`` or ``bad_request`` unless the segment `new` goes with the others.
         Under the lock."""
-        if self._rows.upload_get(new.assembly) or new.assembly in left_journals(
-            self._root, new.folder
-        ):
+        done = self._rows.upload_get(new.assembly) is not None
+        if done or has_journal(self._root, new.folder, new.assembly):
             raise TransferError("conflict", "The file of this segment is complete already.")
         if _end(new) > new.spec.size:
             raise TransferError("bad_request", "The segment ends behind the end of its file.")
@@ -133,14 +132,28 @@ class Assemblies:
             segments = {segment.id: segment for segment in self.segments(final.assembly)}
             if segments.keys() - claimed:
                 return None
-            self._check_whole(final, [segments[id] for id in ids if id in segments])
-            header = {"upload": final.as_row(), "offset": final.length}
-            Part.open(self._root, final.folder, final.id, header=header).close()
-        session = Session.open(self._root, final, None)
+            session = self._seal(final, [segments[id] for id in ids if id in segments])
         try:
             return self._publish(final, session, list(segments.values()))
         finally:
             session.close()
+
+    def _seal(self, final: Upload, segments: list[Upload]) -> Session:
+        """The session of the whole file, which a former request may have begun to publish."""
+        begun = has_journal(self._root, final.folder, final.id)
+        if not begun:
+            self._check_whole(final, segments)
+        # A journal that does not state the offset would have the part cut when it is opened.
+        header = {"upload": final.as_row(), "offset": final.length}
+        Part.open(self._root, final.folder, final.id, header=header).close()
+        session = Session.open(self._root, final, None)
+        if begun and not session.published:
+            try:
+                self._check_whole(final, segments)
+            except TransferError:
+                session.forget()  # no longer sealed
+                raise
+        return session
 
     def _check_whole(self, final: Upload, segments: list[Upload]) -> None:
         end = 0

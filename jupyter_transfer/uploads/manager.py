@@ -244,6 +244,9 @@ class Uploads:
             await self._run(self._storage.copy, final, sources)
         except TransferError as failure:
             error = failure
+        except BaseException:
+            await self._let_go(final)
+            raise
         try:
             return await self._settle(final, error)
         except TransferError:

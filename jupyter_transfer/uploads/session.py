@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ..errors import TransferError, from_os_error
-from ..parts import Part, Record
+from ..parts import Part, Record, boot_id
 from ..paths import Root
 from .rows import Upload
 from .socketpipe import SocketPipe
@@ -117,8 +117,16 @@ class Session:
 
     sealed = False
     """Whether it takes no more bytes."""
+    relaxed = False
+    """Whether bytes count as soon as the kernel has them: they survive this process, but a power
+    cut only when the file is published."""
     _published: str | None = None
     _completed = False
+
+    @property
+    def published(self) -> bool:
+        """Whether an earlier request gave the file its name, and died then."""
+        return self._published is not None
 
     @property
     def whole(self) -> bool:
@@ -223,20 +231,27 @@ class Session:
         May run while `write` runs."""
         end = self.written
         if end > self.synced:
-            self._part.sync()
+            if not self.relaxed:
+                self._part.sync()
             self.synced = end
 
     def checkpoint(self) -> None:
         """Make what is written now durable, then record it. May run while `write` runs."""
         self.sync()
         if self.synced > self.offset:
-            self._part.append({"offset": self.synced})
+            self._record(self.synced)
             self.offset = self.synced
+
+    def _record(self, offset: int) -> None:
+        if self.relaxed:
+            self._part.append({"offset": offset, "boot": boot_id()}, sync=False)
+        else:
+            self._part.append({"offset": offset})
 
     def rollback(self, offset: int) -> None:
         """Give up all bytes behind `offset`: a request brought what must not be kept."""
         if offset < self.offset:
-            self._part.append({"offset": offset})
+            self._record(offset)
         self.offset = self.synced = self.written = offset
         self._truncate()
         if self._digest is not None:
@@ -287,6 +302,9 @@ class Session:
                     )
         except OSError as error:
             raise from_os_error(error, spec.destination) from None
+        if self.relaxed:
+            self._part.sync()
+            self._part.append({"offset": self.offset})
         path = self._part.publish(spec.destination, spec.conflict, mtime_ns=spec.mtime_ns)
         return path, spec.conflict != "skip" or self._part.root.lstat(path).st_ino == inode
 
@@ -313,10 +331,13 @@ def _copy(source: int, target: int, count: int, start: int, end: int) -> int:
 
 
 def latest(records: Sequence[Record]) -> Record:
-    """The last word of the journal on each subject."""
+    """The last word of the journal on each subject, but for bytes that only a kernel knew of which
+    is gone."""
     known: Record = {}
+    here = boot_id()
     for record in records:
-        known.update(record)
+        if record.get("boot", here) == here:
+            known.update(record)
     return known
 
 

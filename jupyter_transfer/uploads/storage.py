@@ -174,10 +174,12 @@ class Storage:
             self.rows.upload_add(upload.as_row())
         try:
             session_type = self._session_type(upload)
-            return session_type.create(self._root, upload, self._digest_of(upload))
+            session = session_type.create(self._root, upload, self._digest_of(upload))
         except BaseException:
             self.rows.upload_remove(upload.id)
             raise
+        session.relaxed = self.admission.settings.durability == "publish"
+        return session
 
     def open(self, upload: Upload) -> Session:
         """The session of an unfinished upload. Raises ``not_found``, ``busy``."""
@@ -191,6 +193,7 @@ class Storage:
             raise TransferError(
                 "not_found", "There is no such upload.", "Start the upload again."
             ) from None
+        session.relaxed = self.admission.settings.durability == "publish"
         digest = self._digests.get(upload.id)
         if digest is not None:
             digest.rewind(session.offset)

@@ -7,7 +7,9 @@ import os
 import pytest
 
 from jupyter_transfer.errors import TransferError
+from jupyter_transfer.uploads.admission import UploadSettings
 from jupyter_transfer.uploads.manager import Uploads
+from jupyter_transfer.uploads.session import Session
 
 from ..handlers.tus_client import metadata
 from .conftest import note
@@ -116,6 +118,28 @@ async def test_a_disk_that_lost_synced_bytes_is_not_believed(uploads, folder):
     os.truncate(part, 8)
     assert (await uploads.state("me", ids[1])).offset == 2
     assert await code_of(join(uploads, ids)) == "conflict"
+
+
+async def test_a_power_cut_after_the_seal(root, store, monkeypatch, folder, tree):
+    """Where only the kernel had the bytes, and had no time to write them."""
+    uploads = Uploads(root, store, UploadSettings(durability="publish"))
+    ids = await create_all(uploads)
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "publish", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await join(uploads, ids)
+    for module in ("session", "assemblies"):
+        name = f"jupyter_transfer.uploads.{module}.boot_id"
+        monkeypatch.setattr(name, lambda: "another", raising=False)
+    later = Uploads(root, store)
+    assert await code_of(join(later, ids)) == "conflict"
+    for id, span in zip(ids, SPANS, strict=True):
+        append = await later.append("me", id, 0)
+        append.feed(DATA[slice(*span)])
+        await append.finish()
+    assert (await join(later, ids)).upload.path == "a"
+    assert (folder / "a").read_bytes() == DATA
+    assert tree() == ["a"]
 
 
 async def test_a_missing_part(uploads, folder, tree):

@@ -71,6 +71,68 @@ def test_a_disk_that_lost_synced_bytes_is_not_believed(root, folder):
         session.close()
 
 
+class TestRelaxed:
+    """What counts when the kernel has it: it survives the process, not the kernel."""
+
+    @pytest.fixture
+    def syncs(self, monkeypatch):
+        calls = []
+        for name in ("fsync", "fdatasync"):
+            real = getattr(os, name)
+            monkeypatch.setattr(os, name, lambda fd, real=real: calls.append(fd) or real(fd))
+        return calls
+
+    def relaxed(self, session):
+        session.relaxed = True
+        return session
+
+    def test_only_the_end_waits_for_the_disk(self, root, folder, syncs):
+        session = self.relaxed(Session.create(root, upload(6), None))
+        syncs.clear()
+        session.write([b"abc"])
+        session.checkpoint()
+        session.write([b"def"])
+        session.checkpoint()
+        assert session.whole
+        assert syncs == []
+        session.publish()
+        assert syncs
+        assert (folder / "d" / "a").read_bytes() == b"abcdef"
+
+    @pytest.mark.parametrize("cut", [False, True])
+    def test_a_power_cut(self, root, folder, monkeypatch, cut):
+        u = upload(10)
+        session = Session.create(root, u, None)
+        session.write([b"abc"])
+        session.checkpoint()
+        self.relaxed(session).write([b"def"])
+        session.checkpoint()
+        session.close()
+        if cut:
+            monkeypatch.setattr("jupyter_transfer.uploads.session.boot_id", lambda: "another")
+        session = self.relaxed(Session.open(root, u, None))
+        assert session.offset == (3 if cut else 6)
+        session.write([b"defghij"[session.offset - 3 :]])
+        session.checkpoint()
+        assert session.publish() == ("d/a", True)
+        assert (folder / "d" / "a").read_bytes() == b"abcdefghij"
+
+    def test_a_power_cut_at_the_end(self, root, folder, monkeypatch):
+        u = upload(3)
+        session = self.relaxed(Session.create(root, u, None))
+        session.write([b"abc"])
+        session.checkpoint()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(root), "publish", lambda *args, **kwargs: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                session.publish()
+        session.close()
+        monkeypatch.setattr("jupyter_transfer.uploads.session.boot_id", lambda: "another")
+        session = Session.open(root, u, None)
+        assert session.whole  # it was brought to the disk before its name was tried
+        assert session.publish() == ("d/a", True)
+
+
 def test_many_pieces_and_short_writes(root, folder, monkeypatch):
     pieces = [bytes([n % 256]) * (n % 7) for n in range(3000)]
     data = b"".join(pieces)
