@@ -54,7 +54,8 @@ export class PackParcel implements IParcel {
   async send(signal: AbortSignal, listener: IUploadListener): Promise<Fate[]> {
     try {
       await this._upload.send(signal, listener);
-      return this._settle(await this._list(signal), new Set());
+      const rows = await this._list(signal);
+      return this._settle(rows, this._files.length, new Set());
     } catch (error) {
       if (!(error instanceof UploadError)) {
         throw error;
@@ -86,13 +87,14 @@ export class PackParcel implements IParcel {
     error: UploadError,
     signal: AbortSignal
   ): Promise<Fate[]> {
+    const { client } = this._context;
+    const { size } = this._pack;
     // Asking ends the request that hangs in the middle of the file.
-    await this._context.client.head(this._upload.url!, this._pack.size, {
-      signal
-    });
+    const state = await client.head(this._upload.url!, size, { signal });
     const rows = await this._list(signal);
     await this.terminate();
-    return this._settle(rows, new Set(error.detail.paths as string[]));
+    const unreadable = new Set(error.detail.paths as string[]);
+    return this._settle(rows, state.filesSettled, unreadable);
   }
 
   /** The server forgot the pack: look which files it has all the same. */
@@ -104,8 +106,9 @@ export class PackParcel implements IParcel {
       const path = this._wanted(relativePath);
       const { size, lastModified } = file;
       const isThere =
-        n < sent &&
-        (await client.isDelivered(path, size, lastModified, signal));
+        n < this.filesSettled ||
+        (n < sent &&
+          (await client.isDelivered(path, size, lastModified, signal)));
       fates.push(
         isThere ? { kind: 'done', index, path } : { kind: 'again', index }
       );
@@ -117,24 +120,25 @@ export class PackParcel implements IParcel {
     return this._context.client.files(this._upload.url!, signal);
   }
 
+  /** Files are settled in the order of the pack; only what is no plain success is listed. */
   private _settle(
     rows: readonly IPackedFile[],
+    settled: number,
     unreadable: ReadonlySet<string>
   ): Fate[] {
-    const byPath = new Map(rows.map(row => [unnumbered(row.path), row]));
-    rows.forEach(row => byPath.set(row.path, row));
-    return this._files.map(({ index, relativePath }): Fate => {
-      const wanted = this._wanted(relativePath).normalize('NFC');
-      const row = byPath.get(wanted);
-      if (row?.state === 'done') {
-        return { kind: 'done', index, path: row.path };
+    const byName = new Map(rows.map(row => [row.name, row]));
+    return this._files.map(({ index, relativePath }, n): Fate => {
+      const row = byName.get(relativePath);
+      if (row?.state === 'failed') {
+        const error = UploadError.from(row.error).toData();
+        return { kind: 'failed', index, error };
       }
       if (row?.state === 'skipped') {
         return { kind: 'skipped', index };
       }
-      if (row) {
-        const error = UploadError.from(row.error);
-        return { kind: 'failed', index, error: error.toData() };
+      if (row || n < settled) {
+        const path = row?.path ?? this._wanted(relativePath);
+        return { kind: 'done', index, path };
       }
       if (unreadable.has(relativePath)) {
         const error = clientErrors.sourceChanged([relativePath]).toData();
@@ -153,9 +157,4 @@ export class PackParcel implements IParcel {
   }
 
   private _upload: TusUpload;
-}
-
-/** The name that was wanted for `a (1).txt`: the server keeps both so. */
-function unnumbered(path: string): string {
-  return path.replace(/ \(\d+\)(?=(\.[^/]*)?$)/, '');
 }

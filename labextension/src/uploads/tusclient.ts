@@ -32,6 +32,8 @@ export interface ITusState {
 
 /** What became of a file of a pack. */
 export interface IPackedFile {
+  /** As the pack calls it. */
+  readonly name: string;
   /** Below the root. */
   readonly path: string;
   readonly state: 'done' | 'failed' | 'skipped';
@@ -138,7 +140,7 @@ export class TusClient {
     return readState(url, response, length);
   }
 
-  /** What became of the files of a pack, as far as they are done with. */
+  /** Files of a pack that failed, were skipped or got another name. */
   async files(url: string, signal?: AbortSignal): Promise<IPackedFile[]> {
     const files: IPackedFile[] = [];
     for (;;) {

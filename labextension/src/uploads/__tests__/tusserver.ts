@@ -19,6 +19,7 @@ export interface IStored {
 }
 
 export interface IPackedRow {
+  name: string;
   path: string;
   state: 'done' | 'failed' | 'skipped';
   error: { code: string; message: string } | null;
@@ -135,10 +136,14 @@ export class TusServer {
       const { searchParams } = new URL(url, this.baseUrl);
       const offset = Number(searchParams.get('offset'));
       const limit = Number(searchParams.get('limit'));
-      const files = upload.packed.slice(offset, offset + limit);
+      // What is a plain success is only counted.
+      const listed = upload.packed.filter(
+        row => row.state !== 'done' || !row.path.endsWith(row.name)
+      );
+      const files = listed.slice(offset, offset + limit);
       response
         .writeHead(200)
-        .end(JSON.stringify({ files, total: upload.packed.length }));
+        .end(JSON.stringify({ files, total: listed.length }));
     } else if (verb === 'HEAD') {
       response.setHeader('Upload-Length', upload.length);
       this._state(upload, response, 200);
@@ -294,7 +299,12 @@ export class TusServer {
     const members = readTar(upload.data);
     for (const { name, data, mtime } of members.slice(upload.packed.length)) {
       const wanted = [path, name].filter(Boolean).join('/');
-      const row: IPackedRow = { path: wanted, state: 'done', error: null };
+      const row: IPackedRow = {
+        name,
+        path: wanted,
+        state: 'done',
+        error: null
+      };
       if (this.refused.has(name)) {
         row.state = 'failed';
         row.error = { code: 'invalid_path', message: 'No.' };
