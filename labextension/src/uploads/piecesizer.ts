@@ -24,9 +24,18 @@ const ALIKE = 0.75;
  * server, since they share the way there.
  */
 export class PieceSizer {
-  /** @param target - milliseconds that one request should take. */
-  constructor(target: number) {
+  /**
+   * @param target - milliseconds that one request should take.
+   * @param memory - keeps what proxies refused beyond the life of the page.
+   */
+  constructor(target: number, memory: { ceiling: number | null }) {
     this._target = target;
+    this._memory = memory;
+    if (memory.ceiling !== null) {
+      this._ceiling = Math.max(memory.ceiling, MIN);
+      this._isHard = true;
+      this._set(this._size);
+    }
   }
 
   /** Bytes of the next piece. */
@@ -57,6 +66,7 @@ export class PieceSizer {
   refused(bytes: number): void {
     this._ceiling = Math.min(this._ceiling, Math.max(bytes / 2, MIN));
     this._isHard = true;
+    this._memory.ceiling = this._ceiling;
     this._set(this._size);
   }
 
@@ -95,6 +105,7 @@ export class PieceSizer {
   }
 
   private _target: number;
+  private _memory: { ceiling: number | null };
   private _size = START;
   private _ceiling = MAX;
   private _isHard = false;

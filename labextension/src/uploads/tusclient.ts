@@ -8,6 +8,7 @@ import {
 } from './errors';
 import type { ITransferErrorData } from './tokens';
 import type { IHttpResponse, ITransport } from './transport';
+import type { Wayfinding } from './wayfinding';
 
 /** Below the base URL; the contract of the server. */
 const ROUTE = 'jupyter-transfer/tus/';
@@ -56,10 +57,15 @@ export interface ITusCreateOptions extends ITusRequestOptions {
  * each; it remembers nothing of an upload.
  *
  * Where a proxy blocks PATCH, HEAD or DELETE, the verb travels as POST with
- * X-HTTP-Method-Override from then on.
+ * X-HTTP-Method-Override from then on; where not even that helps, GET stands
+ * for HEAD.
  */
 export class TusClient {
-  constructor(settings: ServerConnection.ISettings, transport: ITransport) {
+  constructor(
+    settings: ServerConnection.ISettings,
+    transport: ITransport,
+    private _wayfinding: Wayfinding
+  ) {
     this._root = URLExt.join(settings.baseUrl, ROUTE);
     this._downloads = URLExt.join(settings.baseUrl, DOWNLOAD_ROUTE);
     this._transport = transport;
@@ -203,16 +209,16 @@ export class TusClient {
     if (body) {
       all['Content-Type'] = BODY_TYPE;
     }
-    const overridden = this._blocked.has(verb);
-    if (overridden) {
+    const way = this._wayfinding.wayOf(verb);
+    if (way === 'override') {
       all['X-HTTP-Method-Override'] = verb;
     }
-    const method = overridden ? 'POST' : verb;
+    const method = { plain: verb, override: 'POST', get: 'GET' }[way];
     const request = { method, url, headers: all, body, ...options };
     const response = await this._transport.send(request);
     const { status } = response;
-    if ((status === 405 || status === 501) && method !== 'POST') {
-      this._blocked.add(verb);
+    const isBlocked = status === 405 || status === 501;
+    if (isBlocked && this._wayfinding.blocked(verb, way)) {
       return this._send(verb, url, body, options, headers);
     }
     if (status < 200 || status > 299) {
@@ -242,7 +248,6 @@ export class TusClient {
   private _root: string;
   private _downloads: string;
   private _transport: ITransport;
-  private _blocked = new Set<string>();
 }
 
 /** Whether the server says that it does not know the upload (any more). */

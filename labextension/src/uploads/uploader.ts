@@ -10,6 +10,7 @@ import { DEFAULT_TIMING } from './timing';
 import type { IUploadBatch, IUploadItem, IUploadOptions } from './tokens';
 import type { ITransport } from './transport';
 import { TusClient } from './tusclient';
+import { Wayfinding } from './wayfinding';
 import { XhrTransport } from './xhrtransport';
 
 /** A browser opens six connections to one origin; kernels need theirs. */
@@ -26,8 +27,9 @@ export class Uploader implements IDisposable {
     const transport =
       options.transport ?? new XhrTransport(serverSettings, timing);
     this._timing = timing;
-    this._client = new TusClient(serverSettings, transport);
-    this._sizer = new PieceSizer(timing.piece);
+    const wayfinding = new Wayfinding(serverSettings.baseUrl);
+    this._client = new TusClient(serverSettings, transport, wayfinding);
+    this._sizer = new PieceSizer(timing.piece, wayfinding);
     this._connectivity = new Connectivity(serverSettings.baseUrl);
     this._maxConnections = Math.min(
       Math.max(options.maxConnections ?? MAX_CONNECTIONS, 1),

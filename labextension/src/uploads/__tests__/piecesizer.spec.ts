@@ -14,7 +14,7 @@ describe('PieceSizer', () => {
   };
 
   beforeEach(() => {
-    sizer = new PieceSizer(10_000);
+    sizer = new PieceSizer(10_000, { ceiling: null });
   });
 
   it('starts below what the strictest proxies take', () => {
@@ -109,5 +109,15 @@ describe('PieceSizer', () => {
       sizer.refused(sizer.size);
     }
     expect(sizer.size).toBe(sizer.smallest);
+  });
+
+  it('remembers what proxies refused', () => {
+    const memory = { ceiling: null };
+    new PieceSizer(10_000, memory).refused(400 * KIB);
+    expect(memory.ceiling).toBe(200 * KIB);
+    const next = new PieceSizer(10_000, memory);
+    expect(next.size).toBeLessThanOrEqual(200 * KIB);
+    next.succeeded(next.size, 1);
+    expect(next.size).toBeLessThanOrEqual(200 * KIB);
   });
 });

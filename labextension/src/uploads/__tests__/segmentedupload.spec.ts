@@ -5,6 +5,7 @@ import { DEFAULT_TIMING } from '../timing';
 import { TusClient } from '../tusclient';
 import type { IUploadContext } from '../tusupload';
 import { Uploader } from '../uploader';
+import { Wayfinding } from '../wayfinding';
 import { XhrTransport } from '../xhrtransport';
 import { bytesOf, CountingTransport, item, QUICK, quiet } from './testbed';
 import { settingsFor } from './testbed';
@@ -40,10 +41,11 @@ describe('SegmentedUpload', () => {
   function makeContext(conflict: IUploadContext['conflict']): IUploadContext {
     const timing = { ...DEFAULT_TIMING, ...QUICK };
     const settings = settingsFor(server);
+    const wayfinding = new Wayfinding(settings.baseUrl);
     transport = new CountingTransport(new XhrTransport(settings, timing));
     return {
-      client: new TusClient(settings, transport),
-      sizer: new PieceSizer(timing.piece),
+      client: new TusClient(settings, transport, wayfinding),
+      sizer: new PieceSizer(timing.piece, wayfinding),
       timing,
       packs: { areTaken: true },
       destination: 'data',

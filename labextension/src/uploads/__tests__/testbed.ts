@@ -14,8 +14,12 @@ export const QUICK: Partial<ITiming> = {
   coalesce: 20
 };
 
-/** jsdom reports each broken connection on the console; here they are meant. */
+/**
+ * jsdom reports each broken connection on the console; here they are meant. And
+ * what one test learnt of proxies does not hold for the next.
+ */
 export function quiet(): void {
+  localStorage.clear();
   jest.spyOn(console, 'error').mockImplementation(() => undefined);
 }
 

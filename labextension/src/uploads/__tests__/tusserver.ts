@@ -144,7 +144,7 @@ export class TusServer {
       response
         .writeHead(200)
         .end(JSON.stringify({ files, total: listed.length }));
-    } else if (verb === 'HEAD') {
+    } else if (verb === 'HEAD' || verb === 'GET') {
       response.setHeader('Upload-Length', upload.length);
       this._state(upload, response, 200);
     } else if (verb === 'DELETE') {

@@ -4,6 +4,7 @@ import { DEFAULT_TIMING } from '../timing';
 import { TusClient } from '../tusclient';
 import type { IUploadContext } from '../tusupload';
 import { TusUpload } from '../tusupload';
+import { Wayfinding } from '../wayfinding';
 import { XhrTransport } from '../xhrtransport';
 import { bytesOf, item, QUICK, quiet, settingsFor } from './testbed';
 import { fail, TusServer } from './tusserver';
@@ -39,9 +40,14 @@ describe('TusUpload', () => {
     await server.start();
     const timing = { ...DEFAULT_TIMING, ...QUICK };
     const settings = settingsFor(server);
+    const wayfinding = new Wayfinding(settings.baseUrl);
     context = {
-      client: new TusClient(settings, new XhrTransport(settings, timing)),
-      sizer: new PieceSizer(timing.piece),
+      client: new TusClient(
+        settings,
+        new XhrTransport(settings, timing),
+        wayfinding
+      ),
+      sizer: new PieceSizer(timing.piece, wayfinding),
       timing,
       packs: { areTaken: true },
       destination: '',
@@ -234,6 +240,28 @@ describe('TusUpload', () => {
     expect(blocked).toHaveLength(1);
   });
 
+  it('asks by GET for the offset where HEAD is blocked in any form', async () => {
+    server.fault = (verb, request, response) => {
+      if (verb === 'HEAD') {
+        request.resume();
+        response.writeHead(405).end();
+        return true;
+      }
+    };
+    const data = bytesOf(MIB);
+    server.cutAfter = 700 * KIB;
+    const upload = uploadOf('a', data);
+    const broken = upload.send(signal, listener);
+    await expect(broken).rejects.toMatchObject({ code: 'connection_lost' });
+    await upload.send(signal, listener);
+    expect(server.files.get('a')?.equals(data)).toBe(true);
+    expect(server.count('GET')).toBe(1);
+    // The next page knows.
+    const wayfinding = new Wayfinding(server.baseUrl);
+    expect(wayfinding.wayOf('HEAD')).toBe('get');
+    expect(wayfinding.wayOf('PATCH')).toBe('plain');
+  });
+
   it('does not deliver a file twice when the answer got lost', async () => {
     server.fault = (verb, request) => {
       server.fault = null;
@@ -295,7 +323,8 @@ describe('TusUpload', () => {
     const settings = settingsFor(server);
     (context as any).client = new TusClient(
       settings,
-      new XhrTransport(settings, timing)
+      new XhrTransport(settings, timing),
+      new Wayfinding(settings.baseUrl)
     );
     const sending = upload.send(signal, listener);
     await expect(sending).rejects.toMatchObject({

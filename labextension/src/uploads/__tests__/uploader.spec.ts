@@ -289,6 +289,30 @@ describe('Uploader', () => {
     expect(batch.error?.remedy).toContain('Sign in');
   });
 
+  it('goes on where it was after signing in again', async () => {
+    const data = bytesOf(3 * MIB);
+    let isSignedOut = false;
+    server.fault = (verb, request, response) => {
+      if (isSignedOut) {
+        request.resume();
+        response.writeHead(401).end();
+        return true;
+      }
+    };
+    const batch = uploader.upload([item('big.bin', data)], { destination: '' });
+    await until(() => batch.bytesDone > 0);
+    isSignedOut = true;
+    await batch.finished;
+    expect(batch.error).toMatchObject({ code: 'session_expired' });
+    expect(batch.error?.retryable).toBe(true);
+    isSignedOut = false;
+    batch.retry();
+    await batch.finished;
+    expect(batch.state).toBe('done');
+    expect(server.files.get('big.bin')?.equals(data)).toBe(true);
+    expect(server.count('POST')).toBe(1);
+  });
+
   it('gives up on a server that keeps failing', async () => {
     server.fault = (verb, request, response) => {
       request.resume();
