@@ -182,6 +182,8 @@ def _wait(site: Site) -> tuple[float, int]:
 
 def _tasks(seen: dict[str, Any]) -> dict[str, float]:
     """What the page noted, from the drop on; long tasks in milliseconds."""
+    if not seen["read"] > seen["dropped"] > 0:
+        raise BrokenError("the page did not note when the drop was read")
     tasks = [(start, ms) for start, ms in seen["tasks"] if start + ms > seen["dropped"]]
     later = [ms for start, ms in tasks if start >= seen["read"]]
     return {
