@@ -327,6 +327,10 @@ class Uploads:
                 await self._run(self._storage.remove, session.upload)
             elif failure is error or failure.code != "digest_mismatch":
                 failure.detail["offset"] = session.offset
+                if failure.code == "disk_full" and session.upload.length is not None:
+                    rest = session.upload.length - session.offset
+                    space = self._storage.admission.space
+                    failure.detail.update(await self._run(space, session.upload.folder, rest))
             raise
         finally:
             self._appends.pop(id, None)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import random
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,7 @@ from jupyter_transfer.paths import Root
 from jupyter_transfer.uploads.manager import Uploads
 
 from ..handlers.tus_client import metadata
+from .resuming import ResumingUpload
 
 SIZE = 64 << 20
 PIECE = 512 << 10
@@ -70,6 +74,8 @@ async def test_a_disk_that_fills_up_in_the_middle(uploads, small_disk):
     assert caught.value.code == "disk_full"
     offset = caught.value.detail["offset"]
     assert 16 << 20 <= offset < len(data)
+    assert caught.value.detail["needed_bytes"] == len(data) - offset
+    assert caught.value.detail["free_bytes"] < len(data) - offset
     state = await uploads.state("me", id)
     assert state.offset == offset
     part = small_disk / ".jupyter-transfer" / f"{id}.part"
@@ -95,3 +101,41 @@ async def test_others_go_on(uploads, small_disk):
     small = (await (await uploads.create("me", len(data), metadata(filename="s"))).finish()).upload
     assert (await send(uploads, small.id, 0, data)).upload.path == "s"
     assert (small_disk / "s").read_bytes() == data
+
+
+@pytest.mark.parametrize("state", ["state", "disk/state"])
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("files", [3, pytest.param(100, marks=pytest.mark.soak)])
+def test_a_disk_that_is_full_again_and_again(bare_server, small_disk, tmp_path, files, fast, state):
+    """A real server, perhaps with its list on the same disk; someone else takes the room away."""
+    chance = random.Random(files)
+    (small_disk / "root").mkdir()
+    server = bare_server(small_disk / "root", tmp_path / state, fast=fast)
+    server.start()
+    for number in range(files):
+        data = chance.randbytes(chance.randrange(1 << 20, 4 << 20))
+        upload = ResumingUpload(server, f"f{number}", data, digest=chance.random() < 0.5)
+        assert upload.create()
+        # Now and then not even the journal has room.
+        fill(small_disk / "other", chance.choice([0, chance.randrange(len(data))]))
+        response = upload.send(0, len(data))
+        assert response.status == 507
+        error = json.loads(response.content)["error"]
+        assert error["code"] == "disk_full"
+        offset = error["detail"]["offset"]
+        assert error["detail"]["needed_bytes"] == len(data) - offset
+        assert 0 <= error["detail"]["free_bytes"] < len(data)
+        assert upload.look() == offset
+        (small_disk / "other").unlink()
+        assert upload.send(offset, len(data)).status == 204
+        assert upload.final.read_bytes() == data
+        upload.final.unlink()
+    assert list(server.root.iterdir()) == []
+
+
+def fill(file: Path, but: int) -> None:
+    """Let `file` take all of the disk `but` so many bytes."""
+    status = os.statvfs(file.parent)
+    size = status.f_bavail * status.f_frsize - but // status.f_frsize * status.f_frsize
+    with file.open("wb") as opened:
+        os.posix_fallocate(opened.fileno(), 0, size)
