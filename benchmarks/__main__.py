@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from . import archive, drop, fetch, files, latency, opened, startup, upload
-from .harness import GIB, KIB, MIB, BrokenError, parse_size, progress, show_size
+from .harness import GIB, KIB, MIB, BrokenError, MissingError, parse_size, progress, show_size
 from .report import fail
 
 
@@ -56,7 +56,7 @@ def main() -> None:
     for claim in claims:
         try:
             good = _run(claim, options) and good
-        except BrokenError as error:
+        except (BrokenError, MissingError) as error:
             print(f"## {claim}\n\n**not measured**: {error}\n", flush=True)
             good = False
     sys.exit(0 if good else 1)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -17,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import processes
+from . import lab
 from .browser import Browser
 from .harness import MIB, BrokenError, Sample, Variant, interleave
 from .processes import HERE, Server
-from .report import REPOSITORY, Goal, Report, number
+from .report import Goal, Report, number
 
 SIZE = 100
 PER_FOLDER = 200
@@ -32,19 +31,15 @@ HEAP = 150 * 10**6
 """Bytes of the goal."""
 PATIENCE = 120
 """Seconds without a further file after which it is given up."""
-REST = 3
-"""Seconds in which the page may do what it does at the end."""
 SAMPLE = 2000
 """Files whose content is compared; names and sizes are for all."""
-LISTING = ".jp-FileBrowser .jp-DirListing-content"
-TAB = "[data-id=jp-transfers-panel]"
 METHOD = f"""A folder of files of {SIZE} random bytes, {PER_FOLDER} a folder, is dropped on the file
 browser of a fresh page (Input.dispatchDragEvent: Chromium makes the entries itself), then the
-Transfers panel is opened. *Read* is the last answer of a directory reader; *arrived* is when the
-last file stands in its place, *after* {REST} s later. Long tasks are those of PerformanceObserver,
-50 ms and more. The heap is that of the page's scripts with their buffers (Runtime.getHeapUsage,
-once a second, garbage included; *left* after a collection), against before the drop. Names and
-sizes of all files are compared, and the content of {SAMPLE}."""
+Transfers panel is opened. *Read* is the last answer of a directory reader, *arrived* when the last
+file stands in its place, looked at once a second; the page is watched for {lab.REST} s more. Long
+tasks are those of PerformanceObserver, 50 ms and more. The heap is that of the page's scripts with
+their buffers (Runtime.getHeapUsage, once a second, garbage included; *left* after a collection),
+against before the drop. Names and sizes of all files are compared, and the content of {SAMPLE}."""
 
 
 @dataclass
@@ -93,34 +88,16 @@ class Arrivals:
 
 def run(folder: Path, count: int, rounds: int) -> bool:
     """Measure and publish; whether the goals were met."""
-    _check_front()
     report = Report("drop", f"{count} files dropped on JupyterLab", METHOD, folder, rounds)
     source = _make(folder / "source" / NAME, count)
-    traits = {
-        "LabApp": {
-            "news_url": None,
-            "check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
-            "workspaces_dir": str(folder / "workspaces"),
-        }
-    }
     with ExitStack() as stack:
-        lab = processes.jupyter(folder / "ours", "jupyterlab", "jupyter_transfer", traits=traits)
-        site = Site(stack.enter_context(lab), stack.enter_context(Browser(folder)), source)
+        server = stack.enter_context(lab.start(folder / "ours"))
+        site = Site(server, stack.enter_context(Browser(folder)), source)
         variant = Variant("ours", count, partial(_measure, site), True)
         interleave([variant], rounds)
     _table(report, variant)
     _judge(report, variant)
     return report.publish()
-
-
-def _check_front() -> None:
-    """Raise `BrokenError` unless JupyterLab would load our front end."""
-    built = REPOSITORY / "jupyter_transfer" / "labextension" / "package.json"
-    linked = Path(sys.prefix, "share", "jupyter", "labextensions", "jupyter-transfer")
-    if not (linked / "package.json").is_file():
-        raise BrokenError("the front end is not linked in this environment: make install")
-    if built.is_file() and linked.resolve() != built.parent.resolve():
-        raise BrokenError(f"this environment has the front end of {linked.resolve().parent.parent}")
 
 
 def _make(source: Path, count: int) -> Path:
@@ -136,14 +113,15 @@ def _make(source: Path, count: int) -> Path:
 
 def _measure(site: Site) -> Sample:
     browser, server = site.browser, site.server
-    before = _open_page(site)
+    lab.visit(browser, server, (HERE / "drop.js").read_text())
+    before = browser.heap(collected=True)
     cpu = server.cpu(), browser.cpu()
-    browser.drop(LISTING, [site.source])
+    browser.drop(lab.LISTING, [site.source])
     begin = time.monotonic()
-    browser.click(TAB)
+    browser.click(lab.TAB)
     try:
         arrival, peak = _wait(site)
-        time.sleep(REST)
+        time.sleep(lab.REST)
         peak = max(peak, browser.heap())
         spent = server.cpu() - cpu[0], browser.cpu() - cpu[1]
         _compare(site)
@@ -154,16 +132,6 @@ def _measure(site: Site) -> Sample:
         shutil.rmtree(site.target, ignore_errors=True)
     extra = _tasks(seen) | {"peak": peak - before, "left": kept - before}
     return Sample(arrival - begin, spent[1], spent[0], extra=extra)
-
-
-def _open_page(site: Site) -> int:
-    """Open JupyterLab and wait until it is at rest; bytes of its heap."""
-    script = (HERE / "drop.js").read_text()
-    site.browser.visit(f"{site.server.url}lab?reset&token={site.server.token}", script)
-    ready = f"document.querySelector('{LISTING}') && document.querySelector('{TAB}')"
-    site.browser.wait(f"!!({ready}) && !document.querySelector('#jupyterlab-splash')", 60)
-    time.sleep(REST)
-    return site.browser.heap(collected=True)
 
 
 def _wait(site: Site) -> tuple[float, int]:

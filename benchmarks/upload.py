@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from . import processes, rivals, ways
+from . import lab, processes, rivals, ways
 from .browser import Browser
 from .harness import (
     MIB,
@@ -45,10 +45,11 @@ without splice(2), as TLS and what is odd go. *Segments* are three connections f
 panel has them; @tus/server's file store cannot join any. *8 at once* are eight files that are
 together as large as the one, from eight threads of the client. And *in Chromium*, by script in a
 page of the server: JupyterLab's own upload loop (read, encode and PUT each MiB), ours and
-@tus/server by tus, as a person gets it. The rate of the stock ways is taken from a smaller file.
-*wall + fdatasync* is the time until the delivered file is on the disk: ours is there when the last
-answer comes. nginx with a buffer of 1 MiB is for information. Every delivered file is compared byte
-for byte outside the timed part."""
+@tus/server by tus, as a person gets it; and the panel itself, from the drop on a JupyterLab to the
+published file, for information. The rate of the stock ways is taken from a smaller file. *wall +
+fdatasync* is the time until the delivered file is on the disk: ours is there when the last answer
+comes. nginx with a buffer of 1 MiB is for information. Every delivered file is compared byte for
+byte outside the timed part."""
 
 
 @dataclass
@@ -166,6 +167,7 @@ def _plain(
     ]
     if browser is not None:
         paged.ours = [files.variant("ours, as our panel sends", partial(ways.ours_paged, ours))]
+        paged.ours.append(_dropped_row(stack, folder / "lab", files, client, browser))
         loop = partial(ways.stock_paged, stock)
         paged.stock = [files.variant("JupyterLab's own loop", loop, small=True)]
     try:
@@ -182,6 +184,19 @@ def _plain(
     if shutil.which("dd"):
         raw.dd = [files.variant("dd bs=1M conv=fdatasync", partial(ways.dd, folder / "dd.bin"))]
     return raw, paged
+
+
+def _dropped_row(
+    stack: ExitStack, folder: Path, files: Files, client: Client, browser: Browser
+) -> Variant:
+    name = "ours, dropped on JupyterLab"
+    try:
+        site = Site(stack.enter_context(lab.start(folder)), client, browser)
+    except (MissingError, BrokenError) as error:
+        return absent(name, str(error))
+    row = files.variant(name, partial(ways.ours_dropped, site))
+    row.counts = False  # no rival is measured like that
+    return row
 
 
 def _node_rows(files: Files, site: Site) -> list[Variant]:

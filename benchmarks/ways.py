@@ -6,6 +6,7 @@ Each carries one upload out, compares what was delivered with its source and rem
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from . import lab
 from .browser import Browser
 from .harness import KIB, MIB, Sample, compare, run_command, timed_fdatasync
 from .processes import Client, Server
@@ -125,6 +127,22 @@ def ours_paged(site: Site, source: Path) -> Sample:
     segments = SEGMENTS if source.stat().st_size >= LEAST else 1
     fire = _paged(site, source, "tus", TUS, **PANEL, segments=segments, alignment=MIB)
     return _sample(site.server, source, fire, partial(_published, site.server, source))
+
+
+def ours_dropped(site: Site, source: Path) -> Sample:
+    """On JupyterLab itself: from the drop on its file browser to the published file."""
+    server, browser = site.server, site.browser
+    assert browser is not None
+    lab.visit(browser, server)
+    target = server.root / source.name
+
+    def fire() -> dict[str, Any]:
+        before, begin = browser.cpu(), time.monotonic()
+        browser.drop(lab.LISTING, [source])
+        lab.wait_for_file(target, 600)
+        return {"seconds": time.monotonic() - begin, "cpu": browser.cpu() - before}
+
+    return _sample(server, source, fire, lambda _: [Delivery(target)])
 
 
 # The stock contents API
