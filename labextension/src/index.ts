@@ -74,7 +74,8 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
     const api = new TransferApi(serverSettings);
     const uploader = new Uploader({
       serverSettings,
-      maxConnections: settings.maxConnections
+      maxConnections: settings.maxConnections,
+      checksums: () => settings.checksums
     });
     const feed = new JobFeed({
       fetch: since => api.jobs(since),

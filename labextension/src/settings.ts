@@ -5,12 +5,15 @@
 import type { ISettingRegistry } from '@jupyterlab/settingregistry';
 import type { ConflictDefault } from './conflict';
 import type { TranslationBundle } from '@jupyterlab/translation';
+import type { ChecksumMode } from './uploads';
 import { PANEL_PLUGIN_ID, PLUGIN_ID } from './ids';
 
 export interface ITransferSettings {
   /** Whether the file browser's uploads travel through us. */
   readonly takeOverUploads: boolean;
   readonly conflict: ConflictDefault;
+  /** When pieces of uploads get a checksum. */
+  readonly checksums: ChecksumMode;
   /** Requests at a time; takes effect when the page is loaded. */
   readonly maxConnections: number;
 }
@@ -18,6 +21,7 @@ export interface ITransferSettings {
 const DEFAULTS: ITransferSettings = {
   takeOverUploads: true,
   conflict: 'ask',
+  checksums: 'auto',
   maxConnections: 4
 };
 

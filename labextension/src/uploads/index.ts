@@ -3,6 +3,7 @@ export type { IDrop } from './dropitems';
 export { readDrop } from './dropitems';
 export { UploadError } from './errors';
 export { FileItem } from './fileitem';
+export type { ChecksumMode } from './hasher';
 export { isDebris, itemsOf } from './items';
 export { Pace } from './pace';
 export type {

@@ -43,6 +43,11 @@ export class PieceSizer {
     return this._size;
   }
 
+  /** Bytes a millisecond that the last piece made; 0 before the first. */
+  get rate(): number {
+    return this._rate;
+  }
+
   /** Bytes of the smallest piece. */
   readonly smallest = MIN;
 
@@ -58,7 +63,8 @@ export class PieceSizer {
     if (!this._isHard && this._size >= this._ceiling) {
       this._doubt();
     }
-    const wanted = (bytes / Math.max(elapsed, 1)) * this._target;
+    this._rate = bytes / Math.max(elapsed, 1);
+    const wanted = this._rate * this._target;
     this._set(Math.min(wanted, bytes * GROWTH));
   }
 
@@ -107,6 +113,7 @@ export class PieceSizer {
   private _target: number;
   private _memory: { ceiling: number | null };
   private _size = START;
+  private _rate = 0;
   private _ceiling = MAX;
   private _isHard = false;
   /** A size that broke and did not go well since. */

@@ -46,6 +46,8 @@ export interface ITusRequestOptions {
   readonly signal?: AbortSignal;
   readonly deadline?: number;
   readonly onSent?: (bytes: number) => void;
+  /** `Upload-Checksum` of the body (extension checksum). */
+  readonly checksum?: string | null;
 }
 
 export interface ITusCreateOptions extends ITusRequestOptions {
@@ -206,15 +208,19 @@ export class TusClient {
       'Tus-Resumable': VERSION,
       ...headers
     };
+    const { checksum, ...rest } = options;
     if (body) {
       all['Content-Type'] = BODY_TYPE;
+    }
+    if (body && checksum) {
+      all['Upload-Checksum'] = checksum;
     }
     const way = this._wayfinding.wayOf(verb);
     if (way === 'override') {
       all['X-HTTP-Method-Override'] = verb;
     }
     const method = { plain: verb, override: 'POST', get: 'GET' }[way];
-    const request = { method, url, headers: all, body, ...options };
+    const request = { method, url, headers: all, body, ...rest };
     const response = await this._transport.send(request);
     const { status } = response;
     const isBlocked = status === 405 || status === 501;

@@ -1,4 +1,6 @@
 import { clientErrors, UploadError } from './errors';
+import type { Hasher } from './hasher';
+import { Pieces } from './pieces';
 import type { PieceSizer } from './piecesizer';
 import type { ITiming } from './timing';
 import type { IUploadSource } from './source';
@@ -21,6 +23,7 @@ export interface IUploadListener {
 export interface IUploadContext {
   readonly client: TusClient;
   readonly sizer: PieceSizer;
+  readonly hasher: Hasher;
   readonly timing: ITiming;
   /** Whether the server takes packs; all batches learn it together. */
   readonly packs: { areTaken: boolean };
@@ -30,6 +33,9 @@ export interface IUploadContext {
 
 /** Codes of a 409 that is about the offset; others (`exists`) only state it in passing. */
 const OFFSET_CODES = new Set(['offset_mismatch', 'conflict', 'refused']);
+
+/** Status of tus 1.0 for a piece whose checksum is another: it is sent anew. */
+const DAMAGED = 460;
 
 /** Answers in a row that bring no byte further, before we call it a failure. */
 const MAX_DETOURS = 4;
@@ -70,6 +76,7 @@ export class TusUpload implements IUpload {
   constructor(source: IUploadSource, context: IUploadContext) {
     this._source = source;
     this._context = context;
+    this._pieces = new Pieces(source, context.sizer, context.hasher);
   }
 
   /** Where the upload is on the server, once it was created. */
@@ -182,9 +189,12 @@ export class TusUpload implements IUpload {
     }
     // A file that might be skipped is announced before its bytes are sent.
     const atOnce = size <= sizer.size && isAtomic && conflict !== 'skip';
-    const body = atOnce && size > 0 ? this._source.slice(0, size) : undefined;
+    const piece = atOnce && size > 0 ? await this._pieces.take(0) : null;
+    checkStopped(signal);
+    const body = piece?.body;
+    const { checksum } = piece ?? {};
     const state = await this._timed(0, body, signal, listener, options =>
-      client.create(metadata, size, body, { ...options, isPartial })
+      client.create(metadata, size, body, { ...options, checksum, isPartial })
     );
     this._uncertain = false;
     this._url = state.url;
@@ -196,14 +206,15 @@ export class TusUpload implements IUpload {
     signal: AbortSignal,
     listener: IUploadListener
   ): Promise<void> {
-    const { client, sizer } = this._context;
+    const { client } = this._context;
     const { size } = this._source;
     const start = this._offset;
     // At the end the piece is empty: it asks to publish once more.
-    const body = this._source.slice(start, start + sizer.size);
+    const { body, checksum } = await this._pieces.take(start);
+    checkStopped(signal);
     this._confirmed = false;
     const state = await this._timed(start, body, signal, listener, options =>
-      client.patch(url, start, size, body, options)
+      client.patch(url, start, size, body, { ...options, checksum })
     );
     const isAsSent = state.offset === start + body.size;
     const { isPartial } = this._source;
@@ -299,6 +310,9 @@ export class TusUpload implements IUpload {
     if (error.status === 413 && error.code === 'refused') {
       return true;
     }
+    if (error.status === DAMAGED) {
+      return true;
+    }
     if (error.status === 0) {
       // The browser reports a file it cannot read as a broken connection.
       const paths = await this._source.unreadable(...this._sent);
@@ -334,6 +348,7 @@ export class TusUpload implements IUpload {
 
   private _source: IUploadSource;
   private _context: IUploadContext;
+  private _pieces: Pieces;
   private _url: string | null = null;
   private _path: string | null = null;
   private _offset = 0;

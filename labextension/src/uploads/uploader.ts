@@ -4,6 +4,8 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { UploadBatch } from './batch';
 import { Connectivity } from './connectivity';
+import type { ChecksumMode } from './hasher';
+import { Hasher } from './hasher';
 import { PieceSizer } from './piecesizer';
 import type { ITiming } from './timing';
 import { DEFAULT_TIMING } from './timing';
@@ -12,6 +14,8 @@ import type { ITransport } from './transport';
 import { TusClient } from './tusclient';
 import { Wayfinding } from './wayfinding';
 import { XhrTransport } from './xhrtransport';
+
+const AUTO = () => 'auto' as const;
 
 /** A browser opens six connections to one origin; kernels need theirs. */
 const MAX_CONNECTIONS = 4;
@@ -30,6 +34,7 @@ export class Uploader implements IDisposable {
     const wayfinding = new Wayfinding(serverSettings.baseUrl);
     this._client = new TusClient(serverSettings, transport, wayfinding);
     this._sizer = new PieceSizer(timing.piece, wayfinding);
+    this._hasher = options.hasher ?? new Hasher(options.checksums ?? AUTO);
     this._connectivity = new Connectivity(serverSettings.baseUrl);
     this._maxConnections = Math.min(
       Math.max(options.maxConnections ?? MAX_CONNECTIONS, 1),
@@ -66,6 +71,7 @@ export class Uploader implements IDisposable {
     const context = {
       client: this._client,
       sizer: this._sizer,
+      hasher: this._hasher,
       timing: this._timing,
       packs: this._packs,
       destination: options.destination.replace(/^\/+|\/+$/g, ''),
@@ -179,6 +185,7 @@ export class Uploader implements IDisposable {
   }
 
   private _client: TusClient;
+  private _hasher: Hasher;
   private _sizer: PieceSizer;
   private _packs = { areTaken: true };
   private _timing: ITiming;
@@ -200,6 +207,10 @@ export namespace Uploader {
     readonly serverSettings: ServerConnection.ISettings;
     /** Requests at a time, at most (and by default) 4. */
     readonly maxConnections?: number;
+    /** When pieces get a checksum; by default where it costs no time. */
+    readonly checksums?: () => ChecksumMode;
+    /** Makes the checksums. */
+    readonly hasher?: Hasher;
     /** How requests travel; by default XMLHttpRequest. */
     readonly transport?: ITransport;
     /** Deviations from `DEFAULT_TIMING`. */

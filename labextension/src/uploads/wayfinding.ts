@@ -45,9 +45,9 @@ export class Wayfinding {
     }
     const ways = WAYS[verb] ?? ['plain'];
     const next = ways[ways.indexOf(way) + 1];
-    const { [verb]: _, ...others } = this._memory.ways;
     // At the end of the list it begins anew: perhaps it was only for now.
-    this._write({ ways: next ? { ...others, [verb]: next } : others });
+    const known = { ...this._memory.ways, [verb]: next ?? 'plain' };
+    this._write({ ways: known });
     return next !== undefined;
   }
 

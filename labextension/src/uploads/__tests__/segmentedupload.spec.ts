@@ -1,4 +1,5 @@
 import { FileSource } from '../filesource';
+import { Hasher } from '../hasher';
 import { PieceSizer } from '../piecesizer';
 import { lanesFor, SegmentedUpload } from '../segmentedupload';
 import { DEFAULT_TIMING } from '../timing';
@@ -46,6 +47,7 @@ describe('SegmentedUpload', () => {
     return {
       client: new TusClient(settings, transport, wayfinding),
       sizer: new PieceSizer(timing.piece, wayfinding),
+      hasher: new Hasher(() => 'never'),
       timing,
       packs: { areTaken: true },
       destination: 'data',

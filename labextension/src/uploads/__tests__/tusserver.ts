@@ -3,6 +3,7 @@
  * uploader uses, plus hooks to misbehave. It can be killed and started again
  * on the same port with what it had.
  */
+import { createHash } from 'crypto';
 import * as http from 'http';
 import type { AddressInfo, Socket } from 'net';
 import { readTar } from './tar';
@@ -51,6 +52,8 @@ export class TusServer {
   readonly refused = new Set<string>();
   /** Bytes of a PATCH after which the connection is cut, once. */
   cutAfter = 0;
+  /** Whether the next body is spoilt on its way, once. */
+  spoils = false;
   /** The most requests that were open at a time. */
   peak = 0;
 
@@ -197,7 +200,7 @@ export class TusServer {
     this.uploads.set(id, upload);
     // A server behind proxies believes to have another name.
     response.setHeader('Location', `http://inner.example${ROUTE}${id}`);
-    this._take(upload, request, () => this._state(upload, response, 201));
+    this._take(upload, request, response, 201);
   }
 
   /** Make one file of the partial uploads at `urls`; asked again, it is the same one. */
@@ -248,14 +251,16 @@ export class TusServer {
       fail(response, 415, 'unsupported_media_type');
       return;
     }
-    this._take(upload, request, () => this._state(upload, response, 204));
+    this._take(upload, request, response, 204);
   }
 
   private _take(
     upload: IStored,
     request: http.IncomingMessage,
-    done: () => void
+    response: http.ServerResponse,
+    status: number
   ): void {
+    const before = upload.data.length;
     request.on('data', (chunk: Buffer) => {
       if (
         this.cutAfter > 0 &&
@@ -269,7 +274,21 @@ export class TusServer {
       }
       upload.data = Buffer.concat([upload.data, chunk]);
     });
-    request.on('end', done);
+    request.on('end', () => {
+      const stated = request.headers['upload-checksum'];
+      const body = upload.data.subarray(before);
+      if (this.spoils && body.length > 0) {
+        this.spoils = false;
+        body[0] ^= 1;
+      }
+      const sum = createHash('sha256').update(body).digest('base64');
+      if (stated !== undefined && stated !== `sha256 ${sum}`) {
+        upload.data = upload.data.subarray(0, before);
+        fail(response, 460, 'digest_mismatch', true);
+        return;
+      }
+      this._state(upload, response, status);
+    });
   }
 
   private _state(

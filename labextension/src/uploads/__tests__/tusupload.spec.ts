@@ -1,4 +1,5 @@
 import { FileSource } from '../filesource';
+import { Hasher } from '../hasher';
 import { PieceSizer } from '../piecesizer';
 import { DEFAULT_TIMING } from '../timing';
 import { TusClient } from '../tusclient';
@@ -48,6 +49,7 @@ describe('TusUpload', () => {
         wayfinding
       ),
       sizer: new PieceSizer(timing.piece, wayfinding),
+      hasher: new Hasher(() => 'never'),
       timing,
       packs: { areTaken: true },
       destination: '',

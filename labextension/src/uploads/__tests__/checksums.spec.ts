@@ -1,0 +1,93 @@
+import { webcrypto } from 'crypto';
+import { Hasher } from '../hasher';
+import type { IUploadItem } from '../tokens';
+import { Uploader } from '../uploader';
+import { bytesOf, item, QUICK, quiet, settingsFor } from './testbed';
+import { TusServer } from './tusserver';
+
+const MIB = 1024 * 1024;
+
+// A hang guard, not a limit: the machine may be busy.
+jest.setTimeout(60_000);
+
+/** Node's, fed with bytes of its own realm. */
+const subtle = {
+  digest: (name: string, data: ArrayBuffer) =>
+    webcrypto.subtle.digest(name, Buffer.from(data))
+} as unknown as SubtleCrypto;
+
+describe('checksums', () => {
+  let server: TusServer;
+  let uploader: Uploader;
+
+  beforeEach(async () => {
+    quiet();
+    server = new TusServer();
+    await server.start();
+    uploader = new Uploader({
+      serverSettings: settingsFor(server),
+      timing: QUICK,
+      hasher: new Hasher(() => 'always', subtle)
+    });
+  });
+
+  afterEach(async () => {
+    uploader.dispose();
+    await server.kill();
+    jest.restoreAllMocks();
+  });
+
+  const bodies = () =>
+    server.requests.filter(r => Number(r.headers['content-length'] ?? 0) > 0);
+
+  async function send(...items: IUploadItem[]): Promise<void> {
+    const batch = uploader.upload(items, { destination: '' });
+    await batch.finished;
+    expect(batch.error).toBeNull();
+  }
+
+  it('go with each piece', async () => {
+    const data = bytesOf(5 * MIB);
+    await send(item('a', data), item('b', 'small'));
+    expect(server.files.get('a')?.equals(data)).toBe(true);
+    expect(bodies().length).toBeGreaterThan(3);
+    for (const { headers } of bodies()) {
+      expect(headers['upload-checksum']).toMatch(/^sha256 [\w+/]{43}=$/);
+    }
+  });
+
+  it.each([0, 2 * MIB])(
+    'have a piece sent again that was spoilt behind byte %d',
+    async after => {
+      const data = bytesOf(5 * MIB);
+      server.fault = (verb, request, response, upload) => {
+        if (upload && upload.data.length >= after) {
+          server.fault = null;
+          server.spoils = true;
+        }
+      };
+      await send(item('a', data));
+      expect(server.files.get('a')?.equals(data)).toBe(true);
+      const sent = bodies().reduce(
+        (sum, { headers }) => sum + Number(headers['content-length']),
+        0
+      );
+      // That piece, not the file.
+      expect(sent).toBeGreaterThan(data.length);
+      expect(sent).toBeLessThan(2 * data.length);
+    }
+  );
+
+  it('are left out where they would slow the line down', async () => {
+    const hasher = new Hasher(() => 'auto', subtle);
+    expect(hasher.limit(1e9)).toBeLessThan(Infinity);
+    await hasher.checksum(new Blob([new Uint8Array(1000)]));
+    expect(hasher.limit(1e9)).toBe(Infinity);
+    expect(hasher.limit(1e-9)).toBeLessThan(Infinity);
+  });
+
+  it('are left out where the browser has none, or a person wants none', () => {
+    expect(new Hasher(() => 'always', null).limit(0)).toBe(Infinity);
+    expect(new Hasher(() => 'never', subtle).limit(0)).toBe(Infinity);
+  });
+});

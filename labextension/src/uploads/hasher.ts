@@ -1,0 +1,60 @@
+/** Bytes; a digest needs all of a piece in memory. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/** Times that hashing must be faster than the line, lest the line waits. */
+const HEADROOM = 2;
+
+/** When pieces get a checksum: `auto` leaves it where it would slow a fast line down. */
+export type ChecksumMode = 'auto' | 'always' | 'never';
+
+/**
+ * Checksums of pieces (tus 1.0, checksum), computed by the browser in threads
+ * of its own. Pages from plain HTTP addresses other than this computer have no
+ * such function; there the pieces go without.
+ */
+export class Hasher {
+  constructor(
+    private _mode: () => ChecksumMode,
+    private _subtle: Pick<SubtleCrypto, 'digest'> | null = globalThis.crypto
+      ?.subtle ?? null
+  ) {}
+
+  /**
+   * Bytes of the largest piece that is hashed; Infinity while none are.
+   *
+   * @param lineRate - bytes a millisecond that the line takes; 0 if unknown.
+   */
+  limit(lineRate: number): number {
+    const mode = this._subtle ? this._mode() : 'never';
+    const keepsUp = this._rate === 0 || this._rate >= lineRate * HEADROOM;
+    return mode === 'always' || (mode === 'auto' && keepsUp)
+      ? MAX_BYTES
+      : Infinity;
+  }
+
+  /** `Upload-Checksum` for `body`; null if it cannot be read. */
+  async checksum(body: Blob): Promise<string | null> {
+    try {
+      const begin = performance.now();
+      const digest = await this._subtle!.digest('SHA-256', await read(body));
+      const elapsed = Math.max(performance.now() - begin, 0.1);
+      this._rate = body.size / elapsed;
+      return `sha256 ${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;
+    } catch {
+      // The file changed: sending it will tell.
+      return null;
+    }
+  }
+
+  /** Bytes a millisecond of the last piece; 0 before the first. */
+  private _rate = 0;
+}
+
+function read(blob: Blob): Promise<ArrayBuffer> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as ArrayBuffer);
+    reader.onerror = () => reject(reader.error);
+    reader.readAsArrayBuffer(blob);
+  });
+}
