@@ -2,27 +2,58 @@
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import sqlite3
 import threading
+import time
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from ..servers.bare import BareServer
 from ..servers.disk import Disk
 from .resuming import ResumingUpload
+from .test_kill_segments import Segments
 
 SEED = 1821
 SIZE = 12 << 20
 
 
+class PoweredServer(BareServer):
+    """A server that the power of `disk` dies with; both come back together."""
+
+    disk: Disk
+
+    def kill(self) -> None:
+        if self.lives:
+            os.kill(self.pid, signal.SIGSTOP)  # no last word on what the disk refuses then
+            while Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] != "T":
+                time.sleep(0.001)
+            self.disk.cut()
+        super().kill()
+
+    def start(self) -> None:
+        if self.port:
+            self.disk.power_on()
+            self.check_database()
+        super().start()
+
+    def check_database(self) -> None:
+        with closing(sqlite3.connect(self.disk.folder / "state" / "transfers.sqlite")) as database:
+            assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
+
+
 @pytest.fixture
-def server(disk, bare_server):
+def server(disk, bare_servers):
     (disk.folder / "root").mkdir()
-    server = bare_server(disk.folder / "root", disk.folder / "state")
+    server = PoweredServer(bare_servers, disk.folder / "root", disk.folder / "state")
+    server.disk = disk
     server.start()
     yield server
-    server.kill()  # before the disk is taken away
+    BareServer.kill(server)  # before the disk is taken away
 
 
 class Power:
@@ -58,11 +89,7 @@ class Power:
     def back(self) -> None:
         """Everything starts again on what is left."""
         self.left -= 1
-        self.server.kill()
-        self.disk.power_on()
-        with sqlite3.connect(self.disk.folder / "state" / "transfers.sqlite") as database:
-            assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
-        database.close()
+        BareServer.kill(self.server)
         self.server.start()
 
 
@@ -74,3 +101,14 @@ def test_power_cuts_while_files_are_uploaded(disk, server, cuts):
         power.send("f", old)
         old = (server.root / "f").read_bytes()
     assert [path.name for path in server.root.iterdir()] == ["f"]
+
+
+@pytest.mark.parametrize("files", [2, pytest.param(50, marks=pytest.mark.soak)])
+def test_power_cuts_while_segments_are_uploaded(server, files):
+    chance = random.Random(SEED)
+    for number in range(files):
+        file = Segments(server, chance, server.root / f"f{number}")
+        file.run(3)
+        file.final.unlink()
+        os.sync()  # else the next cut brings it back
+    assert list(server.root.iterdir()) == []
