@@ -278,13 +278,16 @@ class Part:
 
     def _finish_link(self, path: str) -> None:
         """Do what was left after `link`: sync the folder's entry, drop the staged name."""
-        with self.root.folder(split_path(path)[0]) as folder:
-            os.fsync(folder)
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
-        with self.root.staging(self.folder) as staging, suppress(FileNotFoundError):
-            os.unlink(f"{self.id}.part", dir_fd=staging)
+        try:
+            with self.root.folder(split_path(path)[0]) as folder:
+                os.fsync(folder)
+            if self.fd >= 0:
+                os.close(self.fd)
+                self.fd = -1
+            with self.root.staging(self.folder) as staging, suppress(FileNotFoundError):
+                os.unlink(f"{self.id}.part", dir_fd=staging)
+        except OSError as error:
+            raise from_os_error(error, path) from None
 
 
 @cache

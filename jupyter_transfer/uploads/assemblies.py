@@ -20,7 +20,7 @@ import hashlib
 import logging
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from threading import Lock
 
@@ -180,7 +180,8 @@ class Assemblies:
                     self._forget(segment)
                     self._rows.upload_remove(segment.id)
             else:
-                session.forget()  # no longer sealed
+                session.close()
+                self._unseal(final)
             raise
         try:
             self._rows.assembly_finish(final.as_row(), path)
@@ -192,6 +193,16 @@ class Assemblies:
                 self._forget(segment)
             session.forget()
         return replace(final, path=path), ours
+
+    def _unseal(self, final: Upload) -> None:
+        """Publishing failed: remove the journal, unless the file has got its name all the same.
+        Then the journal tells that to the next request."""
+        with suppress(TransferError):
+            session = Session.open(self._root, final, None)
+            if session.published:
+                session.close()
+            else:
+                session.forget()
 
     def _forget(self, segment: Upload) -> None:
         Part(self._root, segment.folder, segment.id, -1, -1, shared=True).forget()
