@@ -205,19 +205,15 @@ class Part:
 
     def records(self) -> list[Record]:
         """All whole records, oldest first; a torn tail is cut off."""
-        os.lseek(self._journal_fd, 0, os.SEEK_SET)
-        with os.fdopen(os.dup(self._journal_fd), "rb") as file:
-            data = file.read()
-        records: list[Record] = []
-        good = 0
-        for line in data.splitlines(keepends=True):
-            checksum, _, text = line.rstrip(b"\n").partition(b" ")
-            if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-                break
-            records.append(json.loads(text))
-            good += len(line)
-        if good < len(data):
-            os.ftruncate(self._journal_fd, good)
+        try:
+            os.lseek(self._journal_fd, 0, os.SEEK_SET)
+            with os.fdopen(os.dup(self._journal_fd), "rb") as file:
+                data = file.read()
+            records, good = _whole_records(data)
+            if good < len(data):
+                os.ftruncate(self._journal_fd, good)
+        except OSError as error:
+            raise from_os_error(error) from None
         return records
 
     # -- the bytes --
@@ -269,7 +265,9 @@ class Part:
             path = str(record["publish"])
             try:
                 same = self.root.lstat(path).st_ino == record["inode"]
-            except TransferError:
+            except TransferError as error:
+                if error.code in ("io_error", "permission_denied"):
+                    raise  # it may well stand there
                 same = False
             if same:
                 self._finish_link(path)
@@ -335,3 +333,16 @@ def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(fd, view) :]
+
+
+def _whole_records(data: bytes) -> tuple[list[Record], int]:
+    """The records at the beginning of a journal, and where they end."""
+    records: list[Record] = []
+    good = 0
+    for line in data.splitlines(keepends=True):
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+            break
+        records.append(json.loads(text))
+        good += len(line)
+    return records, good

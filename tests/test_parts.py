@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -54,6 +55,25 @@ def test_a_torn_record_is_cut_off(root, part, tmp_path, cut):
     again.append({"offset": 7})
     assert again.records() == [{"length": 5}, {"offset": 7}]
     again.close()
+
+
+def fails(*args, **options):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_record_that_could_not_be_synced_is_none(root, part, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fails)
+        with pytest.raises(TransferError):
+            part.append({"offset": 1})
+    assert part.records() == [{"length": 5}]
+
+
+def test_a_journal_that_cannot_be_read(root, part, monkeypatch):
+    monkeypatch.setattr(os, "lseek", fails)
+    with pytest.raises(TransferError) as caught:
+        part.records()
+    assert caught.value.code == "io_error"
 
 
 def test_a_flipped_bit_ends_the_journal(root, part, tmp_path):
@@ -142,6 +162,22 @@ def test_a_crash_while_publishing(root, part, tmp_path, linked):
     again.forget()
     assert (folder / "x.txt").read_bytes() == b"hello"
     assert os.listdir(folder) == ["x.txt"]
+
+
+def test_a_disk_that_does_not_say_whether_it_was_published(root, part, monkeypatch):
+    part.append({"publish": "x.txt", "inode": os.fstat(part.fd).st_ino})
+    monkeypatch.setattr(os, "stat", fails)
+    with pytest.raises(TransferError) as caught:
+        part.published()
+    assert caught.value.code == "io_error"
+
+
+def test_what_cannot_be_removed_after_publishing_is_no_error(root, part, tmp_path, monkeypatch):
+    os.write(part.fd, b"hello")
+    assert part.publish("x.txt", "fail") == "x.txt"
+    monkeypatch.setattr(os, "unlink", fails)
+    part.forget()
+    assert (tmp_path / "root" / "x.txt").read_bytes() == b"hello"
 
 
 def test_another_file_under_the_recorded_name_is_not_ours(root, part, tmp_path):

@@ -25,6 +25,7 @@ WRITES = ("write", "pwrite64", "pwritev", "pwritev2", "splice")
 SYNCS = ("fdatasync", "fsync")
 NAMES = ("linkat", "renameat", "renameat2", "unlinkat", "mkdirat", "fchmodat", "utimensat")
 CHANGES = (*WRITES, *SYNCS, *NAMES, "ftruncate")
+LOOKS = ("openat", "openat2", "newfstatat", "read", "pread64", "lseek", "fcntl", "flock")
 
 SIZE = 1_600_000
 FIRST = 500_001
@@ -161,6 +162,21 @@ def failed_at(sweep: Sweep, fault: str, code: str) -> None:
             # takes for written: another fdatasync would succeed, and prove nothing.
             assert response.status != 204
             assert upload.look() == FIRST, (name, number)
+        sweep.ended(upload)
+    assert sweep.server.lives
+    sweep.restart()
+    assert list(sweep.server.root.iterdir()) == []
+
+
+@pytest.mark.soak
+@VARIANTS
+@pytest.mark.parametrize("fault", ["EIO", "EMFILE"])
+def test_a_failure_of_every_look_at_the_disk(sweep, fault):
+    for name, number in sweep.points(LOOKS):
+        upload = sweep.begun()
+        with traced(sweep.server.pid, name, f"error={fault}:when={number}"):
+            response = sweep.last(upload)
+        assert response.status in (201, 204, 500), (name, number)
         sweep.ended(upload)
     assert sweep.server.lives
     sweep.restart()
