@@ -163,6 +163,14 @@ def _compare(source: Path, names: list[str], place: Callable[[str], Path]) -> No
             raise BrokenError(f"{name} differs")
 
 
+def _compare_times(site: Site, names: list[str]) -> None:
+    """Packs carry times of modification, in a browser's milliseconds."""
+    for name in names:
+        difference = (site.target / name).stat().st_mtime - (site.source / name).stat().st_mtime
+        if abs(difference) >= 0.001:
+            raise BrokenError(f"{name} has another time of modification")
+
+
 def _packs(site: Site, folder: Path, count: int, names: list[str]) -> Sample:
     orders = []
     for index in range(count):
@@ -173,7 +181,9 @@ def _packs(site: Site, folder: Path, count: int, names: list[str]) -> Sample:
         orders.append(site.server.order(TUS, metadata=metadata, **order))
     try:
         site.client.arm(op="together", orders=orders)
-        return _measure(site, names, lambda name, _: site.target / name)
+        sample = _measure(site, names, lambda name, _: site.target / name)
+        _compare_times(site, names)
+        return sample
     finally:
         shutil.rmtree(site.target, ignore_errors=True)
 

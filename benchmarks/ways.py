@@ -123,7 +123,7 @@ def ours_at_once(site: Site, count: int, source: Path) -> Sample:
 
 
 def ours_paged(site: Site, source: Path) -> Sample:
-    """In a page, in requests as our panel's."""
+    """In a page, in segments and requests as our panel's, without checksums."""
     segments = SEGMENTS if source.stat().st_size >= LEAST else 1
     fire = _paged(site, source, "tus", TUS, **PANEL, segments=segments, alignment=MIB)
     return _sample(site.server, source, fire, partial(_published, site.server, source))
