@@ -124,12 +124,23 @@ export class ConfigurableHttpProxy extends ProxyProcess {
   }
 }
 
-/** A proxy that only knows the verbs of forms: 405 to PATCH, HEAD and DELETE. */
-export class FormsOnlyProxy implements IProxy {
+/** What a proxy does wrong. */
+export interface IVices {
+  /** Methods that it answers with 405. */
+  readonly refuses?: readonly string[];
+  /** Bodies of uploads in which it changes a bit before it behaves. */
+  readonly flips?: number;
+}
+
+/** A proxy that does its work badly. */
+export class BadProxy implements IProxy {
   private constructor(
     private _server: http.Server,
-    private _target: URL
+    private _target: URL,
+    vices: IVices
   ) {
+    this._refused = vices.refuses ?? [];
+    this._flips = vices.flips ?? 0;
     _server.on('request', (request, response) =>
       this._answer(request, response)
     );
@@ -138,11 +149,11 @@ export class FormsOnlyProxy implements IProxy {
     );
   }
 
-  static async start(target: string): Promise<FormsOnlyProxy> {
+  static async start(target: string, vices: IVices): Promise<BadProxy> {
     const server = http.createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new FormsOnlyProxy(server, new URL(target));
+    return new BadProxy(server, new URL(target), vices);
   }
 
   get url(): string {
@@ -172,14 +183,15 @@ export class FormsOnlyProxy implements IProxy {
     response: http.ServerResponse
   ): void {
     const { method = '', url = '', headers } = request;
+    const isUpload = url.includes('/jupyter-transfer/tus/');
+    const bytes = Number(headers['content-length'] ?? 0);
     response.on('close', () => {
-      if (url.includes('/jupyter-transfer/tus/')) {
-        const bytes = Number(headers['content-length'] ?? 0);
+      if (isUpload) {
         this._passed.push({ method, status: response.statusCode, bytes });
       }
     });
-    if (['PATCH', 'HEAD', 'DELETE'].includes(method)) {
-      response.writeHead(405, { Allow: 'GET, POST, PUT' }).end();
+    if (this._refused.includes(method)) {
+      response.writeHead(405, { Allow: 'GET, POST' }).end();
       request.resume();
       return;
     }
@@ -192,6 +204,10 @@ export class FormsOnlyProxy implements IProxy {
     onward.on('error', () => response.destroy());
     request.on('error', () => onward.destroy());
     request.on('close', () => request.complete || onward.destroy());
+    if (isUpload && bytes > 0 && this._flips > 0) {
+      this._flips -= 1;
+      request.once('data', (first: Buffer) => (first[0] ^= 1));
+    }
     request.pipe(onward);
   }
 
@@ -219,6 +235,8 @@ export class FormsOnlyProxy implements IProxy {
     }
   }
 
+  private _refused: readonly string[];
+  private _flips: number;
   private _passed: IPassed[] = [];
   private _tunnels = new Set<net.Socket>();
 }

@@ -10,14 +10,10 @@ import { expected, harvest, MiB, noise, plant } from '../support/files';
 import { expect, test as baseTest } from '../support/fixtures';
 import type { TransfersPanel } from '../support/panel';
 import type { IProxy } from '../support/proxies';
-import {
-  ConfigurableHttpProxy,
-  FormsOnlyProxy,
-  Nginx
-} from '../support/proxies';
+import { BadProxy, ConfigurableHttpProxy, Nginx } from '../support/proxies';
 
 const NAME = 'through.bin';
-const SIZE = 24 * MiB;
+const SIZE = 20 * MiB;
 
 /** Starts a proxy before the server at an address. */
 type Start = (target: string) => Promise<IProxy>;
@@ -56,7 +52,7 @@ async function send(
   await panel.open();
   const throttle = new Throttle(page);
   if (meanwhile) {
-    await throttle.set(6 * MiB);
+    await throttle.set(8 * MiB);
   }
   await drop(page, panel.node, [path.join(desk, NAME)]);
   if (meanwhile) {
@@ -104,7 +100,7 @@ test.describe('nginx with short timeouts', () => {
     const answers = (status: number) =>
       way.passed().filter(request => request.status === status).length;
     await send(page, panel, desk, shown, async throttle => {
-      await server.freeze(4000);
+      await server.freeze(3000);
       await throttle.set(1);
       await expect.poll(() => answers(408), { timeout: 30_000 }).not.toBe(0);
     });
@@ -133,7 +129,10 @@ test.describe('configurable-http-proxy', () => {
 
 test.describe('a proxy that refuses PATCH and HEAD', () => {
   test.use({
-    start: async ({}, use) => use(FormsOnlyProxy.start)
+    start: async ({}, use) =>
+      use(target =>
+        BadProxy.start(target, { refuses: ['PATCH', 'HEAD', 'DELETE'] })
+      )
   });
 
   test('is passed by other verbs', async ({
@@ -143,10 +142,22 @@ test.describe('a proxy that refuses PATCH and HEAD', () => {
     shown,
     way
   }) => {
-    await send(page, panel, desk, shown, async () =>
-      (way as FormsOnlyProxy).cut()
-    );
+    await send(page, panel, desk, shown, async () => (way as BadProxy).cut());
     const refused = way.passed().filter(({ status }) => status === 405);
     expect(refused.map(({ method }) => method)).toContain('PATCH');
+  });
+});
+
+test.describe('a proxy that changes bytes', () => {
+  const FLIPS = 3;
+  test.use({
+    start: async ({}, use) =>
+      use(target => BadProxy.start(target, { flips: FLIPS }))
+  });
+
+  test('is found out', async ({ page, panel, desk, shown, way }) => {
+    await send(page, panel, desk, shown, async () => undefined);
+    const found = way.passed().filter(({ status }) => status === 460);
+    expect(found.length).toBe(FLIPS);
   });
 });
