@@ -1,8 +1,11 @@
 /** Bytes; a digest needs all of a piece in memory. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
-/** Times that hashing must be faster than the line, lest the line waits. */
-const HEADROOM = 2;
+/**
+ * Times that hashing must be faster than a connection. Several share the cores
+ * with the browser's own work on the bytes, which is more than the digest.
+ */
+const HEADROOM = 4;
 
 /** When pieces get a checksum: `auto` leaves it where it would slow a fast line down. */
 export type ChecksumMode = 'auto' | 'always' | 'never';
@@ -22,7 +25,7 @@ export class Hasher {
   /**
    * Bytes of the largest piece that is hashed; Infinity while none are.
    *
-   * @param lineRate - bytes a millisecond that the line takes; 0 if unknown.
+   * @param lineRate - bytes a millisecond that a connection takes; 0 if unknown.
    */
   limit(lineRate: number): number {
     const mode = this._subtle ? this._mode() : 'never';
