@@ -70,11 +70,13 @@ class Part:
         they outlive this part.
         """
         for _ in range(_CREATE_TRIES):
+            folder = root.nearest_folder(destination)
             try:
-                return cls._create(root, root.nearest_folder(destination), id, header, shared)
+                return cls._create(root, folder, id, header, shared)
             except TransferError as error:
                 # Whoever ended last in this folder has removed the empty staging folder under us.
                 if error.code != "not_found":
+                    root.remove_staging(folder)
                     raise
         return cls._create(root, root.nearest_folder(destination), id, header, shared)
 

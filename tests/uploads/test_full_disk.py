@@ -103,6 +103,31 @@ async def test_others_go_on(uploads, small_disk):
     assert (small_disk / "s").read_bytes() == data
 
 
+async def test_a_disk_that_takes_no_more_files(uploads, small_disk):
+    """Room for bytes, but not for the folder, the part, the journal or the name of an upload."""
+    subprocess.run(["mount", "-o", "remount,nr_inodes=64", str(small_disk)], check=True)
+    others = [small_disk / f"other{number}" for number in range(os.statvfs(small_disk).f_favail)]
+    for other in others:
+        other.touch()
+    id, state, refusals = None, None, []
+    while state is None or state.upload.path is None:
+        try:
+            if id is None:
+                append = await uploads.create("me", 5, metadata(filename="a"))
+                id = (await append.finish()).upload.id
+            state = await uploads.state("me", id)  # publishes what is whole
+            if state.offset < 5:
+                state = await send(uploads, id, state.offset, b"hello")
+        except TransferError as error:
+            refusals.append(error.code)
+            others.pop().unlink()
+        left_over = (small_disk / ".jupyter-transfer").exists()
+        assert left_over == (id is not None and (state is None or state.upload.path is None))
+    assert refusals == ["disk_full"] * len(refusals)
+    assert len(refusals) >= 3
+    assert (small_disk / "a").read_bytes() == b"hello"
+
+
 @pytest.mark.parametrize("state", ["state", "disk/state"])
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("files", [3, pytest.param(100, marks=pytest.mark.soak)])
