@@ -8,7 +8,7 @@ import * as React from 'react';
 import type { Format } from './format';
 import { Pace } from './uploads';
 import type { ConflictPolicy, IUploadItem } from './uploads/tokens';
-import { folderName } from './words';
+import { folderName } from './names';
 
 /** What settings say; `ask` shows the dialog. */
 export type ConflictDefault = 'ask' | 'rename' | 'overwrite' | 'skip';

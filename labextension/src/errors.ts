@@ -8,6 +8,7 @@
 
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Format } from './format';
+import { folderName } from './names';
 import type { ITransferErrorData } from './uploads/tokens';
 
 export interface IExplanation {
@@ -23,6 +24,10 @@ export function explain(
   format: Format
 ): IExplanation {
   const { trans } = format;
+  const again = againText(error, format);
+  if (again !== null) {
+    return { what: again, remedy: '' };
+  }
   const words = SENTENCES[error.code]?.(trans);
   const english = format.locale.startsWith('en');
   const [what, remedy] = words ?? [
@@ -58,6 +63,24 @@ function withNumbers(error: ITransferErrorData, format: Format): string | null {
     'Free %1 or choose another folder.',
     format.bytes(needed - free)
   );
+}
+
+/** What to do with an upload that an earlier page left; null for anything else. */
+function againText(error: ITransferErrorData, format: Format): string | null {
+  const { name, folder, part, canReopen } = error.detail ?? {};
+  if (error.code !== 'needs_browser' || typeof part !== 'number') {
+    return null;
+  }
+  const { trans } = format;
+  const percent = format.percent(part);
+  return canReopen
+    ? trans.__('The page was closed at %1.', percent)
+    : trans.__(
+        'Drop %1 into %2 again to go on from %3.',
+        name,
+        folderName(String(folder)),
+        percent
+      );
 }
 
 const REQUEST: Table = {

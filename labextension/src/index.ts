@@ -41,7 +41,7 @@ import { loadSettings, translateSettings } from './settings';
 import { TransferStatus } from './status';
 import { ITransfers } from './tokens';
 import { Uploader } from './uploads';
-import { folderName } from './words';
+import { folderName } from './names';
 
 /** Below the file browser and the running sessions. */
 const PANEL_RANK = 250;
@@ -121,6 +121,7 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
       void app.restored.then(() => translateSettings(registry, format.trans));
     }
     void feed.refresh();
+    void uploader.lookBack();
     return { api, model, uploader, intake, place, settings };
   }
 };

@@ -21,12 +21,13 @@ import type { ITransfer, Section } from './transfer';
 import {
   fromBatch,
   fromJob,
+  fromLeftover,
   isMoving,
   isOver,
   pathOfBatch,
   sectionOf
 } from './transfer';
-import type { IUploadBatch } from './uploads/tokens';
+import type { ILeftover, IUploadBatch } from './uploads/tokens';
 import type { Uploader } from './uploads';
 
 /** Countdowns and rates change without news. */
@@ -115,6 +116,16 @@ export class TransferModel extends VDomModel {
     return this._act(key, 'cancel', batch => batch.cancel());
   }
 
+  /** What an earlier page left unfinished; undefined for any other row. */
+  leftover(key: string): ILeftover | undefined {
+    return this._uploader.leftovers.find(({ id }) => `leftover:${id}` === key);
+  }
+
+  /** Go on with a leftover, with the file that was chosen if the browser has none. */
+  async goOn(leftover: ILeftover, chosen?: File): Promise<void> {
+    await this._uploader.goOn(leftover.id, chosen);
+  }
+
   retry(key: string): Promise<void> {
     return this._act(key, 'retry', batch => batch.retry());
   }
@@ -129,8 +140,11 @@ export class TransferModel extends VDomModel {
     const jobs: string[] = [];
     for (const key of keys) {
       const batch = this._batch(key);
+      const leftover = this.leftover(key);
       if (batch) {
         this._uploader.remove(batch.id);
+      } else if (leftover) {
+        await this._uploader.discard(leftover.id);
       } else {
         jobs.push(jobId(key));
       }
@@ -221,6 +235,10 @@ export class TransferModel extends VDomModel {
       transfers.push(
         isOver(row) ? { ...row, finished: row.finished ?? now } : row
       );
+    }
+    for (const leftover of this._uploader.leftovers) {
+      const known = before.get(`leftover:${leftover.id}`);
+      transfers.push(fromLeftover(leftover, known?.created ?? now));
     }
     transfers.sort(inOrder);
     this._settleRates(transfers);
@@ -317,7 +335,10 @@ export class TransferModel extends VDomModel {
 export namespace TransferModel {
   export type IApi = Pick<TransferApi, 'changeJob' | 'deleteJob' | 'jobFiles'>;
   export type IFeed = Pick<JobFeed, 'changed' | 'jobs' | 'problem' | 'refresh'>;
-  export type IUploads = Pick<Uploader, 'batches' | 'changed' | 'remove'>;
+  export type IUploads = Pick<
+    Uploader,
+    'batches' | 'changed' | 'discard' | 'goOn' | 'leftovers' | 'remove'
+  >;
 
   export interface IOptions {
     readonly api: IApi;

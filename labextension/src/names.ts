@@ -55,3 +55,8 @@ export function splitName(name: string): ISplitName {
     tail: characters.slice(-length).join('')
   };
 }
+
+/** A folder below the server's root; the root is `/`. */
+export function folderName(folder: string): string {
+  return folder ? `${folder}/` : '/';
+}

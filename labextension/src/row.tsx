@@ -184,6 +184,11 @@ function retryLabel(transfer: ITransfer, format: Format): string {
     return trans.__('Retry now');
   }
   const code = transfer.error?.code ?? '';
+  if (code === 'needs_browser') {
+    return transfer.error?.detail['canReopen']
+      ? trans.__('Go on')
+      : trans.__('Choose the file…');
+  }
   return ['remote_changed', 'changed', 'gone'].includes(code)
     ? trans.__('Start again')
     : trans.__('Try again');

@@ -18,8 +18,10 @@ import { report } from './commands';
 import { errorDetails } from './errors';
 import { pauseIcon } from './icons';
 import { CommandIDs } from './ids';
+import { chooseFiles } from './intake';
 import type { ITransfer } from './transfer';
 import { isOver } from './transfer';
+import type { ILeftover } from './uploads';
 
 export interface IRowContext extends ICommandContext {
   readonly contents: Pick<Contents.IManager, 'get'>;
@@ -107,7 +109,10 @@ function addStateCommands(context: IRowContext): void {
     label: trans.__('Try Again'),
     icon: refreshIcon,
     applies: t => t.can.retry,
-    act: t => model.retry(t.key)
+    act: t => {
+      const leftover = model.leftover(t.key);
+      return leftover ? goOn(context, leftover) : model.retry(t.key);
+    }
   });
   add(CommandIDs.approve, {
     label: trans.__('Approve'),
@@ -181,4 +186,17 @@ function addResultCommands(context: IRowContext): void {
       }
     }
   });
+}
+
+/** Go on with what an earlier page left; the person chooses the file if need be. */
+async function goOn(context: IRowContext, leftover: ILeftover): Promise<void> {
+  const { model } = context;
+  if (leftover.canReopen) {
+    await model.goOn(leftover);
+    return;
+  }
+  const [item] = await chooseFiles(false);
+  if (item) {
+    await model.goOn(leftover, await item.open());
+  }
 }

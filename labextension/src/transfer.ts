@@ -7,6 +7,7 @@ import type { IJob, JobKind } from './job';
 import { isFinished } from './job';
 import { baseName, folderOf } from './names';
 import type {
+  ILeftover,
   ITransferErrorData,
   IUploadBatch,
   UploadState
@@ -203,6 +204,47 @@ export function fromBatch(
       retry: phase === 'retrying' || (phase === 'failed' && mayMend(batch)),
       approve: false,
       remove: over
+    }
+  };
+}
+
+/** What an earlier page left unfinished as a row. */
+export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
+  const { id, name, destination, size, offset, canReopen } = leftover;
+  return {
+    key: `leftover:${id}`,
+    kind: 'upload',
+    name,
+    source: '',
+    folder: destination,
+    arrived: false,
+    phase: 'asking',
+    bytesDone: offset,
+    bytesTotal: size,
+    filesDone: 0,
+    filesTotal: 1,
+    filesFailed: 0,
+    rate: null,
+    error: {
+      code: 'needs_browser',
+      message: '',
+      remedy: '',
+      retryable: true,
+      detail: { name, folder: destination, part: offset / size, canReopen }
+    },
+    remark: null,
+    retryAt: null,
+    attempt: 0,
+    verified: null,
+    created,
+    finished: null,
+    can: {
+      pause: false,
+      resume: false,
+      cancel: false,
+      retry: true,
+      approve: false,
+      remove: true
     }
   };
 }

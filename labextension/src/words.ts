@@ -3,6 +3,7 @@
  */
 
 import type { Format } from './format';
+import { folderName } from './names';
 import type { ITransfer } from './transfer';
 import { fractionOf, secondsLeft } from './transfer';
 
@@ -101,11 +102,6 @@ export function destinationText(transfer: ITransfer, format: Format): string {
     return trans.__('to this computer');
   }
   return trans.__('to %1', folderName(transfer.folder));
-}
-
-/** A folder below the server's root; the root is `/`. */
-export function folderName(folder: string): string {
-  return folder ? `${folder}/` : '/';
 }
 
 function filesText(transfer: ITransfer, format: Format): string[] {

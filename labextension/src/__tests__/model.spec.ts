@@ -2,6 +2,7 @@ import { Signal } from '@lumino/signaling';
 import { TransferError } from '../api';
 import type { IJob } from '../job';
 import { TransferModel } from '../model';
+import { fractionOf } from '../transfer';
 import { batch, job, progress, running, settle, Uploads } from './samples';
 
 class Feed {
@@ -254,5 +255,28 @@ describe('TransferModel', () => {
     await settle();
     expect(await model.locate('upload:up')).toBe('data/photos');
     expect(await model.locate('upload:one')).toBe('data/x.csv');
+  });
+
+  it('shows what an earlier page left, goes on with it and gives it up', async () => {
+    const leftover = {
+      id: 'x',
+      name: 'big.bin',
+      destination: 'data',
+      size: 200,
+      offset: 126,
+      canReopen: false
+    };
+    uploads.leftovers = [leftover];
+    uploads.changed.emit();
+    const [row] = model.section('asking');
+    expect(row).toMatchObject({ name: 'big.bin', folder: 'data' });
+    expect(fractionOf(row)).toBe(0.63);
+    expect(model.leftover(row.key)).toBe(leftover);
+    const file = new File([], 'big.bin');
+    await model.goOn(leftover, file);
+    expect(uploads.goOn).toHaveBeenCalledWith('x', file);
+    await model.remove(row.key);
+    expect(uploads.discard).toHaveBeenCalledWith('x');
+    expect(api.deleteJob).not.toHaveBeenCalled();
   });
 });

@@ -4,7 +4,7 @@ import { Signal } from '@lumino/signaling';
 import type { IJob, IJobProgress } from '../job';
 import type { ITransfer } from '../transfer';
 import { fromJob } from '../transfer';
-import type { ITransferErrorData, IUploadBatch } from '../uploads';
+import type { ILeftover, ITransferErrorData, IUploadBatch } from '../uploads';
 import { FileItem } from '../uploads';
 
 export function progress(change: Partial<IJobProgress> = {}): IJobProgress {
@@ -127,7 +127,10 @@ export function contentsOf(...paths: string[]) {
 /** An uploader that does what the test says. */
 export class Uploads {
   batches: IUploadBatch[] = [];
+  leftovers: ILeftover[] = [];
   readonly changed = new Signal<any, void>(this);
+  readonly discard = jest.fn(() => Promise.resolve());
+  readonly goOn = jest.fn(() => Promise.resolve());
   readonly remove = jest.fn((id: string) => {
     this.batches = this.batches.filter(each => each.id !== id);
     this.changed.emit();

@@ -13,6 +13,9 @@ export interface IDrop {
   readonly unreadable: string[];
 }
 
+/** Something dropped, as the browser hands it out. */
+type Root = FileSystemDirectoryEntry | IUploadItem;
+
 /**
  * Read a drop to the bottom of its folders. No file is opened.
  *
@@ -25,31 +28,45 @@ export function readDrop(dataTransfer: DataTransfer): Promise<IDrop> {
   return readAll(roots, drop).then(() => drop);
 }
 
-function takeOut(dataTransfer: DataTransfer): Array<FileSystemEntry | File> {
-  const roots: Array<FileSystemEntry | File> = [];
+function takeOut(dataTransfer: DataTransfer): Root[] {
+  const roots: Root[] = [];
   for (const item of Array.from(dataTransfer.items ?? [])) {
     if (item.kind !== 'file') {
       continue;
     }
-    // No entry: the file does not lie in a file system, e.g. an image that was
-    // dragged out of a page.
-    const root = item.webkitGetAsEntry?.() ?? item.getAsFile();
-    if (root) {
-      roots.push(root);
+    const entry = item.webkitGetAsEntry?.();
+    const file = entry ? null : item.getAsFile();
+    if (entry?.isDirectory) {
+      roots.push(entry as FileSystemDirectoryEntry);
+    } else if (entry) {
+      const opener = entry as FileSystemFileEntry;
+      roots.push(new EntryItem(opener, entry.name, handleOf(item)));
+    } else if (file) {
+      // It does not lie in a file system, e.g. an image dragged out of a page.
+      roots.push(new FileItem(file));
     }
   }
-  return roots.length > 0 ? roots : Array.from(dataTransfer.files ?? []);
+  const files = Array.from(dataTransfer.files ?? []);
+  return roots.length > 0 ? roots : files.map(file => new FileItem(file));
 }
 
-async function readAll(
-  roots: ReadonlyArray<FileSystemEntry | File>,
-  drop: IDrop
-): Promise<void> {
+/** What opens a dropped file again after a reload, where the browser has such. */
+async function handleOf(
+  item: DataTransferItem
+): Promise<FileSystemFileHandle | null> {
+  try {
+    return (await (item as any).getAsFileSystemHandle?.()) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+async function readAll(roots: readonly Root[], drop: IDrop): Promise<void> {
   for (const root of roots) {
-    if ('isDirectory' in root) {
-      await readEntry(root, root.name, drop);
+    if ('createReader' in root) {
+      await readFolder(root, root.name, drop);
     } else {
-      drop.items.push(new FileItem(root));
+      drop.items.push(root);
     }
   }
 }

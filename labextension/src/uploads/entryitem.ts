@@ -7,7 +7,8 @@ import type { IUploadItem } from './tokens';
 export class EntryItem implements IUploadItem {
   constructor(
     private _entry: FileSystemFileEntry,
-    readonly relativePath: string
+    readonly relativePath: string,
+    readonly handle?: Promise<FileSystemFileHandle | null>
   ) {}
 
   get size(): number | null {

@@ -4,7 +4,8 @@ import type { IUploadItem } from './tokens';
 export class FileItem implements IUploadItem {
   constructor(
     readonly file: File,
-    readonly relativePath: string = file.name
+    readonly relativePath: string = file.name,
+    readonly handle?: Promise<FileSystemFileHandle | null>
   ) {}
 
   get size(): number {

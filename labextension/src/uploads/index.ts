@@ -8,6 +8,7 @@ export { isDebris, itemsOf } from './items';
 export { Pace } from './pace';
 export type {
   ConflictPolicy,
+  ILeftover,
   ITransferErrorData,
   IUploadBatch,
   IUploadFailure,

@@ -94,8 +94,8 @@ export class Packer {
     return PackParcel.of(files, this._context);
   }
 
-  private _single({ index, file, relativePath }: IOpened): IParcel {
-    return new FileParcel(index, file, relativePath, this._context);
+  private _single(opened: IOpened): IParcel {
+    return new FileParcel(opened, this._context);
   }
 
   /** The next file, opened; null when there is none. */
@@ -105,21 +105,23 @@ export class Packer {
       while (indices.length < AT_ONCE && this._work.length > 0) {
         indices.push(this._work.take()!);
       }
-      await Promise.all(
-        indices.map(index =>
-          this._items[index].open().then(
-            file => this._onOpened(index, file),
-            () => this._listener.unreadable(index)
-          )
-        )
-      );
+      await Promise.all(indices.map(index => this._open(index)));
     }
     return this._opened.shift() ?? null;
   }
 
-  private _onOpened(index: number, file: File): void {
-    const { relativePath } = this._items[index];
-    this._opened.push({ index, file, relativePath });
+  private async _open(index: number): Promise<void> {
+    const item = this._items[index];
+    const { relativePath } = item;
+    let file: File;
+    try {
+      file = await item.open();
+    } catch {
+      this._listener.unreadable(index);
+      return;
+    }
+    const handle = (await item.handle) ?? null;
+    this._opened.push({ index, file, relativePath, handle });
     this._listener.opened(index, file.size);
   }
 

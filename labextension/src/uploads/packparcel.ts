@@ -7,11 +7,12 @@ import { isGone } from './tusclient';
 import type { IUploadContext, IUploadListener } from './tusupload';
 import { TusUpload } from './tusupload';
 
-/** A small file of a batch, opened. */
+/** A file of a batch, opened. */
 export interface IOpened {
   readonly index: number;
   readonly relativePath: string;
   readonly file: File;
+  readonly handle: FileSystemFileHandle | null;
 }
 
 /** Many small files as one upload, each published as it completes. */

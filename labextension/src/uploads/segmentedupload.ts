@@ -25,17 +25,35 @@ export function lanesFor(size: number): number {
  * The server writes each to its place, so that the end costs nothing.
  */
 export class SegmentedUpload implements IUpload {
-  constructor(source: IUploadSource, context: IUploadContext) {
+  constructor(
+    source: IUploadSource,
+    context: IUploadContext,
+    assembly?: string | null
+  ) {
     this._source = source;
     this._context = context;
     const { size } = source;
-    const assembly = UUID.uuid4().replace(/-/g, '');
+    this.assembly = assembly ?? UUID.uuid4().replace(/-/g, '');
     const step = Math.ceil(size / SEGMENTS / ALIGNMENT) * ALIGNMENT;
     for (let start = 0; start < size; start += step) {
       const end = Math.min(start + step, size);
-      const segment = new SegmentSource(source, { assembly, start, end });
+      const segment = new SegmentSource(source, {
+        assembly: this.assembly,
+        start,
+        end
+      });
       this._segments.push(new TusUpload(segment, context));
     }
+  }
+
+  readonly assembly: string;
+
+  get urls(): readonly (string | null)[] {
+    return this._segments.map(segment => segment.url);
+  }
+
+  adopt(urls: readonly (string | null)[]): void {
+    this._segments.forEach((segment, n) => segment.adopt([urls[n] ?? null]));
   }
 
   get offset(): number {

@@ -25,6 +25,8 @@ export interface IUploadItem {
   readonly size: number | null;
   /** The file as it is now. Rejects when it cannot be read. */
   open(): Promise<File>;
+  /** Opens the file again after a reload; only some browsers give one. Never rejects. */
+  readonly handle?: Promise<FileSystemFileHandle | null>;
 }
 
 /** What happens to a file whose name is taken. */
@@ -92,6 +94,19 @@ export interface IUploadBatch {
   retry(): void;
   /** Resolves (never rejects) when the batch is done, failed, cancelled or skipped. */
   readonly finished: Promise<void>;
+}
+
+/** An upload that an earlier page left unfinished. */
+export interface ILeftover {
+  readonly id: string;
+  readonly name: string;
+  /** The folder below the server's root; '' is the root. */
+  readonly destination: string;
+  readonly size: number;
+  /** Bytes that the server has. */
+  readonly offset: number;
+  /** Whether the browser can open the file again without the person choosing it. */
+  readonly canReopen: boolean;
 }
 
 export interface IUploadOptions {

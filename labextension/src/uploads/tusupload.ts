@@ -8,6 +8,7 @@ import type { ConflictPolicy } from './tokens';
 import { checkStopped } from './transport';
 import type { ITusState, TusClient } from './tusclient';
 import { isGone } from './tusclient';
+import type { UploadMemory } from './uploadmemory';
 
 /** What an upload tells while it is under way. */
 export interface IUploadListener {
@@ -24,6 +25,7 @@ export interface IUploadContext {
   readonly client: TusClient;
   readonly sizer: PieceSizer;
   readonly hasher: Hasher;
+  readonly memory: UploadMemory;
   readonly timing: ITiming;
   /** Whether the server takes packs; all batches learn it together. */
   readonly packs: { areTaken: boolean };
@@ -46,6 +48,12 @@ export interface IUpload {
   readonly offset: number;
   /** Whether the server may have a part of it. */
   readonly isKnown: boolean;
+  /** Where the server keeps it; null for what it does not know. */
+  readonly urls: readonly (string | null)[];
+  /** What its segments share; null if there are none. */
+  readonly assembly: string | null;
+  /** Go on with what an earlier page began. */
+  adopt(urls: readonly (string | null)[]): void;
   /**
    * Send what the server does not have. A failure ends it; calling it again
    * goes on.
@@ -82,6 +90,16 @@ export class TusUpload implements IUpload {
   /** Where the upload is on the server, once it was created. */
   get url(): string | null {
     return this._url;
+  }
+
+  get urls(): readonly (string | null)[] {
+    return [this._url];
+  }
+
+  readonly assembly = null;
+
+  adopt([url]: readonly (string | null)[]): void {
+    this._url = url ?? null;
   }
 
   /** How far the server may have got with what was sent. */

@@ -6,10 +6,19 @@ import { UploadBatch } from './batch';
 import { Connectivity } from './connectivity';
 import type { ChecksumMode } from './hasher';
 import { Hasher } from './hasher';
+import { IdbTraces } from './idbtraces';
+import { Leftovers } from './leftovers';
 import { PieceSizer } from './piecesizer';
 import type { ITiming } from './timing';
 import { DEFAULT_TIMING } from './timing';
-import type { IUploadBatch, IUploadItem, IUploadOptions } from './tokens';
+import type {
+  ILeftover,
+  IUploadBatch,
+  IUploadItem,
+  IUploadOptions
+} from './tokens';
+import type { ITraceStore } from './trace';
+import { UploadMemory } from './uploadmemory';
 import type { ITransport } from './transport';
 import { TusClient } from './tusclient';
 import { Wayfinding } from './wayfinding';
@@ -34,6 +43,11 @@ export class Uploader implements IDisposable {
     const wayfinding = new Wayfinding(serverSettings.baseUrl);
     this._client = new TusClient(serverSettings, transport, wayfinding);
     this._sizer = new PieceSizer(timing.piece, wayfinding);
+    const store = options.traces ?? new IdbTraces();
+    this._memory = new UploadMemory(store, serverSettings.baseUrl);
+    this._leftovers = new Leftovers(this._memory, this._client, () =>
+      this._scheduleChanged()
+    );
     this._hasher = options.hasher ?? new Hasher(options.checksums ?? AUTO);
     this._connectivity = new Connectivity(serverSettings.baseUrl);
     this._maxConnections = Math.min(
@@ -66,12 +80,40 @@ export class Uploader implements IDisposable {
     return this._live.size > 0;
   }
 
+  /** What earlier pages left unfinished, once `lookBack` found it. */
+  get leftovers(): readonly ILeftover[] {
+    return this._leftovers.list;
+  }
+
+  /** Look for what earlier pages left unfinished. */
+  lookBack(): Promise<void> {
+    return this._leftovers.look();
+  }
+
+  /**
+   * Go on with a leftover: with the `chosen` file, or one that `canReopen`. The
+   * browser asks the person then, so call it when they clicked.
+   *
+   * @throws UploadError `source_changed`, if it is not the same file any more.
+   */
+  async goOn(id: string, chosen?: File): Promise<IUploadBatch> {
+    const { item, trace } = await this._leftovers.reopen(id, chosen);
+    const { destination, conflict } = trace;
+    return this.upload([item], { destination, conflict });
+  }
+
+  /** Give a leftover up, on the server too. */
+  discard(id: string): Promise<void> {
+    return this._leftovers.discard(id);
+  }
+
   /** Send `items`; begins at once. */
   upload(items: IUploadItem[], options: IUploadOptions): IUploadBatch {
     const context = {
       client: this._client,
       sizer: this._sizer,
       hasher: this._hasher,
+      memory: this._memory,
       timing: this._timing,
       packs: this._packs,
       destination: options.destination.replace(/^\/+|\/+$/g, ''),
@@ -186,6 +228,8 @@ export class Uploader implements IDisposable {
 
   private _client: TusClient;
   private _hasher: Hasher;
+  private _memory: UploadMemory;
+  private _leftovers: Leftovers;
   private _sizer: PieceSizer;
   private _packs = { areTaken: true };
   private _timing: ITiming;
@@ -211,6 +255,8 @@ export namespace Uploader {
     readonly checksums?: () => ChecksumMode;
     /** Makes the checksums. */
     readonly hasher?: Hasher;
+    /** Keeps what outlives the page; by default the browser's IndexedDB. */
+    readonly traces?: ITraceStore;
     /** How requests travel; by default XMLHttpRequest. */
     readonly transport?: ITransport;
     /** Deviations from `DEFAULT_TIMING`. */

@@ -7,9 +7,11 @@ import { TusClient } from '../tusclient';
 import type { IUploadContext } from '../tusupload';
 import { Uploader } from '../uploader';
 import { Wayfinding } from '../wayfinding';
+import { UploadMemory } from '../uploadmemory';
 import { XhrTransport } from '../xhrtransport';
 import { bytesOf, CountingTransport, item, QUICK, quiet } from './testbed';
 import { settingsFor } from './testbed';
+import { MemoryTraces } from './memorytraces';
 import { fail, TusServer } from './tusserver';
 
 const MIB = 1024 * 1024;
@@ -48,6 +50,7 @@ describe('SegmentedUpload', () => {
       client: new TusClient(settings, transport, wayfinding),
       sizer: new PieceSizer(timing.piece, wayfinding),
       hasher: new Hasher(() => 'never'),
+      memory: new UploadMemory(new MemoryTraces(), ''),
       timing,
       packs: { areTaken: true },
       destination: 'data',

@@ -6,8 +6,10 @@ import { TusClient } from '../tusclient';
 import type { IUploadContext } from '../tusupload';
 import { TusUpload } from '../tusupload';
 import { Wayfinding } from '../wayfinding';
+import { UploadMemory } from '../uploadmemory';
 import { XhrTransport } from '../xhrtransport';
 import { bytesOf, item, QUICK, quiet, settingsFor } from './testbed';
+import { MemoryTraces } from './memorytraces';
 import { fail, TusServer } from './tusserver';
 
 const KIB = 1024;
@@ -50,6 +52,7 @@ describe('TusUpload', () => {
       ),
       sizer: new PieceSizer(timing.piece, wayfinding),
       hasher: new Hasher(() => 'never'),
+      memory: new UploadMemory(new MemoryTraces(), ''),
       timing,
       packs: { areTaken: true },
       destination: '',

@@ -1,0 +1,125 @@
+import { PathExt } from '@jupyterlab/coreutils';
+import { clientErrors } from './errors';
+import { FileItem } from './fileitem';
+import type { ILeftover } from './tokens';
+import type { ITrace } from './trace';
+import { fingerprintOf } from './trace';
+import type { TusClient } from './tusclient';
+import { isGone } from './tusclient';
+import type { UploadMemory } from './uploadmemory';
+
+/** Uploads that an earlier page left unfinished, and that the server still has. */
+export class Leftovers {
+  constructor(
+    private _memory: UploadMemory,
+    private _client: TusClient,
+    private _changed: () => void
+  ) {
+    _memory.claimed.connect((_, id) => this._remove(id));
+  }
+
+  get list(): readonly ILeftover[] {
+    return this._list;
+  }
+
+  /** Ask the server what it still has; what is gone or whole is forgotten. */
+  async look(): Promise<void> {
+    for (const trace of await this._memory.free()) {
+      try {
+        const offset = await this._offsetOf(trace);
+        if (offset === null) {
+          await this._memory.forget(trace.id);
+        } else {
+          this._add(trace, offset);
+        }
+      } catch {
+        // The server cannot be asked now: the next page asks again.
+      }
+    }
+  }
+
+  /**
+   * The file of a leftover: the one that was `chosen`, or by the handle that
+   * the browser kept. That asks the person, so call it when they clicked.
+   *
+   * @throws UploadError `source_changed`, if it is not the same any more.
+   */
+  async reopen(
+    id: string,
+    chosen?: File
+  ): Promise<{ item: FileItem; trace: ITrace }> {
+    const trace = this._traces.get(id)!;
+    const { handle, relativePath, fingerprint } = trace;
+    try {
+      const file = chosen ?? (await fileOf(handle));
+      if ((await fingerprintOf(file, relativePath)) === fingerprint) {
+        const again = Promise.resolve(handle);
+        this._remove(id);
+        const item = new FileItem(file, relativePath, again);
+        return { item, trace };
+      }
+    } catch {
+      // Moved, removed, or the person said no.
+    }
+    throw clientErrors.sourceChanged([relativePath]);
+  }
+
+  /** Give a leftover up, on the server too. */
+  async discard(id: string): Promise<void> {
+    const trace = this._traces.get(id);
+    this._remove(id);
+    await this._memory.forget(id);
+    const urls = trace?.urls.filter(url => url !== null) ?? [];
+    // Best effort: what cannot be deleted now expires on the server.
+    await Promise.allSettled(urls.map(url => this._client.terminate(url)));
+  }
+
+  /** Bytes that the server has; null if nothing is worth going on with. */
+  private async _offsetOf(trace: ITrace): Promise<number | null> {
+    let sum = 0;
+    for (const url of trace.urls) {
+      if (url === null) {
+        continue;
+      }
+      try {
+        const state = await this._client.head(url, trace.size);
+        if (state.path !== null) {
+          return null;
+        }
+        sum += state.offset;
+      } catch (error) {
+        if (!isGone(error)) {
+          throw error;
+        }
+      }
+    }
+    return sum > 0 ? sum : null;
+  }
+
+  private _add(trace: ITrace, offset: number): void {
+    const { id, relativePath, destination, size, handle } = trace;
+    const name = PathExt.basename(relativePath);
+    const canReopen = handle !== null;
+    this._traces.set(id, trace);
+    this._list = [
+      ...this._list.filter(each => each.id !== id),
+      { id, name, destination, size, offset, canReopen }
+    ];
+    this._changed();
+  }
+
+  private _remove(id: string): void {
+    if (this._traces.delete(id)) {
+      this._list = this._list.filter(each => each.id !== id);
+      this._changed();
+    }
+  }
+
+  private _traces = new Map<string, ITrace>();
+  private _list: readonly ILeftover[] = [];
+}
+
+async function fileOf(handle: FileSystemFileHandle | null): Promise<File> {
+  await (handle as any).requestPermission({ mode: 'read' });
+  return handle!.getFile();
+}
