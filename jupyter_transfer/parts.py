@@ -16,16 +16,19 @@ import fcntl
 import json
 import os
 import zlib
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from typing import Any
 
 from .errors import TransferError, from_os_error
-from .paths import Conflict, Root, split_path
+from .paths import Conflict, Root, release_bytes, split_path, sync_filesystem
 
 Record = dict[str, Any]
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_INTENT = "intent"
 
 _CREATE_TRIES = 100
 """How often a staging folder that vanishes under a new part is made anew."""
@@ -190,8 +193,7 @@ class Part:
     def append(self, record: Record, *, sync: bool = True) -> None:
         """Add a record; it is on disk when this returns, unless `sync` is False: then it survives
         the end of this process only."""
-        line = json.dumps(record, separators=(",", ":")).encode()
-        data = b"%08x %s\n" % (zlib.crc32(line), line)
+        data = _as_line(record)
         try:
             end = os.lseek(self._journal_fd, 0, os.SEEK_END)
             try:
@@ -226,6 +228,10 @@ class Part:
             os.fdatasync(self.fd)
         except OSError as error:
             raise from_os_error(error) from None
+
+    def release(self, start: int, end: int) -> None:
+        """Give the room of bytes that are needed no more back to the disk, where it can."""
+        release_bytes(self.fd, start, end)
 
     def publish(self, path: str, conflict: Conflict, *, mtime_ns: int | None = None) -> str:
         """Give the file its final name and return that name (a path below the root).
@@ -310,6 +316,138 @@ def has_journal(root: Root, folder: str, id: str) -> bool:
     return True
 
 
+class StagedFiles:
+    """Files that were taken out of the part `id` and have no name yet, in ``<id>.files`` beside
+    it, and what is to become of them (`intend`). Nothing is synced but by `sync` and `intend`.
+
+    Raises ``disk_full`` and others.
+    """
+
+    def __init__(self, root: Root, folder: str, id: str) -> None:
+        self._root = root
+        self._folder = folder
+        self._name = f"{id}.files"
+        try:
+            with root.staging(folder) as staging:
+                with suppress(FileExistsError):
+                    os.mkdir(self._name, 0o700, dir_fd=staging)
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                self.fd = os.open(self._name, flags, dir_fd=staging)
+        except OSError as error:
+            raise from_os_error(error) from None
+        try:
+            self._intent_fd = _open(self.fd, _INTENT, _OPEN | os.O_CREAT)
+        except TransferError:
+            os.close(self.fd)
+            raise
+
+    def write(self, name: str, pieces: Iterable[bytes], mtime_ns: int) -> int:
+        """Make the file `name` of `pieces`; its inode."""
+        try:
+            fd = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self.fd)
+            try:
+                for piece in pieces:
+                    _write_all(fd, piece)
+                os.utime(fd, ns=(mtime_ns, mtime_ns))
+                return os.fstat(fd).st_ino
+            finally:
+                os.close(fd)
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    def sync(self) -> None:
+        """Bring the files, and all else on their file system, to the disk."""
+        try:
+            sync_filesystem(self.fd)
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    def intend(self, record: Record) -> None:
+        """Say what is to become of the files; on disk when this returns. Replaces what was said
+        before: a half-written record counts as none."""
+        data = _as_line(record)
+        try:
+            os.ftruncate(self._intent_fd, 0)
+            os.lseek(self._intent_fd, 0, os.SEEK_SET)
+            _write_all(self._intent_fd, data)
+            os.fdatasync(self._intent_fd)
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    def intent(self) -> Record | None:
+        """What was said last, if it was said whole."""
+        try:
+            os.lseek(self._intent_fd, 0, os.SEEK_SET)
+            with os.fdopen(os.dup(self._intent_fd), "rb") as file:
+                records, _ = _whole_records(file.read())
+        except OSError as error:
+            raise from_os_error(error) from None
+        return records[0] if records else None
+
+    def names(self) -> set[str]:
+        """The files that are here."""
+        try:
+            return {name for name in os.listdir(self.fd) if name != _INTENT}
+        except OSError as error:
+            raise from_os_error(error) from None
+
+    def remove(self, *names: str) -> None:
+        """Remove files; those that are gone already are no error."""
+        for name in names:
+            try:
+                os.unlink(name, dir_fd=self.fd)
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                raise from_os_error(error) from None
+
+    def close(self) -> None:
+        """Let go of the folder; the files stay."""
+        for name in ("fd", "_intent_fd"):
+            descriptor = getattr(self, name)
+            if descriptor >= 0:
+                os.close(descriptor)
+                setattr(self, name, -1)
+
+    @staticmethod
+    def discard(root: Root, folder: str, id: str) -> None:
+        """Remove all staged files of the part `id`, before the part itself goes."""
+        name = f"{id}.files"
+        try:
+            with root.staging(folder) as staging:
+                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+                fd = os.open(name, flags, dir_fd=staging)
+                try:
+                    for entry in os.listdir(fd):
+                        os.unlink(entry, dir_fd=fd)
+                finally:
+                    os.close(fd)
+                os.rmdir(name, dir_fd=staging)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise from_os_error(error) from None
+        except TransferError as error:
+            if error.code != "not_found":
+                raise
+
+
+def read_journal(root: Root, folder: str, id: str) -> list[Record]:
+    """The records of a journal that another may be writing at this moment; none if it is gone."""
+    try:
+        with root.staging(folder) as staging:
+            fd = _open(staging, f"{id}.journal", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except TransferError as error:
+        if error.code != "not_found":
+            raise
+        return []
+    try:
+        with os.fdopen(fd, "rb") as file:
+            return _whole_records(file.read())[0]
+    except OSError as error:
+        raise from_os_error(error) from None
+
+
 def left_journals(root: Root, folder: str) -> list[str]:
     """Ids of the journals in `folder`'s staging folder, of living and of dead processes."""
     try:
@@ -325,6 +463,11 @@ def _open(staging: int, name: str, flags: int) -> int:
         return os.open(name, flags, 0o666, dir_fd=staging)
     except OSError as error:
         raise from_os_error(error) from None
+
+
+def _as_line(record: Record) -> bytes:
+    text = json.dumps(record, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
 def _as_transfer_error(error: OSError | TransferError) -> TransferError:

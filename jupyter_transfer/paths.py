@@ -38,6 +38,9 @@ MAX_NAME = 255
 MAX_PATH = 4096
 """Bytes in a path below the root (PATH_MAX)."""
 
+MAX_FOLDERS = 64
+"""Folders that `Folders` keeps open: descriptors are scarce."""
+
 # C0 and C1 controls, line separators, and the bidi overrides that make "gpj.exe" read "exe.jpg".
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
@@ -299,23 +302,30 @@ class Root:
         finally:
             os.close(fd)
 
-    def _open_folder(self, path: str, *, create: bool) -> int:
+    def _open_folder(self, path: str, *, create: bool, sync: bool = True) -> int:
         flags = os.O_RDONLY | os.O_DIRECTORY
-        try:
-            return self._open_beneath(self._fd, path or ".", flags, 0)
-        except FileNotFoundError:
-            if not create or not path:
-                raise
-        parent, name = split_path(path)
-        parent_fd = self._open_folder(parent, create=True)
-        try:
-            os.mkdir(name, dir_fd=parent_fd)
-            os.fsync(parent_fd)
-        except FileExistsError:
-            pass  # made by someone else meanwhile, or a dangling link: the open below tells
-        finally:
-            os.close(parent_fd)
-        return self._open_beneath(self._fd, path, flags, 0)
+        missing: list[str] = []
+        while True:
+            try:
+                fd = self._open_beneath(self._fd, path or ".", flags, 0)
+                break
+            except FileNotFoundError:
+                if not create or not path:
+                    raise
+            path, name = split_path(path)
+            missing.append(name)
+        for name in reversed(missing):
+            path = join_path(path, name)
+            try:
+                os.mkdir(name, dir_fd=fd)
+                if sync:
+                    os.fsync(fd)
+            except FileExistsError:
+                pass  # made by someone else meanwhile, or a dangling link: the open below tells
+            finally:
+                os.close(fd)
+            fd = self._open_beneath(self._fd, path, flags, 0)
+        return fd
 
     # -- looking --
 
@@ -458,6 +468,101 @@ class Root:
             return
         if stat.S_ISREG(old.st_mode):
             os.chmod(part, stat.S_IMODE(old.st_mode) & 0o777, dir_fd=staging_fd)
+
+
+class Folders:
+    """Folders below `root` kept open while many files go into few of them, unsynced: the caller
+    syncs all that was done at once (`sync_filesystem`). Used in a ``with`` block.
+
+    The methods raise what `Root.publish` raises.
+    """
+
+    def __init__(self, root: Root) -> None:
+        self._root = root
+        self._fds: dict[str, int] = {}
+
+    def __enter__(self) -> Folders:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        while self._fds:
+            os.close(self._fds.popitem()[1])
+
+    def make(self, path: str) -> int:
+        """The descriptor of the folder at `path`, which is made if it is missing."""
+        fd = self._fds.get(path)
+        if fd is None:
+            if len(self._fds) >= MAX_FOLDERS:
+                self.__exit__()
+            try:
+                fd = self._root._open_folder(path, create=True, sync=False)
+            except OSError as error:
+                raise from_os_error(error, path) from None
+            self._fds[path] = fd
+        return fd
+
+    def publish(self, staging_fd: int, part: str, path: str, conflict: Conflict) -> str:
+        """Give the finished file `part` of a staging folder the name `path` or, with ``rename``,
+        the first alternative that is free; the name that it got."""
+        folder, name = split_path(path)
+        target_fd = self.make(folder)
+        for candidate in alternative_names(name):
+            try:
+                if conflict == "overwrite":
+                    self._root._keep_mode(target_fd, candidate, staging_fd, part)
+                    os.rename(part, candidate, src_dir_fd=staging_fd, dst_dir_fd=target_fd)
+                else:
+                    _move_no_replace(staging_fd, part, target_fd, candidate)
+            except FileExistsError as error:
+                if conflict == "rename":
+                    continue
+                raise from_os_error(error, path) from None
+            except OSError as error:
+                raise from_os_error(error, path) from None
+            return join_path(folder, candidate)
+        raise AssertionError  # alternatives have no end
+
+    def find(self, path: str, inode: int, conflict: Conflict) -> str | None:
+        """The name that `publish` gave to the file `inode`; None if it has none of them."""
+        folder, name = split_path(path)
+        target_fd = self.make(folder)
+        for candidate in alternative_names(name):
+            try:
+                status = os.stat(candidate, dir_fd=target_fd, follow_symlinks=False)
+            except OSError:
+                return None
+            if status.st_ino == inode:
+                return join_path(folder, candidate)
+            if conflict != "rename":
+                return None
+        raise AssertionError  # alternatives have no end
+
+
+def sync_filesystem(fd: int) -> None:
+    """syncfs(2): bring all that was written to the file system of `fd` to the disk."""
+    if _libc.syncfs(fd) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+_FALLOC_FL_KEEP_SIZE, _FALLOC_FL_PUNCH_HOLE = 0x01, 0x02
+
+
+def release_bytes(fd: int, start: int, end: int) -> None:
+    """Give the room of the bytes from `start` to `end` back to the disk, where it can; they read
+    as zeros then."""
+    flags = _FALLOC_FL_KEEP_SIZE | _FALLOC_FL_PUNCH_HOLE
+    _libc.fallocate(fd, flags, ctypes.c_int64(start), ctypes.c_int64(end - start))
+
+
+def _move_no_replace(staging_fd: int, part: str, target_fd: int, name: str) -> None:
+    """Rename without ever overwriting: one call where the file system knows it."""
+    try:
+        _rename_no_replace(staging_fd, part, target_fd, name)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        _link_no_replace(staging_fd, part, target_fd, name)
 
 
 def _link_no_replace(staging_fd: int, part: str, target_fd: int, name: str) -> None:

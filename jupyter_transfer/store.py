@@ -94,7 +94,18 @@ create index uploads_by_assembly on uploads (assembly) where assembly <> '';
 create index uploads_by_owner on uploads (owner, state);
 """
 
-_MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH)
+_PACKS = """
+alter table uploads add column files text;
+create table upload_files (
+    upload text not null references uploads (id) on delete cascade,
+    number integer not null,
+    state text not null,
+    result text not null,
+    primary key (upload, number)
+) without rowid;
+"""
+
+_MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS)
 """What makes each version of the schema out of the one before, the first out of nothing."""
 
 SCHEMA_VERSION = len(_MIGRATIONS)
@@ -106,12 +117,12 @@ _JOB_COLUMNS = (
 
 _UPLOAD_COLUMNS = (
     "id, owner, folder, destination, length, created, expires, state, path, metadata, explicit, "
-    "concat, assembly"
+    "concat, assembly, files"
 )
 
 _INSERT_UPLOAD = (
     f"insert into uploads ({_UPLOAD_COLUMNS}) values (:id, :owner, :folder, :destination, :length,"  # noqa: S608
-    " :created, :expires, 'open', null, :metadata, :explicit, :concat, :assembly)"
+    " :created, :expires, 'open', null, :metadata, :explicit, :concat, :assembly, null)"
 )
 
 # statfs(2) f_type of file systems on which several machines may see one file, where SQLite's WAL
@@ -384,6 +395,43 @@ class Store:
                 (path, length, id),
             )
 
+    def pack_finish(
+        self, id: str, length: int, files: dict[str, int], results: list[dict[str, Any]]
+    ) -> None:
+        """`upload_finish` of a pack, whose path is its destination: the counts `files`, and the
+        `results` of some of its files."""
+        with self._transaction() as db:
+            db.execute(
+                "update uploads set state = 'done', path = destination, length = ?, files = ?"
+                " where id = ?",
+                (length, json.dumps(files), id),
+            )
+            db.executemany(
+                "insert into upload_files values (?,?,?,?)",
+                [
+                    (id, number, result["state"], json.dumps(result))
+                    for number, result in enumerate(results)
+                ],
+            )
+
+    def pack_files(
+        self, id: str, state: str | None, limit: int, offset: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of the results of a finished pack, failed files first, and how many there are."""
+        where = "where upload = ? and (? is null or state = ?)"
+        values = (id, state, state)
+        with self._lock:
+            (total,) = self._db.execute(
+                f"select count(*) from upload_files {where}",  # noqa: S608
+                values,
+            ).fetchone()
+            rows = self._db.execute(
+                f"select result from upload_files {where}"  # noqa: S608
+                " order by state <> 'failed', number limit ? offset ?",
+                (*values, limit, offset),
+            ).fetchall()
+        return [json.loads(result) for (result,) in rows], total
+
     def upload_touch(self, id: str, expires: float) -> None:
         """Move the moment (seconds since 1970) at which an upload expires."""
         with self._transaction() as db:
@@ -482,6 +530,7 @@ def _upload(row: tuple[Any, ...]) -> dict[str, Any]:
         **value,
         "metadata": json.loads(value["metadata"]),
         "explicit": bool(value["explicit"]),
+        "files": json.loads(value["files"]) if value["files"] else None,
     }
 
 

@@ -49,7 +49,8 @@ _PARTIAL_PATH = re.compile(r"(?:.*/)?tus/([^/]+)/?")
 _OWN_HEADERS = (
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, Location, "
     "Upload-Offset, Upload-Length, Upload-Defer-Length, Upload-Metadata, Upload-Expires, "
-    "Upload-Concat, Transfer-Path, Transfer-SHA256"
+    "Upload-Concat, Transfer-Path, Transfer-SHA256, Transfer-Files-Done, Transfer-Files-Failed, "
+    "Transfer-Files-Skipped"
 )
 _CLIENT_HEADERS = (
     "accept, content-type, authorization, x-xsrftoken, tus-resumable, upload-length, "
@@ -292,6 +293,7 @@ class UploadHandler(TusHandler):
                 "length": upload.length,
                 "path": upload.path,
                 "expires": iso_time(upload.expires) if upload.path is None else None,
+                **({} if upload.files is None else {"files": upload.files}),
             }
         )
 
@@ -312,7 +314,22 @@ class UploadHandler(TusHandler):
         await verbs[self.verb](id)
 
 
+class UploadFilesHandler(UploadBodyHandler):
+    """``tus/{id}/files``: what became of the files of a pack, without those that are as wanted."""
+
+    _track_activity = False
+
+    @allow(WRITE)
+    async def get(self, id: str) -> None:
+        """A page of the files, failed ones first, by ``state`` if given."""
+        limit, offset = self.page()
+        state = self.get_query_argument("state", "") or None
+        files, total = await self.transfer.uploads.files(self.owner, id, state, limit, offset)
+        self.write_json({"files": files, "total": total})
+
+
 ROUTES = [
     (r"jupyter-transfer/tus/?", UploadsHandler),
+    (r"jupyter-transfer/tus/([^/]+)/files/?", UploadFilesHandler),
     (r"jupyter-transfer/tus/([^/]+)/?", UploadHandler),
 ]

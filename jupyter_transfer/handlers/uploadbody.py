@@ -115,11 +115,13 @@ class UploadBodyHandler(BodyHandler):
     # -- what is said of an upload --
 
     def write_result(self, upload: Upload) -> None:
-        """The headers that say what became of a finished upload; none of an unfinished one."""
+        """The headers that say what became of a finished upload, and of the files of a pack."""
         if upload.path is not None:
             self.set_header("Transfer-Path", quote(os.fsencode(upload.path)))
         if upload.sha256 is not None:
             self.set_header("Transfer-SHA256", upload.sha256)
+        for state, count in (upload.files or {}).items():
+            self.set_header(f"Transfer-Files-{state.capitalize()}", str(count))
 
     def address(self, protocol: str, id: str) -> str:
         """The absolute address of the upload `id` as this client can reach it."""

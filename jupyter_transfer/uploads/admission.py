@@ -85,11 +85,11 @@ class Admission:
 
         Raises ``exists``, ``is_a_directory``, ``not_a_directory``, ``invalid_path`` …
         """
-        parent, _ = split_path(spec.destination)
+        parent = spec.destination if spec.pack else split_path(spec.destination)[0]
         folder = self._root.nearest_folder(parent)
         missing = spec.destination[len(folder) :].removeprefix("/")
         self._root.parse(missing, new=True)
-        if spec.conflict == "rename" or not self._root.exists(spec.destination):
+        if spec.pack or spec.conflict == "rename" or not self._root.exists(spec.destination):
             return folder
         if spec.conflict == "overwrite":
             if stat.S_ISDIR(self._root.lstat(spec.destination).st_mode):

@@ -17,10 +17,12 @@ from typing import Any, TypeVar
 from ..errors import TransferError
 from ..paths import Root
 from .admission import UploadSettings
+from .announcer import Announcer
 from .append import Append, End, OnInterrupt, UploadState
 from .assemblies import unfinished
 from .checksum import Checksum
 from .claims import Claims
+from .pack import FileResult
 from .rows import Upload, UploadRows
 from .session import Session
 from .storage import Storage
@@ -43,7 +45,7 @@ class Uploads:
     root: the gate to the disk.
     rows: the database.
     settings: limits.
-    on_saved: awaited with the path of each file that was published.
+    on_saved: awaited with the path of each file that was published; with those of packs later.
     log: where surprises go.
     """
 
@@ -59,11 +61,13 @@ class Uploads:
         self._on_saved = on_saved
         self._log = log or logging.getLogger(__name__)
         self._claims = Claims()
+        self._announcer = Announcer(on_saved, self._log)
         self._storage = Storage(
             root,
             rows,
             settings or UploadSettings(),
             is_claimed=self._claims.__contains__,
+            on_published=self._announcer.add,
             log=self._log,
         )
         self._pool = ThreadPoolExecutor(THREADS, "jupyter-transfer-upload")
@@ -103,9 +107,11 @@ class Uploads:
             await asyncio.wait([self._cleaning])
         await asyncio.gather(*(append.aborted() for append in list(self._appends.values())))
         self._pool.shutdown()
+        await self._announcer.close()
 
     async def _run(self, work: Callable[..., T], *arguments: Any) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work, *arguments)
+        loop = self._announcer.loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, work, *arguments)
 
     # -- what protocols ask for --
 
@@ -265,6 +271,16 @@ class Uploads:
             upload = await self._run(self._storage.find, owner, id)
             return UploadState(upload, upload.length or 0)
         return await self._settle(session)
+
+    async def files(
+        self, owner: str, id: str, state: str | None, limit: int, offset: int
+    ) -> tuple[list[FileResult], int]:
+        """A page of the files of the pack `id` that are no plain successes (failed, skipped, or
+        under another name), failed ones first, by `state` if given, and how many there are.
+
+        Raises ``not_found`` (also for what is no pack), ``gone``.
+        """
+        return await self._run(self._storage.files, owner, id, state, limit, offset)
 
     async def terminate(self, owner: str, id: str) -> None:
         """Forget the upload `id` and its bytes; a published file stays.

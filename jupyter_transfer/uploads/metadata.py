@@ -26,7 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ASSEMBLY = re.compile(r"[0-9a-f]{32}")
 _BYTES = re.compile(rb"[0-9]{1,19}")
 
-_LATER = ("unpack", "pack")
+_LATER = ("unpack",)
 
 # Uppy sends the JavaScript values null and undefined as these texts.
 _NO_PATH = ("", "null", "undefined")
@@ -73,6 +73,9 @@ class UploadSpec:
     """Where the segment begins in the whole file."""
     size: int = 0
     """Bytes of that file."""
+    pack: str = ""
+    """``tar`` if the bytes are a stream of many files and `destination` is the folder that they
+    go into; empty for one file."""
 
     @classmethod
     def from_header(
@@ -93,6 +96,9 @@ class UploadSpec:
                 )
         texts = {key: _text(key, pairs[key]) for key in _FIELDS if key in pairs}
         folder = parse(texts.get("path", ""))
+        if "pack" in pairs:
+            _check_pack(pairs, concat=concat)
+            return cls(folder, header, _conflict(texts.get("conflict", "")), pack=_TAR)
         name = parse(_relative_path(texts) or f"upload-{id}", new=True)
         if not name:
             raise TransferError("invalid_path", "The file name names no file.")
@@ -106,7 +112,21 @@ class UploadSpec:
         )
 
 
+_TAR = "tar"
 _FIELDS = ("filename", "relativePath", "path", "mtime", "conflict", "sha256")
+
+
+def _check_pack(pairs: dict[str, bytes], *, concat: bool) -> None:
+    if pairs["pack"] != _TAR.encode():
+        raise TransferError(
+            "bad_request", "The metadata “pack” is not a known format.", f"Send {_TAR}."
+        )
+    if "sha256" in pairs or concat:
+        raise TransferError(
+            "bad_request",
+            "A pack has no digest of its own and no segments: its files are published one by one.",
+            "State the digest of each file in the pack.",
+        )
 
 
 def _segment(pairs: dict[str, bytes]) -> dict[str, Any]:

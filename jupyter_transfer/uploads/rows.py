@@ -32,6 +32,17 @@ class UploadRows(Protocol):
     def upload_finish(self, id: str, path: str, length: int) -> None:
         """Mark an upload of `length` bytes as done; `path` is the final path below the root."""
 
+    def pack_finish(
+        self, id: str, length: int, files: dict[str, int], results: list[dict[str, Any]]
+    ) -> None:
+        """`upload_finish` of a pack, with the counts of its files and what is to be remembered of
+        some of them."""
+
+    def pack_files(
+        self, id: str, state: str | None, limit: int, offset: int
+    ) -> tuple[list[dict[str, Any]], int]:
+        """A page of what `pack_finish` remembers, failed ones first, and how much there is."""
+
     def upload_touch(self, id: str, expires: float) -> None:
         """Move the moment (seconds since 1970) at which an upload expires."""
 
@@ -81,6 +92,9 @@ class Upload:
     """``Upload-Concat`` as it was sent (tus 1.0, concatenation)."""
     assembly: str = ""
     """What the segments of one file and the file share; empty for all other uploads."""
+    files: dict[str, int] | None = None
+    """How many files of a pack are ``done``, ``failed`` and ``skipped``; None for one file. Of an
+    unfinished pack the journal knows better."""
 
     @property
     def partial(self) -> bool:
@@ -140,4 +154,5 @@ class Upload:
             explicit=row["explicit"],
             concat=row["concat"],
             assembly=row["assembly"],
+            files=row.get("files"),
         )

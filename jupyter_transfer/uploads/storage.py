@@ -19,12 +19,13 @@ from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 from ..errors import TransferError
-from ..parts import Part, left_journals
+from ..parts import Part, StagedFiles, left_journals
 from ..paths import Root, split_path
 from ..spec import new_id
 from .admission import Admission, UploadSettings
 from .assemblies import Assemblies, SegmentSession, assembly_id
 from .metadata import UploadSpec
+from .pack import FileResult, PackSession, results_so_far
 from .rows import PARTIAL, Upload, UploadRows
 from .session import Digest, Session
 
@@ -53,6 +54,7 @@ class Storage:
     rows: the database.
     settings: limits.
     is_claimed: whether a request works on the upload of that id.
+    on_published: called, in whatever thread, with the paths of files of a pack.
     log: where surprises go.
     """
 
@@ -63,6 +65,7 @@ class Storage:
         settings: UploadSettings,
         *,
         is_claimed: Callable[[str], bool],
+        on_published: Callable[[Sequence[str]], None],
         log: Any,
     ) -> None:
         self.rows = rows
@@ -70,6 +73,7 @@ class Storage:
         self.assemblies = Assemblies(root, rows)
         self._root = root
         self._is_claimed = is_claimed
+        self._on_published = on_published
         self._log = log
         self._digests: dict[str, Digest] = {}
         self._counting = Lock()  # nobody else begins an upload between counting and counting in
@@ -118,11 +122,28 @@ class Storage:
             raise TransferError("gone", "The file that they made was forgotten.")
         return done, partials
 
+    def files(
+        self, owner: str, id: str, state: str | None, limit: int, offset: int
+    ) -> tuple[list[FileResult], int]:
+        """A page of the files of a pack, and how many there are; see `Uploads.files`."""
+        upload = self.find(owner, id)
+        if not upload.spec.pack:
+            raise TransferError("not_found", "This upload is one file, not a pack of many.")
+        if upload.path is None:
+            results = results_so_far(self._root, upload)
+            if results or self.find(owner, id).path is None:  # not finished meanwhile
+                chosen = [one for one in results if state in (None, one["state"])]
+                chosen.sort(key=lambda one: one["state"] != "failed")
+                return chosen[offset : offset + limit], len(chosen)
+        return self.rows.pack_files(id, state, limit, offset)
+
     # -- sessions --
 
     @staticmethod
     def _session_type(upload: Upload) -> type[Session]:
         """What keeps the bytes of `upload` on disk."""
+        if upload.spec.pack:
+            return PackSession
         return SegmentSession if upload.partial and upload.assembly else Session
 
     def create(
@@ -178,7 +199,12 @@ class Storage:
         except BaseException:
             self.rows.upload_remove(upload.id)
             raise
+        return self._wired(session)
+
+    def _wired(self, session: Session) -> Session:
         session.relaxed = self.admission.settings.durability == "publish"
+        if isinstance(session, PackSession):
+            session.on_published = self._on_published
         return session
 
     def open(self, upload: Upload) -> Session:
@@ -193,11 +219,10 @@ class Storage:
             raise TransferError(
                 "not_found", "There is no such upload.", "Start the upload again."
             ) from None
-        session.relaxed = self.admission.settings.durability == "publish"
         digest = self._digests.get(upload.id)
         if digest is not None:
             digest.rewind(session.offset)
-        return session
+        return self._wired(session)
 
     def _digest_of(self, upload: Upload) -> Digest | None:
         if upload.spec.sha256 is None or upload.partial:
@@ -271,9 +296,14 @@ class Storage:
             if error.code == "digest_mismatch":
                 self.remove(upload, session)
             raise
+        upload = session.upload  # a pack has counted its files
         self.prolong(upload)
         try:
-            self.rows.upload_finish(upload.id, path, session.offset)
+            if isinstance(session, PackSession):
+                results = session.results()
+                self.rows.pack_finish(upload.id, session.offset, upload.files or {}, results)
+            else:
+                self.rows.upload_finish(upload.id, path, session.offset)
         except TransferError as error:
             # The file stands there: that is the answer. The journal tells it to the next request.
             self._log.warning("A finished upload was not recorded: %s", error.message)
@@ -289,7 +319,9 @@ class Storage:
                 row = self.rows.upload_get(id)
                 if row is not None and row["state"] == "done":
                     with suppress(TransferError):  # another process may have it
-                        Part.open(self._root, folder, id).forget()
+                        part = Part.open(self._root, folder, id)
+                        StagedFiles.discard(self._root, folder, id)
+                        part.discard()
             self._root.remove_staging(folder)
 
     def expire(self, owner: str, id: str) -> None:
@@ -327,6 +359,7 @@ class Storage:
             part = Part(self._root, upload.folder, upload.id, -1, -1)
         if upload.partial and upload.assembly:
             self.assemblies.release(upload)
+        StagedFiles.discard(self._root, upload.folder, upload.id)
         part.discard()
 
 

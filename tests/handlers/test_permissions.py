@@ -40,6 +40,7 @@ TABLE = {
             "DELETE": [PUT_FILES],
         },
     ),
+    r"jupyter-transfer/tus/([^/]+)/files/?": (f"tus/{ID}/files", {"GET": [PUT_FILES]}),
     r"jupyter-transfer/resumable/?": ("resumable/", {"POST": [PUT_FILES]}),
     r"jupyter-transfer/resumable/([^/]+)/?": (
         f"resumable/{ID}",

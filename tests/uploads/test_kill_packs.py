@@ -1,0 +1,116 @@
+"""SIGKILL while a pack is taken apart: each file stands under its name once and whole, or not.
+
+The kill points are drawn from a seed, which is printed. The policy is `rename`: a file that was
+published twice would stand there under a second name.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from ..handlers.tus_client import BODY, checksum, metadata
+from ..servers.bare import BareServer
+from .tars import tar
+
+SEND = 32 << 10
+
+
+@pytest.fixture
+def server(bare_server):
+    server = bare_server()
+    server.start()
+    return server
+
+
+@pytest.mark.parametrize("kills", [8, pytest.param(1000, marks=pytest.mark.soak)])
+def test_kills(server, capsys, kills):
+    seed = int(os.environ.get("KILL_SEED", random.randrange(10**6)))
+    with capsys.disabled():
+        sys.stdout.write(f" [KILL_SEED={seed}] ")
+    chance = random.Random(seed)
+    for number in itertools.count():
+        kills = KilledPack(server, chance, f"p{number}", kills).run()
+        if not kills:
+            break
+
+
+class KilledPack:
+    """A pack that goes into `folder` through at most `left` kills."""
+
+    def __init__(self, server: BareServer, chance: random.Random, folder: str, left: int) -> None:
+        self.server, self.chance, self.folder, self.left = server, chance, folder, left
+        sizes = [chance.choice([0, 10, 512, 4000, 100_000]) for _ in range(chance.randrange(150))]
+        self.files = {
+            f"d{n % 7}/f{n}": chance.randbytes(size) for n, size in enumerate([*sizes, 2 << 20])
+        }
+        self.data = tar(*self.files.items())
+        self.acknowledged = self.done = 0
+
+    def run(self) -> int:
+        """Send it all; the kills that are left."""
+        header = metadata(pack="tar", path=self.folder)
+        headers = {"Upload-Length": str(len(self.data)), "Upload-Metadata": header}
+        response = self.server.ask("POST", "", {**headers, "Content-Length": "0"})
+        id = response.headers["Location"].rpartition("/")[2]
+        while (offset := self.look(id)) is not None:
+            end = min(len(self.data), offset + self.chance.randrange(1, 4 << 20))
+            killing = self.left > 0 and self.chance.random() < 0.9
+            body = self.data[offset:end]
+            headers = {**BODY, "Upload-Offset": str(offset), "Content-Length": str(len(body))}
+            if self.chance.random() < 0.3:
+                headers["Upload-Checksum"] = checksum("sha1", body)
+            response = self.server.ask("PATCH", id, headers, self.pieces(body, killing=killing))
+            if response is not None:
+                assert response.status == 204
+                self.acknowledged = end
+                self.done = int(response.headers["Transfer-Files-Done"])
+            if killing:
+                self.server.start()
+        assert content(self.server.root / self.folder) == self.files
+        assert not (self.server.root / ".jupyter-transfer").exists()
+        return self.left
+
+    def look(self, id: str) -> int | None:
+        """Where it stands; None when it is whole. No acknowledged file is gone."""
+        response = self.server.ask("HEAD", id, {})
+        assert response.status == 200
+        done = int(response.headers["Transfer-Files-Done"])
+        offset = int(response.headers["Upload-Offset"])
+        assert offset >= self.acknowledged
+        assert done >= self.done
+        assert response.headers["Transfer-Files-Failed"] == "0"
+        found = content(self.server.root / self.folder)
+        wrong = {name for name, data in found.items() if data != self.files.get(name)}
+        assert not wrong
+        assert len(found) >= done
+        if response.headers["Transfer-Path"] is None:
+            return offset
+        assert (done, offset) == (len(self.files), len(self.data))
+        return None
+
+    def pieces(self, body: bytes, *, killing: bool) -> Iterable[bytes]:
+        """The bytes of `body`, until the server is killed."""
+        at_the_end = self.chance.random() < 0.7
+        stop = len(body) if at_the_end else self.chance.randrange(len(body) + 1)
+        for start in range(0, stop, SEND):
+            yield body[start : min(start + SEND, stop)]
+        if killing:
+            time.sleep(self.chance.random() * 0.1)
+            self.server.kill()
+            self.left -= 1
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
