@@ -16,6 +16,7 @@ from jupyter_transfer.uploads.manager import Uploads
 
 from ..handlers.tus_client import metadata
 from .resuming import ResumingUpload
+from .tars import tar
 
 SIZE = 64 << 20
 PIECE = 512 << 10
@@ -164,3 +165,26 @@ def fill(file: Path, but: int) -> None:
     size = status.f_bavail * status.f_frsize - but // status.f_frsize * status.f_frsize
     with file.open("wb") as opened:
         os.posix_fallocate(opened.fileno(), 0, size)
+
+
+async def test_a_pack(uploads, small_disk):
+    files = {f"d/f{n}": os.urandom(1 << 20) for n in range(20)}
+    data = tar(*files.items())
+    append = await uploads.create("me", len(data), metadata(pack="tar"))
+    id = (await append.finish()).upload.id
+    other = small_disk / "other"
+    other.write_bytes(bytes(SIZE - (12 << 20)))
+    offset = 0
+    for _ in range(2):
+        with pytest.raises(TransferError) as caught:
+            await send(uploads, id, offset, data)
+        assert caught.value.code == "disk_full"
+        offset = caught.value.detail["offset"]
+        assert offset < len(data)
+    assert not list(small_disk.glob("d/* (1)"))
+
+    other.unlink()
+    state = await send(uploads, id, (await uploads.state("me", id)).offset, data)
+    assert state.upload.files == {"done": len(files), "failed": 0, "skipped": 0}
+    assert {f"d/{path.name}": path.read_bytes() for path in small_disk.glob("d/*")} == files
+    assert [path.name for path in small_disk.iterdir()] == ["d"]
