@@ -314,10 +314,14 @@ class UploadHandler(TusHandler):
         await verbs[self.verb](id)
 
 
-class UploadFilesHandler(UploadBodyHandler):
+class UploadFilesHandler(TusHandler):
     """``tus/{id}/files``: what became of the files of a pack, without those that are as wanted."""
 
     _track_activity = False
+
+    async def begin(self) -> None:
+        """Whoever asks need not speak tus: it is our own addition."""
+        self.check_enabled()
 
     @allow(WRITE)
     async def get(self, id: str) -> None:

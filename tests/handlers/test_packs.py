@@ -84,6 +84,7 @@ async def test_what_failed_is_listed(tus, ask, jp_root_dir):
     for end in (4000, len(data)):  # of an unfinished pack, and of a finished one
         await tus.patch(id, await tus.offset(id), data[await tus.offset(id) : end])
         response = await ask("tus", id, "files")
+        assert response.headers["Tus-Resumable"] == VERSION["Tus-Resumable"]
         body = json.loads(response.body)
         found = [(file["path"], file["state"], file["error"]) for file in body["files"]]
         assert body["total"] == len(found)
