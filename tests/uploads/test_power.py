@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import threading
@@ -16,6 +17,7 @@ import pytest
 from ..servers.bare import BareServer
 from ..servers.disk import Disk
 from .resuming import ResumingUpload
+from .test_kill_packs import KilledPack
 from .test_kill_segments import Segments
 
 SEED = 1821
@@ -112,3 +114,13 @@ def test_power_cuts_while_segments_are_uploaded(server, files):
         file.final.unlink()
         os.sync()  # else the next cut brings it back
     assert list(server.root.iterdir()) == []
+
+
+@pytest.mark.parametrize("cuts", [10, pytest.param(200, marks=pytest.mark.soak)])
+def test_power_cuts_while_packs_are_taken_apart(server, cuts):
+    chance = random.Random(SEED)
+    while cuts:
+        pack = KilledPack(server, chance, f"p{cuts}", cuts)
+        cuts = pack.run()
+        shutil.rmtree(server.root / pack.folder)
+        os.sync()  # else the next cut brings it back
