@@ -324,15 +324,13 @@ class StagedFiles:
     """
 
     def __init__(self, root: Root, folder: str, id: str) -> None:
-        self._root = root
-        self._folder = folder
-        self._name = f"{id}.files"
+        name = f"{id}.files"
         try:
             with root.staging(folder) as staging:
                 with suppress(FileExistsError):
-                    os.mkdir(self._name, 0o700, dir_fd=staging)
+                    os.mkdir(name, 0o700, dir_fd=staging)
                 flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-                self.fd = os.open(self._name, flags, dir_fd=staging)
+                self.fd = os.open(name, flags, dir_fd=staging)
         except OSError as error:
             raise from_os_error(error) from None
         try:

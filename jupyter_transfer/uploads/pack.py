@@ -96,8 +96,9 @@ class PackSession(Session):
         self._unpack()
 
     def rollback(self, offset: int) -> None:
-        """Give up bytes behind `offset`, but for those of files that are published."""
-        super().rollback(max(offset, self.unpacked))
+        """Give up bytes behind `offset`, but for those of files that are published or about to."""
+        kept = self.unpacked if self._group is None else self._group.end
+        super().rollback(max(offset, kept))
         self._reader.seek(self.unpacked)
 
     def publish(self) -> tuple[str, bool]:
@@ -199,6 +200,8 @@ class PackSession(Session):
                 group.end = member.end
             if group.entries:
                 staged.sync()
+                if self.relaxed:  # this sync has brought to the disk what was only written
+                    self._part.append({"offset": self.offset})
                 staged.intend(_intent(group))
         except TransferError:
             self._reader.seek(self.unpacked)
@@ -308,15 +311,8 @@ class PackSession(Session):
     ) -> None:
         results = results[: MAX_RESULTS - self._listed]
         listed = self._listed + len(results)
-        # The sync of the group has brought to the disk what a relaxed session had only written.
         self._part.append(
-            {
-                "offset": self.offset,
-                "unpacked": group.end,
-                "files": count,
-                "listed": listed,
-                "results": results,
-            }
+            {"unpacked": group.end, "files": count, "listed": listed, "results": results}
         )
         self._part.release(group.start, group.end)
         self._group = None

@@ -228,6 +228,45 @@ def test_a_relaxed_session(session, folder, monkeypatch, cut):
     assert content(folder) == FILES
 
 
+@pytest.mark.parametrize("step", ["publish", "make"])
+def test_a_power_cut_while_a_relaxed_session_publishes(session, folder, monkeypatch, step):
+    s = session(DATA)
+    s.relaxed = True
+    s.write([DATA[:8000]])
+    with monkeypatch.context() as patch:
+        patch.setattr(Folders, step, crash_now)
+        with pytest.raises(Crash):
+            s.checkpoint()
+    monkeypatch.setattr("jupyter_transfer.uploads.session.boot_id", lambda: "another")
+    s = session(DATA)
+    assert s.offset == 8000
+    send_all(s, DATA)
+    assert content(folder) == FILES
+
+
+def test_a_request_that_is_given_up_keeps_what_is_being_published(session, folder, monkeypatch):
+    s = session(DATA)
+    s.write([DATA[:8000]])
+    real = Folders.publish
+    left = [1]
+
+    def full(*args):
+        if not left:
+            raise TransferError("disk_full", "The disk of the server is full.")
+        left.pop()
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Folders, "publish", full)
+        with pytest.raises(TransferError):
+            s.checkpoint()
+        s.rollback(0)
+    assert 0 < s.offset <= 8000
+    s = session(DATA)
+    send_all(s, DATA)
+    assert content(folder) == FILES
+
+
 def test_nothing_runs_as_someone_else(session, folder):
     data = tar(("a", b"x", {"mode": 0o6777, "uid": 0}))
     s = session(data)
