@@ -267,12 +267,12 @@ export class TusServer {
         upload.data.length + chunk.length >= this.cutAfter
       ) {
         const keep = chunk.subarray(0, this.cutAfter - upload.data.length);
-        upload.data = Buffer.concat([upload.data, keep]);
+        append(upload, keep);
         this.cutAfter = 0;
         request.destroy();
         return;
       }
-      upload.data = Buffer.concat([upload.data, chunk]);
+      append(upload, chunk);
     });
     request.on('end', () => {
       const stated = request.headers['upload-checksum'];
@@ -362,6 +362,20 @@ export class TusServer {
   private _port = 0;
   private _created = 0;
   private _open = 0;
+}
+
+/** Put `chunk` behind the data, in room that is made once: files may be large. */
+function append(upload: IStored, chunk: Buffer): void {
+  const { length, data } = upload;
+  const end = data.length + chunk.length;
+  const room = Math.max(length, end);
+  const isMade = data.byteOffset === 0 && data.buffer.byteLength >= room;
+  const store = isMade ? Buffer.from(data.buffer) : Buffer.alloc(room);
+  if (!isMade) {
+    data.copy(store);
+  }
+  chunk.copy(store, data.length);
+  upload.data = store.subarray(0, end);
 }
 
 /** Answer with the contract's JSON error. */
