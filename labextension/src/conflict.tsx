@@ -13,6 +13,9 @@ import { folderName } from './names';
 /** What settings say; `ask` shows the dialog. */
 export type ConflictDefault = 'ask' | 'rename' | 'overwrite' | 'skip';
 
+/** What a person chose; `different` leaves files alone that are the same. */
+export type ConflictChoice = ConflictPolicy | 'different';
+
 /** A file to upload and the one that has its name. */
 export interface ITaken {
   readonly item: IUploadItem;
@@ -95,6 +98,28 @@ export async function findTaken(
 }
 
 /**
+ * Those among `taken` that need not be sent: size and date (to the second,
+ * which all file systems keep) are those of the file that is there.
+ */
+export async function findSame(
+  taken: readonly ITaken[]
+): Promise<ReadonlySet<IUploadItem>> {
+  const same = new Set<IUploadItem>();
+  const seconds = (ms: number) => Math.floor(ms / 1000);
+  for (const { item, size, modified } of taken) {
+    const file = await item.open().catch(() => null);
+    const isSame =
+      file?.size === size &&
+      seconds(file?.lastModified ?? NaN) ===
+        seconds(Date.parse(modified ?? ''));
+    if (isSame) {
+      same.add(item);
+    }
+  }
+  return same;
+}
+
+/**
  * Ask once what to do with all taken names.
  *
  * @returns null when the person thought better of it.
@@ -103,14 +128,14 @@ export async function askConflict(
   taken: readonly ITaken[],
   destination: string,
   format: Format
-): Promise<ConflictPolicy | null> {
+): Promise<ConflictChoice | null> {
   const { trans } = format;
   const title =
     taken.length === 1
       ? trans.__('Replace the file?')
       : trans.__('Replace %1 files?', format.count(taken.length));
   const button = (
-    action: ConflictPolicy,
+    action: ConflictChoice,
     label: string,
     caption: string,
     accept = true
@@ -132,6 +157,11 @@ export async function askConflict(
       Dialog.cancelButton(),
       button('skip', trans.__('Skip'), trans.__('Leave the old files')),
       button(
+        'different',
+        trans.__('Only if different'),
+        trans.__('Skip files of the same size and date, replace the others')
+      ),
+      button(
         'overwrite',
         trans.__('Replace'),
         trans.__('The old file stays until the new one is whole')
@@ -142,9 +172,9 @@ export async function askConflict(
         trans.__('Give the new files another name')
       )
     ],
-    defaultButton: 3
+    defaultButton: 4
   });
-  return (result.button.actions[0] as ConflictPolicy | undefined) ?? null;
+  return (result.button.actions[0] as ConflictChoice | undefined) ?? null;
 }
 
 interface IShown extends ITaken {

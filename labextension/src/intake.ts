@@ -4,9 +4,10 @@
  * file browser.
  */
 
+import { Notification } from '@jupyterlab/apputils';
 import type { Contents } from '@jupyterlab/services';
 import type { ConflictDefault } from './conflict';
-import { askConflict, findTaken } from './conflict';
+import { askConflict, findSame, findTaken } from './conflict';
 import { makeFolders, takeDrop } from './drop';
 import type { Format } from './format';
 import type { Uploader } from './uploads';
@@ -17,6 +18,16 @@ import type {
   IUploadItem,
   IUploadOptions
 } from './uploads/tokens';
+
+/** What is sent, and how. */
+interface IPlan {
+  readonly items: readonly IUploadItem[];
+  /** Files that are there already, the same. */
+  readonly same: ReadonlySet<IUploadItem>;
+  readonly conflict: ConflictPolicy;
+}
+
+const NONE: ReadonlySet<IUploadItem> = new Set();
 
 export class Intake {
   constructor(options: Intake.IOptions) {
@@ -33,13 +44,13 @@ export class Intake {
   async drop(data: DataTransfer, folder: string): Promise<IUploadBatch | null> {
     const { contents, format } = this._options;
     const { items, emptyFolders } = await takeDrop(data, format);
-    const conflict = await this._policy(items, folder);
-    if (conflict === null) {
+    const plan = await this._plan(items, folder);
+    if (plan === null) {
       return null;
     }
     // Before the files: both at once would race for the same parents.
     await makeFolders(emptyFolders, folder, contents, format);
-    return this._upload(items, folder, conflict);
+    return this._upload(plan, folder);
   }
 
   /**
@@ -52,32 +63,42 @@ export class Intake {
     folder: string,
     onFile?: IUploadOptions['onFile']
   ): Promise<IUploadBatch | null> {
-    const conflict = await this._policy(items, folder);
-    return conflict && this._upload(items, folder, conflict, onFile);
+    const plan = await this._plan(items, folder);
+    plan?.same.forEach(item => onFile?.(item, null, null));
+    return plan && this._upload(plan, folder, onFile);
   }
 
   /** What to do where names are taken: asked at most once for all items. */
-  private async _policy(
+  private async _plan(
     items: readonly IUploadItem[],
     folder: string
-  ): Promise<ConflictPolicy | null> {
+  ): Promise<IPlan | null> {
     const { contents, conflict, format } = this._options;
     const settled = conflict();
     if (settled !== 'ask') {
-      return settled;
+      return { items, same: NONE, conflict: settled };
     }
     const destination = contents.localPath(folder);
     const taken = await findTaken(items, destination, contents);
-    // A name that is taken while we look gets a new one beside it.
-    return taken.length
-      ? await askConflict(taken, destination, format)
-      : 'rename';
+    if (taken.length === 0) {
+      // A name that is taken while we look gets a new one beside it.
+      return { items, same: NONE, conflict: 'rename' };
+    }
+    const choice = await askConflict(taken, destination, format);
+    if (choice !== 'different') {
+      return choice && { items, same: NONE, conflict: choice };
+    }
+    const same = await findSame(taken);
+    if (same.size > 0) {
+      tellSame(same.size, format);
+    }
+    const others = items.filter(item => !same.has(item));
+    return { items: others, same, conflict: 'overwrite' };
   }
 
   private _upload(
-    items: readonly IUploadItem[],
+    { items, conflict }: IPlan,
     folder: string,
-    conflict: ConflictPolicy,
     onFile?: IUploadOptions['onFile']
   ): IUploadBatch | null {
     const { contents, uploader } = this._options;
@@ -113,4 +134,14 @@ export function chooseFiles(folder: boolean): Promise<IUploadItem[]> {
     input.addEventListener('cancel', () => resolve([]));
     input.click();
   }).finally(() => input.remove());
+}
+
+function tellSame(count: number, format: Format): void {
+  Notification.info(
+    format.trans._n(
+      'One file was left out, because the same one is there.',
+      '%1 files were left out, because the same ones are there.',
+      count
+    )
+  );
 }

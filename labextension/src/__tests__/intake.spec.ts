@@ -2,6 +2,7 @@ import { Notification } from '@jupyterlab/apputils';
 import { Format } from '../format';
 import { Intake } from '../intake';
 import { entriesOf, makeDrop } from '../uploads/__tests__/drops';
+import { FileItem } from '../uploads';
 import { contentsOf, item } from './samples';
 
 describe('Intake', () => {
@@ -51,6 +52,32 @@ describe('Intake', () => {
       destination: '',
       conflict: 'skip'
     });
+  });
+
+  it('leaves out what is there already, the same', async () => {
+    const contents = contentsOf('a.csv', 'b.csv', 'c.csv');
+    const dated = (name: string, text: string, date: string) =>
+      new FileItem(new File([text], name, { lastModified: Date.parse(date) }));
+    const same = dated('a.csv', '1234567', '2026-01-01T00:00:00.789Z');
+    const others = [
+      dated('b.csv', '123456', '2026-01-01'),
+      dated('c.csv', '1234567', '2026-01-02'),
+      dated('d.csv', '1234567', '2026-01-01')
+    ];
+    const onFile = jest.fn();
+    const items = [same, ...others];
+    const done = intake('ask', contents).upload(items, '', onFile);
+    press(await shown(), 'Only if different');
+    expect(await done).toBe('batch');
+    expect(upload).toHaveBeenCalledWith(others, {
+      destination: '',
+      conflict: 'overwrite',
+      onFile
+    });
+    expect(onFile.mock.calls).toEqual([[same, null, null]]);
+    expect(messages()).toEqual([
+      'One file was left out, because the same one is there.'
+    ]);
   });
 
   it('uploads nothing when the person thinks better of it', async () => {
