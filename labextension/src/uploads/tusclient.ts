@@ -230,8 +230,9 @@ export class TusClient {
     if (status < 200 || status > 299) {
       throw errorFromResponse(response);
     }
-    if (response.header('Tus-Resumable') === null) {
-      // Most likely a login page that a redirect led to.
+    if (response.header('Tus-Resumable') === null && verb !== 'GET') {
+      // Most likely a login page that a redirect led to. (What GET tells is no
+      // tus; whether it makes sense is seen when it is read.)
       throw clientErrors.signedOut(status);
     }
     return response;

@@ -144,6 +144,7 @@ export class TusServer {
         row => row.state !== 'done' || !row.path.endsWith(row.name)
       );
       const files = listed.slice(offset, offset + limit);
+      response.removeHeader('Tus-Resumable');
       response
         .writeHead(200)
         .end(JSON.stringify({ files, total: listed.length }));
