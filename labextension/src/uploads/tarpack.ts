@@ -13,8 +13,8 @@ export interface IPacked {
 /** Two empty blocks end a tar. */
 const END = 2 * BLOCK;
 
-/** Files of one piece: each costs the page some time to hand over. */
-const MAX_FILES = 500;
+/** Files of one piece: each costs the page some time to hand over, in one go. */
+const MAX_FILES = 200;
 
 /**
  * Many small files as one upload: a tar that is put together slice by slice,
