@@ -282,7 +282,7 @@ class ResumeHandler(ResumableHandler):
     @allow(WRITE)
     async def head(self, id: str) -> None:
         """Where the upload stands (section 4.3)."""
-        self.write_state(await self.transfer.uploads.state(self.owner, id))
+        self.write_state(await self.transfer.uploads.look(self.owner, id))
         self.set_status(204)
 
     @allow(WRITE)

@@ -27,6 +27,8 @@ class UploadState:
     upload: Upload
     offset: int
     """Bytes that are on disk for good."""
+    refusal: TransferError | None = None
+    """What keeps a file from its name whose bytes are all there."""
 
 
 OnInterrupt = Callable[[TransferError], None]

@@ -156,6 +156,8 @@ class Uploads:
         `on_interrupt` is told when a newer one does the same to this one. `length`, if given, is
         the length of an upload that had none; the bytes must have the `checksum`, if given.
 
+        Of a whole file that could not be published the last byte may be sent once more.
+
         Raises ``not_found``, ``gone`` (it expired), ``offset_mismatch`` (``detail.offset`` is the
         right one), ``bad_request`` (the length is another one), ``forbidden`` (it is made of
         others), ``too_large``, ``disk_full``.
@@ -167,6 +169,8 @@ class Uploads:
             upload = await self._run(self._storage.find, owner, id)
             raise _offset_mismatch(upload.length or 0)
         try:
+            if session.whole and not session.published and offset == session.offset - 1:
+                await self._run(session.rollback, offset)
             if session.offset != offset:
                 raise _offset_mismatch(session.offset)
             if session.sealed:
@@ -265,12 +269,27 @@ class Uploads:
 
         Raises ``not_found``, ``gone`` and whatever keeps a whole file from being published.
         """
+        state = await self.look(owner, id)
+        if state.refusal is not None:
+            raise state.refusal
+        return state
+
+    async def look(self, owner: str, id: str) -> UploadState:
+        """`state`, but what keeps a whole file from being published is a part of the answer.
+
+        Raises ``not_found``, ``gone``, and ``digest_mismatch``: then nothing of it is left.
+        """
         upload = await self._run(self._storage.find, owner, id)
         session = await self._claim(owner, id) if upload.path is None else None
         if session is None:
             upload = await self._run(self._storage.find, owner, id)
             return UploadState(upload, upload.length or 0)
-        return await self._settle(session)
+        try:
+            return await self._settle(session)
+        except TransferError as error:
+            if error.code == "digest_mismatch" or not session.whole:
+                raise
+            return UploadState(session.upload, session.offset, error)
 
     async def files(
         self, owner: str, id: str, state: str | None, limit: int, offset: int

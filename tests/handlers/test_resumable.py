@@ -9,7 +9,7 @@ import os
 
 import pytest
 
-from ..conftest import until
+from ..conftest import error_of, until
 from .tus_client import metadata
 
 pytestmark = pytest.mark.usefixtures("both_paths")
@@ -115,6 +115,29 @@ async def test_the_last_answer_is_given_again(resumable, create, tree):
     assert response.code == 400
     assert json.loads(response.body)["type"] == PROBLEMS + "completed-upload"
     assert tree() == ["a"]
+
+
+async def test_a_complete_upload_whose_name_is_taken(resumable, create, jp_root_dir):
+    """HEAD says where it stands; what keeps it from its name is said to who completes it."""
+    id = await create(b"ab", Upload_Metadata=metadata(filename="a", conflict="fail"))
+    (jp_root_dir / "a").write_text("other")
+    response = await resumable("PATCH", id, b"c", Upload_Offset="2", Upload_Complete="?1")
+    assert response.code == 409
+    for _ in range(2):
+        response = await resumable("HEAD", id)
+        assert response.code == 204
+        assert response.headers["Upload-Offset"] == "3"
+        assert response.headers["Upload-Complete"] == "?0"
+        ask = {"Upload_Offset": "3", "Upload_Complete": "?1"}
+        response = await resumable("PATCH", id, b"", **ask)
+        assert response.code == 409
+        assert error_of(response)["code"] == "exists"
+        assert response.headers["Upload-Complete"] == "?0"
+    (jp_root_dir / "a").unlink()
+    response = await resumable("PATCH", id, b"", **ask)
+    assert response.code == 200
+    assert response.headers["Transfer-Path"] == "a"
+    assert (jp_root_dir / "a").read_bytes() == b"abc"
 
 
 async def test_a_wrong_offset(resumable, create):

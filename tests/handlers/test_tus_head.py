@@ -6,6 +6,9 @@ import asyncio
 import time
 from types import SimpleNamespace
 
+import pytest
+
+from ..conftest import error_of
 from .tus_client import BODY, VERSION, metadata
 
 
@@ -137,10 +140,43 @@ async def test_a_whole_file_whose_name_was_taken_is_published_when_it_is_free(tu
     response = await tus.patch(id, 0, b"ab")
     assert response.code == 409
     assert response.headers["Upload-Offset"] == "2"
-    response = await tus.head(id)
-    assert response.code == 409
     (jp_root_dir / "a").unlink()
     response = await tus.head(id)
     assert response.code == 200
     assert response.headers["Transfer-Path"] == "a"
     assert (jp_root_dir / "a").read_text() == "ab"
+
+
+@pytest.mark.parametrize("verb", ["head", "get"])
+async def test_a_whole_file_whose_name_is_taken_lacks_its_last_byte(tus, jp_root_dir, verb):
+    """An offset at the end would tell clients that the file stands there."""
+    id = await tus.create(3, filename="a", conflict="fail")
+    (jp_root_dir / "a").write_text("other")
+    assert (await tus.patch(id, 0, b"abc")).code == 409
+    for _ in range(2):
+        response = await getattr(tus, verb)(id)
+        assert response.code == 200
+        assert response.headers["Upload-Offset"] == "2"
+        assert response.headers["Upload-Length"] == "3"
+        assert "Upload-Expires" in response.headers
+        assert "Transfer-Path" not in response.headers
+        response = await tus.patch(id, 2, b"c")
+        assert response.code == 409
+        assert error_of(response)["code"] == "exists"
+    assert (jp_root_dir / "a").read_text() == "other"
+    (jp_root_dir / "a").unlink()
+    response = await tus.patch(id, 2, b"c")
+    assert response.code == 204
+    assert response.headers["Upload-Offset"] == "3"
+    assert response.headers["Transfer-Path"] == "a"
+    assert (jp_root_dir / "a").read_text() == "abc"
+
+
+async def test_who_goes_on_at_the_end_of_a_whole_file_asks_for_its_name(tus, jp_root_dir):
+    id = await tus.create(3, filename="a", conflict="fail")
+    (jp_root_dir / "a").write_text("other")
+    assert (await tus.patch(id, 0, b"abc")).code == 409
+    assert (await tus.head(id)).code == 200
+    assert (await tus.patch(id, 3, b"")).code == 409
+    (jp_root_dir / "a").unlink()
+    assert (await tus.patch(id, 3, b"")).headers["Transfer-Path"] == "a"

@@ -104,6 +104,26 @@ class TestTuspy:
         assert caught.value.status_code == 460
         assert uploader.get_offset() == PIECE
 
+    def test_a_name_that_was_taken_meanwhile(self, server, source):
+        """A whole file without its name never looks like a success, and goes on when it is free."""
+        client = TusClient(endpoint(server), headers=AUTHORIZATION)
+        header = {"filename": source.name, "conflict": "fail"}
+        first = client.uploader(str(source), chunk_size=PIECE, metadata=header)
+        first.upload(stop_at=PIECE)
+        (server.root / source.name).write_text("other")
+        with pytest.raises(TusCommunicationError) as caught:
+            first.upload()
+        assert caught.value.status_code == 409
+        second = client.uploader(str(source), chunk_size=PIECE, url=first.url)
+        assert second.offset == source.stat().st_size - 1
+        with pytest.raises(TusCommunicationError) as caught:
+            second.upload()
+        assert caught.value.status_code == 409
+        (server.root / source.name).unlink()
+        third = client.uploader(str(source), chunk_size=PIECE, url=first.url)
+        third.upload()
+        assert_arrived(server, source.name, source)
+
     async def test_asynchronously(self, server, source):
         client = TusClient(endpoint(server), headers=AUTHORIZATION)
         loop = asyncio.get_running_loop()
@@ -205,3 +225,17 @@ class TestTusJsClient:
         result = self.run(server, source, retryDelays=[])
         assert "409" in result["how"]
         assert (server.root / source.name).read_text() == "old"
+
+    def test_a_name_that_was_taken_meanwhile(self, server, source, tmp_path):
+        """A whole file without its name never looks like a success, and goes on when it is free."""
+        options = {"store": tmp_path / "urls.json", "retryDelays": [0, 0]}
+        first = self.run(server, source, stop=PIECE, **options)
+        (server.root / source.name).write_text("other")
+        for _ in range(2):
+            result = self.run(server, source, **options)
+            assert "409" in result["how"]
+            assert result["url"] == first["url"]
+        (server.root / source.name).unlink()
+        result = self.run(server, source, **options)
+        assert (result["how"], result["url"]) == ("done", first["url"])
+        assert_arrived(server, source.name, source)
