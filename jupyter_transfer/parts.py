@@ -245,11 +245,12 @@ class Part:
             if mtime_ns is not None:
                 os.utime(self.fd, ns=(mtime_ns, mtime_ns))
             os.fsync(self.fd)
+            inode = os.fstat(self.fd).st_ino
         except OSError as error:
             raise from_os_error(error, path) from None
         while True:
             target = self.root.available_name(path) if conflict == "rename" else path
-            self.append({"publish": target, "inode": os.fstat(self.fd).st_ino})
+            self.append({"publish": target, "inode": inode})
             try:
                 with self.root.staging(self.folder) as staging:
                     name = f"{self.id}.part"

@@ -12,6 +12,7 @@ import errno
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import TransferError, from_os_error
@@ -224,7 +225,8 @@ class Session:
             raise from_os_error(error, self.upload.spec.destination) from None
         finally:
             if self._digest is not None and self._digest.position == start:
-                self._digest.read(self._part.fd, self.written)
+                with suppress(OSError):  # it is read when its value is asked for
+                    self._digest.read(self._part.fd, self.written)
 
     def sync(self) -> None:
         """Bring what is written now to the disk, without recording it: after a crash it is gone.
