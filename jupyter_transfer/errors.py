@@ -59,6 +59,12 @@ CODES: dict[str, Code] = {
     "not_a_file": Code(400, False, "Choose a regular file or a folder."),
     "changed": Code(409, True, "Start again: the file changed while it was being read."),
     "io_error": Code(500, True, "Check the disk of the server."),
+    "list_unavailable": Code(
+        503, True, "It goes on by itself when the disk of the server's home folder works again."
+    ),
+    "list_unreadable": Code(
+        500, True, "Check the disk of the server's home folder; then move transfers.sqlite away."
+    ),
     # The remote side
     "address_refused": Code(403, False, "Ask the administrator to allow this network."),
     "dns_failed": Code(502, True, "Check the host name and the server's network."),

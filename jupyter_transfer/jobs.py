@@ -58,7 +58,8 @@ class JobTable:
     async def put(self, job: Job) -> Job:
         """Make `job` the present state of itself; it is on disk when this returns.
 
-        Raises ``disk_full`` or ``io_error`` when its row cannot be written.
+        Raises ``disk_full``, ``list_unavailable`` or ``list_unreadable`` when its row cannot be
+        written.
         """
         job = replace(job, revision=self._store.next_revision())
         if job.state.finished:

@@ -18,7 +18,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -158,7 +158,10 @@ def on_network_filesystem(path: str) -> bool:
 class Store:
     """The database in the folder `state_dir`, which is made (mode 0700) when it is missing.
 
-    Raises BlockingIOError when another live server holds this folder.
+    Its methods raise ``disk_full``, ``list_unavailable`` and ``list_unreadable``.
+
+    Raises BlockingIOError when another live server holds this folder, RuntimeError when what is
+    there cannot be used.
     """
 
     def __init__(self, state_dir: str) -> None:
@@ -166,7 +169,19 @@ class Store:
         self._lock_fd = _lock_folder(state_dir)
         self._lock = threading.RLock()
         self.path = os.path.join(state_dir, "transfers.sqlite")
-        self._db = self._connect(on_network_filesystem(state_dir))
+        try:
+            self._open(on_network_filesystem(state_dir))
+        except BaseException as error:
+            self._unlock()
+            if _is_fault(error) and _is_unreadable(error):
+                raise RuntimeError(
+                    f"The database {self.path} cannot be read ({error}): check its disk, or move "
+                    "it away, and transfers begin with an empty list. No delivered file is touched."
+                ) from error
+            raise
+
+    def _open(self, shared: bool) -> None:
+        self._db = self._connect(shared)
         self._migrate()
         highest: int
         (highest,) = self._db.execute(
@@ -201,23 +216,38 @@ class Store:
         """Close the database and let another server have the folder."""
         with self._lock:
             self._db.close()
-            if self._lock_fd >= 0:
-                os.close(self._lock_fd)
-                self._lock_fd = -1
+            self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock_fd >= 0:
+            os.close(self._lock_fd)
+            self._lock_fd = -1
+
+    @contextmanager
+    def _access(self) -> Iterator[sqlite3.Connection]:
+        """The database, for one thread at a time; its failures become `TransferError`."""
+        with self._lock:
+            try:
+                yield self._db
+            except sqlite3.Error as error:
+                if not _is_fault(error):
+                    raise
+                raise _from_sqlite_error(error) from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """All the statements of a ``with`` block or none. Raises ``disk_full``, ``io_error``."""
-        with self._lock:
+        """All the statements of a ``with`` block or none."""
+        with self._access() as db:
+            if db.in_transaction:  # a disk that failed has let no rollback through
+                db.execute("rollback")
             try:
-                self._db.execute("begin immediate")
-                yield self._db
-                self._db.execute("commit")
-            except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("rollback")
-                if isinstance(error, sqlite3.OperationalError):
-                    raise _as_transfer_error(error) from error
+                db.execute("begin immediate")
+                yield db
+                db.execute("commit")
+            except BaseException:
+                if db.in_transaction:
+                    with suppress(sqlite3.Error):
+                        db.execute("rollback")
                 raise
 
     # -- revisions --
@@ -281,8 +311,8 @@ class Store:
         """A page of `owner`'s jobs, newest first, and how many there are in all."""
         where = "where owner = ? and revision > ? and (? is null or state = ?)"
         values = (owner, since, state, state)
-        with self._lock:
-            (total,) = self._db.execute(f"select count(*) from jobs {where}", values).fetchone()  # noqa: S608
+        with self._access() as db:
+            (total,) = db.execute(f"select count(*) from jobs {where}", values).fetchone()  # noqa: S608
         page = f"{where} order by created desc, id limit ? offset ?"
         return self._jobs(page, (*values, limit, offset)), total
 
@@ -298,15 +328,15 @@ class Store:
 
     def jobs_removed(self, owner: str, since: int) -> list[str]:
         """Ids of `owner`'s jobs that were removed after revision `since`."""
-        with self._lock:
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 "select id from removed where owner = ? and revision > ?", (owner, since)
             ).fetchall()
         return [id for (id,) in rows]
 
     def _jobs(self, clause: str, values: tuple[Any, ...]) -> list[Job]:
-        with self._lock:
-            rows = self._db.execute(f"select {_JOB_COLUMNS} from jobs {clause}", values).fetchall()  # noqa: S608
+        with self._access() as db:
+            rows = db.execute(f"select {_JOB_COLUMNS} from jobs {clause}", values).fetchall()  # noqa: S608
         return [_job(row) for row in rows]
 
     # -- files of jobs --
@@ -335,9 +365,9 @@ class Store:
         """A page of the report rows of `job`, failed files first, and how many there are."""
         where = "where job = ? and (? is null or state = ?)"
         values = (job, state, state)
-        with self._lock:
-            (total,) = self._db.execute(f"select count(*) from files {where}", values).fetchone()  # noqa: S608
-            rows = self._db.execute(
+        with self._access() as db:
+            (total,) = db.execute(f"select count(*) from files {where}", values).fetchone()  # noqa: S608
+            rows = db.execute(
                 "select path, state, size, digest, verified, seconds, error from files "  # noqa: S608
                 f"{where} order by state <> 'failed', path limit ? offset ?",
                 (*values, limit, offset),
@@ -364,8 +394,8 @@ class Store:
 
     def delivered_list(self, source: str) -> list[dict[str, Any]]:
         """What `delivered_save` remembers of `source`."""
-        with self._lock:
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 "select path, source, size, mtime_ns, digest, validators from delivered"
                 " where source = ?",
                 (source,),
@@ -420,12 +450,12 @@ class Store:
         """A page of the results of a finished pack, failed files first, and how many there are."""
         where = "where upload = ? and (? is null or state = ?)"
         values = (id, state, state)
-        with self._lock:
-            (total,) = self._db.execute(
+        with self._access() as db:
+            (total,) = db.execute(
                 f"select count(*) from upload_files {where}",  # noqa: S608
                 values,
             ).fetchone()
-            rows = self._db.execute(
+            rows = db.execute(
                 f"select result from upload_files {where}"  # noqa: S608
                 " order by state <> 'failed', number limit ? offset ?",
                 (*values, limit, offset),
@@ -463,16 +493,16 @@ class Store:
 
     def uploads_open(self, owner: str) -> int:
         """How many unfinished uploads `owner` has."""
-        with self._lock:
-            (count,) = self._db.execute(
+        with self._access() as db:
+            (count,) = db.execute(
                 "select count(*) from uploads where owner = ? and state = 'open'", (owner,)
             ).fetchone()
         return int(count)
 
     def uploads_done_folders(self) -> list[str]:
         """The different ``folder`` of all uploads that are done."""
-        with self._lock:
-            rows = self._db.execute("select distinct folder from uploads where state = 'done'")
+        with self._access() as db:
+            rows = db.execute("select distinct folder from uploads where state = 'done'")
             return [folder for (folder,) in rows]
 
     def uploads_expired(self, before: float) -> list[dict[str, Any]]:
@@ -480,8 +510,8 @@ class Store:
         return self._uploads("where expires < ?", (before,))
 
     def _uploads(self, clause: str, values: tuple[Any, ...]) -> list[dict[str, Any]]:
-        with self._lock:
-            rows = self._db.execute(
+        with self._access() as db:
+            rows = db.execute(
                 f"select {_UPLOAD_COLUMNS} from uploads {clause}",  # noqa: S608
                 values,
             ).fetchall()
@@ -500,14 +530,40 @@ def _lock_folder(state_dir: str) -> int:
     return fd
 
 
-def _as_transfer_error(error: sqlite3.OperationalError) -> TransferError:
-    if "full" in str(error):
+def _is_fault(error: BaseException) -> bool:
+    """Whether `error` comes from the disk or the file: other subclasses are our own mistakes."""
+    return type(error) in (sqlite3.OperationalError, sqlite3.DatabaseError)
+
+
+def _is_unreadable(error: BaseException) -> bool:
+    """Whether `error` says that what was read is no whole database.
+
+    SQLite says so of a disk that fails to read, too (EIO: SQLITE_IOERR_CORRUPTFS), so that nobody
+    can tell whether it passes.
+    """
+    # SQLITE_CORRUPT and SQLITE_NOTADB have no class of their own; an emptied file has no tables.
+    return type(error) is sqlite3.DatabaseError or str(error).startswith("no such table")
+
+
+def _from_sqlite_error(error: BaseException) -> TransferError:
+    """A fault (https://sqlite.org/rescode.html) as an error that says what to do."""
+    said = str(error)
+    if "is full" in said:
         return TransferError(
             "disk_full",
             "The disk that holds the list of transfers is full.",
             "Free space in the server's home folder.",
         )
-    return TransferError("io_error", f"The list of transfers cannot be written: {error}.")
+    if _is_unreadable(error):
+        return TransferError(
+            "list_unreadable",
+            f"The server's list of transfers, or the disk that holds it, is damaged: {said}.",
+        )
+    if "readonly" in said:
+        return TransferError("list_unavailable", "The server's list of transfers is read-only now.")
+    return TransferError(
+        "list_unavailable", f"The server's list of transfers cannot be read or written now: {said}."
+    )
 
 
 def _job(row: tuple[Any, ...]) -> Job:

@@ -19,7 +19,8 @@ PARTIAL = "partial"
 class UploadRows(Protocol):
     """The methods of the database that uploads need; each may be called from any thread.
 
-    Raise ``disk_full`` or ``io_error`` when a row cannot be written.
+    Raise ``disk_full``, ``list_unavailable`` or ``list_unreadable`` when a row cannot be read or
+    written.
     """
 
     def upload_add(self, row: dict[str, Any]) -> None:

@@ -210,6 +210,20 @@ const SERVER: Table = {
   io_error: t => [
     t.__('The disk of the server reported an error.'),
     t.__('Check the disk of the server.')
+  ],
+  list_unavailable: t => [
+    t.__('The list of transfers on the server cannot be reached now.'),
+    t.__(
+      'It goes on by itself when the disk of the home folder of the server works again.'
+    )
+  ],
+  list_unreadable: t => [
+    t.__(
+      'The list of transfers on the server, or the disk that holds it, is damaged.'
+    ),
+    t.__(
+      'Check the disk of the home folder of the server; then move transfers.sqlite away.'
+    )
   ]
 };
 
