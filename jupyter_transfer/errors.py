@@ -152,7 +152,7 @@ _BY_ERRNO = {
     errno.ENOSPC: ("disk_full", "The disk of the server is full."),
     errno.EDQUOT: ("disk_full", "Your disk quota on the server is used up."),
     errno.EFBIG: ("too_large", "The file is larger than the server's file system allows."),
-    errno.EROFS: ("read_only", "The folder {name} is read-only."),
+    errno.EROFS: ("read_only", "The disk that holds {name} is read-only."),
     errno.EACCES: ("permission_denied", "The server may not access {name}."),
     errno.EPERM: ("permission_denied", "The server may not access {name}."),
     errno.ENOENT: ("not_found", "There is nothing at {name}."),

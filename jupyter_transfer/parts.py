@@ -12,6 +12,7 @@ inode; whoever comes back after a crash finds by it that the work is done (`Part
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -27,6 +28,7 @@ from .paths import Conflict, Root, release_bytes, split_path, sync_filesystem
 Record = dict[str, Any]
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+_LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _INTENT = "intent"
 
@@ -57,6 +59,8 @@ class Part:
         self.id = id
         self.fd = fd
         """Descriptor of the bytes, open for reading and writing; -1 once published."""
+        self.read_only = False
+        """Whether its disk took no changes when it was opened: it can be read, and locked."""
         self._journal_fd = journal_fd
         self._shared = shared
 
@@ -114,24 +118,33 @@ class Part:
         *,
         shared: str | None = None,
         header: Record | None = None,
+        look: bool = False,
     ) -> Part:
         """The part that an earlier process left in `folder`'s staging folder. With `header`, a
-        journal that is missing is made and begins so.
+        journal that is missing is made and begins so. With `look`, where it cannot be written it
+        is opened to be read (`read_only`).
 
         Raises ``not_found`` when its journal is gone, ``conflict`` when another process has it.
         A part whose bytes were published already opens with ``fd == -1``.
         """
         with root.staging(folder) as staging:
-            create = 0 if header is None else os.O_CREAT
-            journal_fd = _open(staging, f"{id}.journal", _OPEN | create)
+            flags, create = _OPEN, 0 if header is None else os.O_CREAT
             try:
-                fd = _open(staging, f"{shared or id}.part", _OPEN)
+                journal_fd = _open(staging, f"{id}.journal", flags | create)
+            except TransferError as error:
+                if error.code != "read_only" or not look:
+                    raise
+                flags = _LOOK
+                journal_fd = _open(staging, f"{id}.journal", flags)
+            try:
+                fd = _open(staging, f"{shared or id}.part", flags)
             except TransferError as error:
                 if error.code != "not_found":
                     os.close(journal_fd)
                     raise
                 fd = -1
         part = cls(root, folder, id, fd, journal_fd, shared=shared is not None)
+        part.read_only = flags == _LOOK
         try:
             part._lock()
             if header is not None and not part.records():
@@ -190,9 +203,15 @@ class Part:
 
     # -- the journal --
 
+    def require_writable(self, path: str = "") -> None:
+        """Raise ``read_only`` for `path` if this part was only opened to be read."""
+        if self.read_only:
+            raise from_os_error(OSError(errno.EROFS, ""), path)
+
     def append(self, record: Record, *, sync: bool = True) -> None:
         """Add a record; it is on disk when this returns, unless `sync` is False: then it survives
         the end of this process only."""
+        self.require_writable()
         data = _as_line(record)
         try:
             end = os.lseek(self._journal_fd, 0, os.SEEK_END)
@@ -214,7 +233,7 @@ class Part:
             with os.fdopen(os.dup(self._journal_fd), "rb") as file:
                 data = file.read()
             records, good = _whole_records(data)
-            if good < len(data):
+            if good < len(data) and not self.read_only:
                 os.ftruncate(self._journal_fd, good)
         except OSError as error:
             raise from_os_error(error) from None
@@ -435,7 +454,7 @@ def read_journal(root: Root, folder: str, id: str) -> list[Record]:
     """The records of a journal that another may be writing at this moment; none if it is gone."""
     try:
         with root.staging(folder) as staging:
-            fd = _open(staging, f"{id}.journal", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = _open(staging, f"{id}.journal", _LOOK)
     except TransferError as error:
         if error.code != "not_found":
             raise

@@ -53,7 +53,7 @@ class SegmentSession(Session):
     @classmethod
     def open(cls, root: Root, upload: Upload, digest: Digest | None) -> SegmentSession:
         """The session that an earlier request left; see `Session.open`."""
-        part = Part.open(root, upload.folder, upload.id, shared=upload.assembly)
+        part = Part.open(root, upload.folder, upload.id, shared=upload.assembly, look=True)
         try:
             session = cls(upload, part, latest(part.records()).get("offset", 0), digest)
             session.sealed = has_journal(root, upload.folder, upload.assembly)

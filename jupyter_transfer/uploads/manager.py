@@ -180,6 +180,7 @@ class Uploads:
                     "Ask for the file again.",
                     retryable=True,
                 )
+            session.require_writable()
             if length is not None:
                 await self._run(self._storage.declare, session, length)
         except BaseException:

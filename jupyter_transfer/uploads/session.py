@@ -94,7 +94,7 @@ class Session:
 
         Raises ``not_found`` when nothing of it is left, ``conflict`` when another process has it.
         """
-        part = Part.open(root, upload.folder, upload.id)
+        part = Part.open(root, upload.folder, upload.id, look=True)
         try:
             records = part.records()
             known = latest(records)
@@ -140,6 +140,10 @@ class Session:
     def full(self) -> bool:
         """Whether it has as many bytes as were announced."""
         return self.offset == self.upload.length
+
+    def require_writable(self) -> None:
+        """Raise ``read_only`` if the disk takes no bytes."""
+        self._part.require_writable(self.upload.spec.destination)
 
     # -- what the client says later --
 
@@ -347,7 +351,7 @@ def _recover(part: Part, offset: int) -> int:
     """Cut the bytes of `part` at the recorded `offset`; the offset that holds then."""
     try:
         size = os.fstat(part.fd).st_size
-        if size > offset:
+        if size > offset and not part.read_only:
             os.ftruncate(part.fd, offset)
     except OSError as error:
         raise from_os_error(error) from None

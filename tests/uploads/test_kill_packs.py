@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Iterable
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -56,28 +57,42 @@ class KilledPack:
 
     def run(self) -> int:
         """Send it all; the kills that are left."""
-        header = metadata(pack="tar", path=self.folder)
-        headers = {"Upload-Length": str(len(self.data)), "Upload-Metadata": header}
-        response = self.server.ask("POST", "", {**headers, "Content-Length": "0"})
-        id = response.headers["Location"].rpartition("/")[2]
+        id = self.create()
         while (offset := self.look(id)) is not None:
             end = min(len(self.data), offset + self.chance.randrange(1, 4 << 20))
             killing = self.left > 0 and self.chance.random() < 0.9
-            body = self.data[offset:end]
-            headers = {**BODY, "Upload-Offset": str(offset), "Content-Length": str(len(body))}
-            if self.chance.random() < 0.3:
-                headers["Upload-Checksum"] = checksum("sha1", body)
-            response = self.server.ask("PATCH", id, headers, self.pieces(body, killing=killing))
+            response = self.send(id, offset, end, killing=killing)
             assert killing or response is not None
-            if response is not None:  # perhaps its last word
-                assert response.status == 204
-                self.acknowledged = end
-                self.done = int(response.headers["Transfer-Files-Done"])
+            assert response is None or response.status == 204  # perhaps its last word
             if killing:
                 self.server.start()
+        self.check_end()
+        return self.left
+
+    def create(self) -> str:
+        """The id of a new upload of the pack."""
+        header = metadata(pack="tar", path=self.folder)
+        headers = {"Upload-Length": str(len(self.data)), "Upload-Metadata": header}
+        response = self.server.ask("POST", "", {**headers, "Content-Length": "0"})
+        assert response.status == 201
+        return response.headers["Location"].rpartition("/")[2]
+
+    def send(self, id: str, offset: int, end: int, *, killing: bool = False) -> HTTPResponse | None:
+        """One PATCH with the bytes from `offset` to `end`."""
+        body = self.data[offset:end]
+        headers = {**BODY, "Upload-Offset": str(offset), "Content-Length": str(len(body))}
+        if self.chance.random() < 0.3:
+            headers["Upload-Checksum"] = checksum("sha1", body)
+        response = self.server.ask("PATCH", id, headers, self.pieces(body, killing=killing))
+        if response is not None and response.status == 204:
+            self.acknowledged = end
+            self.done = int(response.headers["Transfer-Files-Done"])
+        return response
+
+    def check_end(self) -> None:
+        """The files are there, and nothing else."""
         assert content(self.server.root / self.folder) == self.files
         assert not (self.server.root / ".jupyter-transfer").exists()
-        return self.left
 
     def look(self, id: str) -> int | None:
         """Where it stands; None when it is whole. No acknowledged file is gone."""

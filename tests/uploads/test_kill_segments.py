@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import time
+from http.client import HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,8 @@ class Segments:
     def run(self, kills: int) -> None:
         for _ in range(kills):
             self.send(self.chance.choice(list(self.ids)), kill=True)
-        for id, (start, end) in self.ids.items():
-            while self.acknowledged[id] < end - start:
-                self.send(id, kill=False)
+        for id in self.ids:
+            self.fill(id)
         self.join(kill=True)
         for _ in range(2):
             response = self.join(kill=False)
@@ -75,21 +75,32 @@ class Segments:
 
     def send(self, id: str, *, kill: bool) -> None:
         start, end = self.ids[id]
-        offset = self.offset(id)
-        stop = min(end, start + offset + self.chance.randrange(1, 3 << 20))
-        headers = {
-            **BODY,
-            "Upload-Offset": str(offset),
-            "Content-Length": str(stop - start - offset),
-        }
-        response = self.server.ask("PATCH", id, headers, self.pieces(start + offset, stop, kill))
-        if response is not None:
-            assert response.status == 204
-            self.acknowledged[id] = stop - start
+        first = start + self.offset(id)
+        response = self.patch(id, first, min(end, first + self.chance.randrange(1, 3 << 20)), kill)
+        assert response is None or response.status == 204
         if kill:
             self.server.start()
             for other in self.ids:
                 self.offset(other)
+
+    def fill(self, id: str) -> None:
+        """Send all that one segment lacks."""
+        start, end = self.ids[id]
+        while self.acknowledged[id] < end - start:
+            self.send(id, kill=False)
+
+    def patch(self, id: str, first: int, stop: int, kill: bool = False) -> HTTPResponse | None:
+        """One PATCH with the bytes of the file from `first` to `stop`."""
+        start = self.ids[id][0]
+        headers = {
+            **BODY,
+            "Upload-Offset": str(first - start),
+            "Content-Length": str(stop - first),
+        }
+        response = self.server.ask("PATCH", id, headers, self.pieces(first, stop, kill))
+        if response is not None and response.status == 204:
+            self.acknowledged[id] = stop - start
+        return response
 
     def offset(self, id: str) -> int:
         response = self.server.ask("HEAD", id, {})

@@ -85,9 +85,8 @@ class JoinSweep(Sweep):
 
     def begun(self) -> Segments:
         file = Segments(self.server, self.chance, self.server.root / "f")
-        for id, (start, end) in file.ids.items():
-            while file.acknowledged[id] < end - start:
-                file.send(id, kill=False)
+        for id in file.ids:
+            file.fill(id)
         return file
 
     def last(self, upload: Segments) -> HTTPResponse | None:
