@@ -10,11 +10,12 @@ Route = tuple[Any, ...]
 
 def routes() -> list[Route]:
     """All addresses of the extension; whatever else is asked below our prefix is 404 in JSON."""
-    from . import archives, base, downloads, jobs, probe, resumable, tus  # noqa: PLC0415
+    from . import archives, base, downloads, jobs, probe, resumable, room, tus  # noqa: PLC0415
 
     known: list[Sequence[Route]] = [
         jobs.ROUTES,
         probe.ROUTES,
+        room.ROUTES,
         tus.ROUTES,
         resumable.ROUTES,
         downloads.ROUTES,

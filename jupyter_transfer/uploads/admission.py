@@ -66,20 +66,6 @@ class Admission:
                 detail={"max_size": limit},
             )
 
-    def check_space(self, folder: str, length: int) -> None:
-        """Raise ``disk_full`` when `length` bytes have no room in `folder`."""
-        detail = self.space(folder, length)
-        if length > detail["free_bytes"]:
-            raise TransferError(
-                "disk_full",
-                "The disk of the server has not enough room for this file.",
-                detail=detail,
-            )
-
-    def space(self, folder: str, length: int) -> dict[str, int]:
-        """The ``detail`` of ``disk_full`` where `length` bytes are to go into `folder`."""
-        return {"needed_bytes": length, "free_bytes": self._root.free_bytes(folder)}
-
     def staging_folder(self, spec: UploadSpec) -> str:
         """The folder to stage in; refuse at once what could not be published at the end.
 

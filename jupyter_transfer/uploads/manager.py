@@ -135,7 +135,8 @@ class Uploads:
         `Append.fresh` is set to False), so whatever goes wrong before removes it.
 
         Raises ``bad_request``, ``invalid_path``, ``hidden_path``, ``too_large``, ``too_many``,
-        ``disk_full`` (``detail``: needed_bytes, free_bytes), ``exists``, ``is_a_directory`` …
+        ``disk_full`` (``detail``: needed_bytes, free_bytes, reserved_bytes), ``exists``,
+        ``is_a_directory`` …
         """
         create = partial(self._storage.create, explicit=explicit, concat=concat)
         session = await self._run(create, owner, length, header)
@@ -302,6 +303,20 @@ class Uploads:
         """
         return await self._run(self._storage.files, owner, id, state, limit, offset)
 
+    async def room(self, folder: str) -> dict[str, int | None]:
+        """What the folder `folder` takes: ``free_bytes`` that new uploads may bring there,
+        ``reserved_bytes`` that uploads under way were promised (taken off already), and
+        ``max_upload_size``, the bytes that one file may have (None is no limit).
+
+        Raises ``not_a_directory``.
+        """
+        free, reserved = await self._run(self._storage.room.look, folder)
+        return {
+            "free_bytes": free,
+            "reserved_bytes": reserved,
+            "max_upload_size": self.settings.max_size,
+        }
+
     async def terminate(self, owner: str, id: str) -> None:
         """Forget the upload `id` and its bytes; a published file stays.
 
@@ -365,8 +380,8 @@ class Uploads:
                 failure.detail["offset"] = session.offset
                 if failure.code == "disk_full" and session.upload.length is not None:
                     rest = session.upload.length - session.offset
-                    space = self._storage.admission.space
-                    failure.detail.update(await self._run(space, session.upload.folder, rest))
+                    shortage = self._storage.room.shortage
+                    failure.detail.update(await self._run(shortage, session.upload, rest))
             raise
         finally:
             self._appends.pop(id, None)
@@ -410,7 +425,7 @@ class Uploads:
         return None
 
     async def _let_go(self, session: Session) -> None:
-        await self._run(session.close)
+        await self._run(self._storage.close, session)
         self._claims.release(session.upload.id)
 
 

@@ -26,6 +26,7 @@ from .admission import Admission, UploadSettings
 from .assemblies import Assemblies, SegmentSession, assembly_id
 from .metadata import UploadSpec
 from .pack import FileResult, PackSession, results_so_far
+from .room import Room
 from .rows import PARTIAL, Upload, UploadRows
 from .session import Digest, Session
 
@@ -71,6 +72,7 @@ class Storage:
         self.rows = rows
         self.admission = Admission(root, rows, settings)
         self.assemblies = Assemblies(root, rows)
+        self.room = Room(root)
         self._root = root
         self._is_claimed = is_claimed
         self._on_published = on_published
@@ -161,11 +163,12 @@ class Storage:
         spec = UploadSpec.from_header(header, id, self._root.parse, concat=concat == PARTIAL)
         assembly = assembly_id(owner, spec.assembly) if spec.assembly else ""
         with self.assemblies.lock(assembly):
+            folder, needed = self._admit(length, spec, assembly)
             now = time.time()
             upload = Upload(
                 id=id,
                 owner=owner,
-                folder=self._admit(length, spec, assembly),
+                folder=folder,
                 length=length,
                 created=now,
                 expires=now + self.admission.settings.expiry,
@@ -176,35 +179,43 @@ class Storage:
             )
             if assembly:
                 self.assemblies.check(upload)
-            return self._create(upload)
+            return self._create(upload, needed)
 
-    def _admit(self, length: int | None, spec: UploadSpec, assembly: str) -> str:
-        """Check the limits of one file; the folder to stage in."""
+    def _admit(self, length: int | None, spec: UploadSpec, assembly: str) -> tuple[str, int]:
+        """Check the limits of one file; the folder to stage in, and how much room it needs."""
         size = max(length or 0, spec.size)
         self.admission.check_size(size)
         folder = self.admission.staging_folder(spec)
         others = self.assemblies.segments(assembly)
         if others:  # the first one has asked for room for all
-            return others[0].folder
-        self.admission.check_space(folder, size)
-        return folder
+            return others[0].folder, 0
+        return folder, size
 
-    def _create(self, upload: Upload) -> Session:
+    def _create(self, upload: Upload, needed: int) -> Session:
+        self.room.promise(upload, needed)
+        try:
+            session = self._begin(upload)
+        except BaseException:
+            self.room.forget(upload.id)
+            raise
+        return self._wired(session)
+
+    def _begin(self, upload: Upload) -> Session:
         with self._counting:
             self.admission.check_count(upload.owner)
             self.rows.upload_add(upload.as_row())
         try:
             session_type = self._session_type(upload)
-            session = session_type.create(self._root, upload, self._digest_of(upload))
+            return session_type.create(self._root, upload, self._digest_of(upload))
         except BaseException:
             self.rows.upload_remove(upload.id)
             raise
-        return self._wired(session)
 
     def _wired(self, session: Session) -> Session:
         session.relaxed = self.admission.settings.durability == "publish"
         if isinstance(session, PackSession):
             session.on_published = self._on_published
+        self.room.follow(session)
         return session
 
     def open(self, upload: Upload) -> Session:
@@ -216,6 +227,7 @@ class Storage:
             if error.code != "not_found":
                 raise
             self.rows.upload_remove(upload.id)
+            self.room.forget(upload.id)
             raise TransferError(
                 "not_found", "There is no such upload.", "Start the upload again."
             ) from None
@@ -223,6 +235,11 @@ class Storage:
         if digest is not None:
             digest.rewind(session.offset)
         return self._wired(session)
+
+    def close(self, session: Session) -> None:
+        """Let go of what `create` or `open` gave."""
+        session.close()
+        self.room.settle(session)
 
     def _digest_of(self, upload: Upload) -> Digest | None:
         if upload.spec.sha256 is None or upload.partial:
@@ -236,7 +253,7 @@ class Storage:
         """`Session.declare`, within the limits. Raises ``too_large``, ``disk_full`` too."""
         if session.upload.length is None:
             self.admission.check_size(length)
-            self.admission.check_space(session.upload.folder, length - session.offset)
+            self.room.check(session.upload, length - session.offset)
         session.declare(length)
 
     def copy(self, final: Session, sources: Sequence[Session]) -> None:
@@ -336,7 +353,7 @@ class Storage:
                     if session.whole:
                         self.publish(session)
                 finally:
-                    session.close()
+                    self.close(session)
         self.remove(upload)
 
     def remove(self, upload: Upload, session: Session | None = None) -> None:
@@ -348,6 +365,7 @@ class Storage:
                 self._discard(upload)
             self.rows.upload_remove(upload.id)
         self._digests.pop(upload.id, None)
+        self.room.forget(upload.id)
 
     def _discard(self, upload: Upload) -> None:
         try:

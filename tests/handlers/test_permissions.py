@@ -29,6 +29,7 @@ TABLE = {
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/report": (f"jobs/{ID}/report", {"GET": [READ]}),
     r"jupyter-transfer/probe/?": ("probe", {"POST": [WRITE]}),
     r"jupyter-transfer/backends/?": ("backends", {"GET": [READ]}),
+    r"jupyter-transfer/room/?": ("room", {"GET": [PUT_FILES]}),
     r"jupyter-transfer/tus/?": ("tus/", {"POST": [PUT_FILES]}),
     r"jupyter-transfer/tus/([^/]+)/?": (
         f"tus/{ID}",

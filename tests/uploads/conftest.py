@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +16,23 @@ from jupyter_transfer.store import Store
 from jupyter_transfer.uploads.manager import Uploads
 
 from ..servers.bare import BareServer, BareServers
+
+SMALL_DISK = 64 << 20
+"""Bytes of `small_disk`."""
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of `SMALL_DISK` bytes of our own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting is not allowed here")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

@@ -15,25 +15,11 @@ from jupyter_transfer.paths import Root
 from jupyter_transfer.uploads.manager import Uploads
 
 from ..handlers.tus_client import metadata
+from .conftest import SMALL_DISK as SIZE
 from .resuming import ResumingUpload
 from .tars import tar
 
-SIZE = 64 << 20
 PIECE = 512 << 10
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 64 MiB of our own."""
-    if os.geteuid() != 0:
-        pytest.skip("only root may mount a small file system")
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "tmpfs", str(folder)]
-    if subprocess.run(mount, capture_output=True, check=False).returncode != 0:
-        pytest.skip("mounting is not allowed here")
-    yield folder
-    subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 @pytest.fixture
