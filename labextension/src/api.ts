@@ -17,6 +17,7 @@ import type {
   IProbe,
   JobAction
 } from './job';
+import type { IRoom } from './room';
 import type { ITransferErrorData } from './uploads/tokens';
 
 const NAMESPACE = 'jupyter-transfer';
@@ -123,6 +124,14 @@ export class TransferApi {
       { no_track_activity: '1', limit: String(limit) }
     );
     return answer.files;
+  }
+
+  /** What a folder takes, before the first byte of an upload. */
+  room(path: string): Promise<IRoom> {
+    return this._json<IRoom>('GET', 'room', undefined, {
+      no_track_activity: '1',
+      path
+    });
   }
 
   /** What stands at an address, before anything is moved. */

@@ -3,7 +3,7 @@
  * Palette, menus, toolbar and shortcuts all come here.
  */
 
-import { Notification } from '@jupyterlab/apputils';
+import { Notification, showErrorMessage } from '@jupyterlab/apputils';
 import {
   clearIcon,
   downloadIcon,
@@ -27,6 +27,7 @@ import { chooseFiles } from './intake';
 import type { TransferModel } from './model';
 import type { Place } from './place';
 import { Prober } from './prober';
+import { Refusal } from './room';
 
 export interface ICommandContext {
   readonly commands: CommandRegistry;
@@ -42,6 +43,11 @@ export interface ICommandContext {
 
 /** Show a failure of an act; rows show the failures of transfers themselves. */
 export function report(reason: unknown, format: Format): void {
+  if (reason instanceof Refusal) {
+    // An answer to what the person just did: not to be missed.
+    void showErrorMessage(reason.title, reason.message);
+    return;
+  }
   const { what, remedy } = explain(TransferError.from(reason), format);
   Notification.error([what, remedy].filter(Boolean).join(' '));
 }

@@ -83,7 +83,8 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
     });
     const model = new TransferModel({ api, feed, uploader });
     const conflict = () => settings.conflict;
-    const intake = new Intake({ uploader, contents, conflict, format });
+    const room = (folder: string) => api.room(folder);
+    const intake = new Intake({ uploader, contents, conflict, room, format });
     const place = new Place({
       factory,
       defaultBrowser,

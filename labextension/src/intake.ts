@@ -4,34 +4,26 @@
  * file browser.
  */
 
-import { Notification } from '@jupyterlab/apputils';
 import type { Contents } from '@jupyterlab/services';
 import type { ConflictDefault } from './conflict';
-import { askConflict, findSame, findTaken } from './conflict';
 import { makeFolders, takeDrop } from './drop';
 import type { Format } from './format';
+import type { IPlan } from './plan';
+import { Planner } from './plan';
+import type { IRoom } from './room';
 import type { Uploader } from './uploads';
 import { itemsOf } from './uploads';
 import type {
-  ConflictPolicy,
   IUploadBatch,
   IUploadItem,
   IUploadOptions
 } from './uploads/tokens';
 
-/** What is sent, and how. */
-interface IPlan {
-  readonly items: readonly IUploadItem[];
-  /** Files that are there already, the same. */
-  readonly same: ReadonlySet<IUploadItem>;
-  readonly conflict: ConflictPolicy;
-}
-
-const NONE: ReadonlySet<IUploadItem> = new Set();
-
 export class Intake {
   constructor(options: Intake.IOptions) {
     this._options = options;
+    const leftovers = () => options.uploader.leftovers;
+    this._planner = new Planner({ ...options, leftovers });
   }
 
   /**
@@ -40,6 +32,7 @@ export class Intake {
    * Call it while the event is handled: the browser empties `data` afterwards.
    *
    * @returns null when there are no files or the person thought better of it.
+   * @throws Refusal when the server has no room for them.
    */
   async drop(data: DataTransfer, folder: string): Promise<IUploadBatch | null> {
     const { contents, format } = this._options;
@@ -57,6 +50,7 @@ export class Intake {
    * Upload `items` into a folder of this server, given with or without its drive.
    *
    * @returns null when there was nothing to do or the person thought better of it.
+   * @throws Refusal when the server has no room for them.
    */
   async upload(
     items: readonly IUploadItem[],
@@ -64,36 +58,16 @@ export class Intake {
     onFile?: IUploadOptions['onFile']
   ): Promise<IUploadBatch | null> {
     const plan = await this._plan(items, folder);
-    plan?.same.forEach(item => onFile?.(item, null, null));
+    plan?.left.forEach(item => onFile?.(item, null, null));
     return plan && this._upload(plan, folder, onFile);
   }
 
-  /** What to do where names are taken: asked at most once for all items. */
-  private async _plan(
+  private _plan(
     items: readonly IUploadItem[],
     folder: string
   ): Promise<IPlan | null> {
-    const { contents, conflict, format } = this._options;
-    const settled = conflict();
-    if (settled !== 'ask') {
-      return { items, same: NONE, conflict: settled };
-    }
-    const destination = contents.localPath(folder);
-    const taken = await findTaken(items, destination, contents);
-    if (taken.length === 0) {
-      // A name that is taken while we look gets a new one beside it.
-      return { items, same: NONE, conflict: 'rename' };
-    }
-    const choice = await askConflict(taken, destination, format);
-    if (choice !== 'different') {
-      return choice && { items, same: NONE, conflict: choice };
-    }
-    const same = await findSame(taken);
-    if (same.size > 0) {
-      tellSame(same.size, format);
-    }
-    const others = items.filter(item => !same.has(item));
-    return { items: others, same, conflict: 'overwrite' };
+    const destination = this._options.contents.localPath(folder);
+    return this._planner.plan(items, destination);
   }
 
   private _upload(
@@ -109,13 +83,16 @@ export class Intake {
   }
 
   private _options: Intake.IOptions;
+  private _planner: Planner;
 }
 
 export namespace Intake {
   export interface IOptions {
-    readonly uploader: Pick<Uploader, 'upload'>;
+    readonly uploader: Pick<Uploader, 'leftovers' | 'upload'>;
     readonly contents: Pick<Contents.IManager, 'get' | 'localPath' | 'save'>;
     readonly conflict: () => ConflictDefault;
+    /** What a folder of the server takes. */
+    readonly room: (folder: string) => Promise<IRoom>;
     readonly format: Format;
   }
 }
@@ -134,14 +111,4 @@ export function chooseFiles(folder: boolean): Promise<IUploadItem[]> {
     input.addEventListener('cancel', () => resolve([]));
     input.click();
   }).finally(() => input.remove());
-}
-
-function tellSame(count: number, format: Format): void {
-  Notification.info(
-    format.trans._n(
-      'One file was left out, because the same one is there.',
-      '%1 files were left out, because the same ones are there.',
-      count
-    )
-  );
 }

@@ -3,15 +3,16 @@ import { Format } from '../format';
 import { Intake } from '../intake';
 import { entriesOf, makeDrop } from '../uploads/__tests__/drops';
 import { FileItem } from '../uploads';
-import { contentsOf, item } from './samples';
+import { contentsOf, dialogShown, item, press } from './samples';
 
 describe('Intake', () => {
   const upload = jest.fn(() => 'batch' as any);
   const intake = (conflict: any, contents = contentsOf()) =>
     new Intake({
-      uploader: { upload },
+      uploader: { upload, leftovers: [] },
       contents,
       conflict: () => conflict,
+      room: () => Promise.reject(new Error('404')),
       format: new Format()
     });
 
@@ -191,21 +192,5 @@ describe('Intake', () => {
   const messages = () =>
     Notification.manager.notifications.map(each => each.message);
 
-  async function shown(): Promise<HTMLElement> {
-    for (let turn = 0; turn < 50; turn++) {
-      const dialog = document.querySelector<HTMLElement>('.jp-Dialog');
-      const title = dialog?.querySelector('.jp-Dialog-header')?.textContent;
-      if (dialog && title && dialog.querySelector('tbody tr')) {
-        return dialog;
-      }
-      await new Promise(resolve => setTimeout(resolve, 10));
-    }
-    throw new Error('no dialog');
-  }
-
-  function press(dialog: HTMLElement, label: string): void {
-    Array.from(dialog.querySelectorAll<HTMLElement>('.jp-Dialog-button'))
-      .find(each => each.textContent === label)!
-      .click();
-  }
+  const shown = () => dialogShown('tbody tr');
 });

@@ -143,3 +143,23 @@ export async function settle(): Promise<void> {
     await Promise.resolve();
   }
 }
+
+/** The dialog that is open, once it shows what `selector` finds. */
+export async function dialogShown(selector: string): Promise<HTMLElement> {
+  for (let turn = 0; turn < 50; turn++) {
+    const dialog = document.querySelector<HTMLElement>('.jp-Dialog');
+    const title = dialog?.querySelector('.jp-Dialog-header')?.textContent;
+    if (dialog && title && dialog.querySelector(selector)) {
+      return dialog;
+    }
+    await new Promise(resolve => setTimeout(resolve, 10));
+  }
+  throw new Error('no dialog');
+}
+
+/** Press the button of a dialog that has this label. */
+export function press(dialog: HTMLElement, label: string): void {
+  Array.from(dialog.querySelectorAll<HTMLElement>('.jp-Dialog-button'))
+    .find(each => each.textContent === label)!
+    .click();
+}

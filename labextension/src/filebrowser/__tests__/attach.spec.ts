@@ -15,6 +15,7 @@ import { attachFileBrowser } from '../attach';
 /** Stands for the uploader: remembers what it was given and says when it arrived. */
 class FakeUploader {
   readonly batchFinished = new Signal<any, any>(this);
+  readonly leftovers = [];
   readonly calls: Array<{ items: IUploadItem[]; options: IUploadOptions }> = [];
   outcome: 'done' | 'skipped' | 'failed' | 'cancelled' = 'done';
 
@@ -55,6 +56,7 @@ describe('attachFileBrowser', () => {
   let browser: FileBrowser;
   let uploader: FakeUploader;
   let enabled: boolean;
+  let free: number;
   let stock: jest.Mock;
 
   const attach = (conflict: ConflictDefault = 'rename') => {
@@ -66,6 +68,11 @@ describe('attachFileBrowser', () => {
         uploader: uploader as any,
         contents,
         conflict: () => conflict,
+        room: async () => ({
+          free_bytes: free,
+          reserved_bytes: 0,
+          max_upload_size: null
+        }),
         format
       }),
       uploader: uploader as any,
@@ -87,6 +94,7 @@ describe('attachFileBrowser', () => {
 
   beforeEach(async () => {
     enabled = true;
+    free = 1024;
     uploader = new FakeUploader();
     const services = new ServiceManagerMock();
     const registry = new DocumentRegistry({
@@ -262,6 +270,16 @@ describe('attachFileBrowser', () => {
       uploader.outcome = 'cancelled';
       const upload = browser.model.upload(file('a'));
       await expect(upload).rejects.toThrow('cancelled');
+    });
+
+    it('rejects with the numbers when there is no room', async () => {
+      free = 0;
+      attach();
+      const upload = browser.model.upload(file('a'));
+      await expect(upload).rejects.toThrow(
+        /^This needs \d+ bytes?, but \/ has/
+      );
+      expect(uploader.calls).toEqual([]);
     });
 
     it('is JupyterLab’s own when switched off, refused or disposed', async () => {

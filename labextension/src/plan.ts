@@ -1,0 +1,154 @@
+/**
+ * What of a batch is sent, and how: settled before the first byte, with at most
+ * one question of each kind for all its files.
+ */
+
+import { Notification } from '@jupyterlab/apputils';
+import { PathExt } from '@jupyterlab/coreutils';
+import type { Contents } from '@jupyterlab/services';
+import type { ConflictDefault, ITaken } from './conflict';
+import { askConflict, findSame, findTaken } from './conflict';
+import type { Format } from './format';
+import type { IRoom } from './room';
+import { askOthers, checkFree, measure, needOf, tooLarge } from './room';
+import type { ConflictPolicy, ILeftover, IUploadItem } from './uploads/tokens';
+
+/** What is sent, and how. */
+export interface IPlan {
+  readonly items: readonly IUploadItem[];
+  /** Files that are not sent: the same one is there, or they are too large. */
+  readonly left: ReadonlySet<IUploadItem>;
+  readonly conflict: ConflictPolicy;
+}
+
+/** A plan, and the names that are known to be taken; null if nobody looked. */
+interface IDraft extends IPlan {
+  readonly taken: readonly ITaken[] | null;
+}
+
+export interface IPlannerOptions {
+  readonly contents: Pick<Contents.IManager, 'get'>;
+  readonly conflict: () => ConflictDefault;
+  readonly format: Format;
+  /** What a folder takes; rejects where the server cannot tell. */
+  readonly room: (folder: string) => Promise<IRoom>;
+  /** What earlier pages left unfinished: the server has promised it room. */
+  readonly leftovers: () => readonly ILeftover[];
+}
+
+const NONE: ReadonlySet<IUploadItem> = new Set();
+
+export class Planner {
+  constructor(private _options: IPlannerOptions) {}
+
+  /**
+   * Plan how `items` go into the folder `destination` of the server.
+   *
+   * @returns null when the person thought better of it.
+   * @throws Refusal when the server has no room for them.
+   */
+  async plan(
+    items: readonly IUploadItem[],
+    destination: string
+  ): Promise<IPlan | null> {
+    if (items.length === 0) {
+      return { items, left: NONE, conflict: 'rename' };
+    }
+    // Old servers do not tell; then each upload finds out by itself.
+    const room = this._options.room(destination).catch(() => null);
+    const draft = await this._settleNames(items, destination);
+    if (draft === null) {
+      return null;
+    }
+    const known = await room;
+    return known === null ? draft : this._fit(draft, known, destination);
+  }
+
+  /** What to do where names are taken. */
+  private async _settleNames(
+    items: readonly IUploadItem[],
+    destination: string
+  ): Promise<IDraft | null> {
+    const { contents, conflict, format } = this._options;
+    const settled = conflict();
+    if (settled !== 'ask') {
+      return { items, left: NONE, conflict: settled, taken: null };
+    }
+    const taken = await findTaken(items, destination, contents);
+    if (taken.length === 0) {
+      // A name that is taken while we look gets a new one beside it.
+      return { items, left: NONE, conflict: 'rename', taken };
+    }
+    const choice = await askConflict(taken, destination, format);
+    if (choice !== 'different') {
+      return choice && { items, left: NONE, conflict: choice, taken };
+    }
+    const same = await findSame(taken);
+    if (same.size > 0) {
+      tellSame(same.size, format);
+    }
+    const others = items.filter(item => !same.has(item));
+    return { items: others, left: same, conflict: 'overwrite', taken };
+  }
+
+  private async _fit(
+    draft: IDraft,
+    room: IRoom,
+    destination: string
+  ): Promise<IPlan | null> {
+    const { contents, format } = this._options;
+    await measure(draft.items);
+    const large = tooLarge(draft.items, room);
+    const items =
+      large.length > 0
+        ? await askOthers(draft.items, large, room, format)
+        : draft.items;
+    if (items === null) {
+      return null;
+    }
+    const { conflict } = draft;
+    let { taken } = draft;
+    const need = () =>
+      needOf(items, this._spares(destination, conflict, taken ?? []));
+    const mayShrink = conflict === 'overwrite' || conflict === 'skip';
+    if (taken === null && mayShrink && need() > room.free_bytes) {
+      taken = await findTaken(items, destination, contents);
+    }
+    checkFree(need(), room, destination, format);
+    return { items, conflict, left: new Set([...draft.left, ...large]) };
+  }
+
+  /** How many bytes of an item need no room. */
+  private _spares(
+    destination: string,
+    conflict: ConflictPolicy,
+    taken: readonly ITaken[]
+  ): (item: IUploadItem) => number {
+    const begun = this._options
+      .leftovers()
+      .filter(each => each.destination === destination);
+    const old = new Map(taken.map(each => [each.item, each.size ?? 0]));
+    return item => {
+      const size = item.size ?? 0;
+      const name = PathExt.basename(item.relativePath);
+      if (begun.some(each => each.name === name && each.size === size)) {
+        return size;
+      }
+      const there = old.get(item);
+      if (there === undefined || conflict === 'rename') {
+        return 0;
+      }
+      return conflict === 'skip' ? size : there;
+    };
+  }
+}
+
+function tellSame(count: number, format: Format): void {
+  Notification.info(
+    format.trans._n(
+      'One file was left out, because the same one is there.',
+      '%1 files were left out, because the same ones are there.',
+      count
+    )
+  );
+}
