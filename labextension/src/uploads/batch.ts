@@ -1,13 +1,17 @@
 import { PromiseDelegate, UUID } from '@lumino/coreutils';
 import { nameOf } from './items';
-import type { Connectivity } from './connectivity';
-import type { IWait, Outcome } from './delivery';
+import type { IBatchHost } from './batchhost';
+import type { Phase } from './batchstate';
+import { stateOf } from './batchstate';
+import { BegunParcels } from './begunparcels';
+import type { Outcome } from './delivery';
 import { Delivery } from './delivery';
 import type { UploadError } from './errors';
 import { clientErrors } from './errors';
 import { Packer } from './packer';
 import type { Fate, IParcel } from './parcel';
 import { RateMeter } from './ratemeter';
+import { Settlement } from './settlement';
 import { Tally } from './tally';
 import type {
   ITransferErrorData,
@@ -18,24 +22,6 @@ import type {
   UploadState
 } from './tokens';
 import type { IUploadContext } from './tusupload';
-
-/** What a batch needs of the uploader. */
-export interface IBatchHost {
-  readonly connectivity: Connectivity;
-  /** A getter of the batch changed its value. */
-  changed(): void;
-  /** The batch (again) has files to send. */
-  wanting(): void;
-  /** The batch came to an end. */
-  finished(): void;
-  /** Take `wanted` more connections, or as many as are free; how many. */
-  borrow(wanted: number): number;
-  /** Give connections back. */
-  giveBack(count: number): void;
-}
-
-/** How the batch as a whole stands; what is under way says the rest. */
-type Phase = 'open' | 'paused' | 'ended' | 'cancelled';
 
 /**
  * Files that were given together.
@@ -52,16 +38,17 @@ export class UploadBatch implements IUploadBatch {
     host: IBatchHost
   ) {
     this._items = items;
-    this._options = options;
     this._context = context;
     this._host = host;
     this.name = options.name ?? nameOf(items);
     this._tally = new Tally(items, () => host.changed());
+    this._settlement = new Settlement(items, this._tally, options.onFile);
     this._packer = new Packer(items, context, {
       opened: (index, size) => this._tally.measured(index, size),
       unreadable: index => {
-        const path = items[index].relativePath;
-        this._onFileFailed(index, clientErrors.sourceChanged([path]).toData());
+        const { relativePath } = items[index];
+        const error = clientErrors.sourceChanged([relativePath]).toData();
+        this._onFate({ kind: 'failed', index, error });
       }
     });
     if (items.length === 0) {
@@ -78,21 +65,20 @@ export class UploadBatch implements IUploadBatch {
   }
 
   get state(): UploadState {
-    switch (this._phase) {
-      case 'cancelled':
-        return 'cancelled';
-      case 'paused':
-        return 'paused';
-      case 'ended':
-        return this._endState;
-      default:
-        return this._openState;
-    }
+    return stateOf({
+      phase: this._phase,
+      isHalted: this._halted !== null,
+      filesTotal: this.filesTotal,
+      filesFailed: this.filesFailed,
+      filesSkipped: this.filesSkipped,
+      waiting: this._waiting,
+      parcels: this._parcels
+    });
   }
 
   get filesDone(): number {
     const { filesArrived, filesSkipped } = this._tally;
-    return filesArrived + filesSkipped + this._sum(p => p.filesSettled);
+    return filesArrived + filesSkipped + this._parcels.sum(p => p.filesSettled);
   }
 
   get filesTotal(): number {
@@ -108,7 +94,7 @@ export class UploadBatch implements IUploadBatch {
   }
 
   get bytesDone(): number {
-    return this._tally.bytesArrived + this._sum(p => p.acknowledged);
+    return this._tally.bytesArrived + this._parcels.sum(p => p.acknowledged);
   }
 
   get bytesTotal(): number | null {
@@ -119,15 +105,15 @@ export class UploadBatch implements IUploadBatch {
     if (this._phase === 'ended') {
       return this._halted ?? this._tally.failures[0]?.error ?? null;
     }
-    return this._wait?.error.toData() ?? null;
+    return this._parcels.wait?.error.toData() ?? null;
   }
 
   get retryAt(): number | null {
-    return this._wait?.until ?? null;
+    return this._parcels.wait?.until ?? null;
   }
 
   get attempt(): number {
-    return this._wait?.attempt ?? 0;
+    return this._parcels.wait?.attempt ?? 0;
   }
 
   get rate(): number {
@@ -165,7 +151,7 @@ export class UploadBatch implements IUploadBatch {
   pause(): void {
     if (this._phase === 'open') {
       this._phase = 'paused';
-      this._stopAll();
+      this._parcels.stop();
       this._host.changed();
     }
   }
@@ -177,7 +163,7 @@ export class UploadBatch implements IUploadBatch {
       this._host.changed();
       this._host.wanting();
     } else {
-      this._hurry();
+      this._parcels.hurry();
     }
   }
 
@@ -189,9 +175,7 @@ export class UploadBatch implements IUploadBatch {
     if (this.state !== 'failed') {
       return;
     }
-    const kept = new Set(this._refused.flatMap(parcel => parcel.indices));
-    this._stopped.push(...this._refused);
-    this._refused = [];
+    const kept = this._parcels.forgive();
     this._tally
       .forgive()
       .filter(index => !kept.has(index))
@@ -210,13 +194,9 @@ export class UploadBatch implements IUploadBatch {
     const wasEnded = this.isEnded;
     this._phase = 'cancelled';
     this._packer.clear();
-    this._stopAll();
+    this._parcels.stop();
     await Promise.all([...this._running]);
-    // Best effort: what cannot be deleted now expires on the server.
-    const parcels = [...this._stopped, ...this._refused];
-    this._stopped = [];
-    this._refused = [];
-    await Promise.allSettled(parcels.map(parcel => parcel.terminate()));
+    await this._parcels.terminate();
     if (!wasEnded) {
       this._finished.resolve();
       this._host.finished();
@@ -235,13 +215,13 @@ export class UploadBatch implements IUploadBatch {
   }
 
   private async _begin(): Promise<void> {
-    const parcel = this._stopped.pop() ?? (await this._compose());
+    const parcel = this._parcels.take() ?? (await this._compose());
     if (parcel === null) {
       return;
     }
     if (!this._isOpen) {
       // Paused while its files were opened.
-      this._stopped.push(parcel);
+      this._parcels.keep(parcel);
       return;
     }
     const { connectivity } = this._host;
@@ -251,9 +231,9 @@ export class UploadBatch implements IUploadBatch {
       sent: delta => this._meter.add(delta),
       changed: () => this._host.changed()
     });
-    this._active.add(delivery);
+    this._parcels.started(delivery);
     const outcome = await delivery.run();
-    this._active.delete(delivery);
+    this._parcels.ended(delivery);
     this._host.giveBack(more);
     this._onOutcome(parcel, outcome);
   }
@@ -273,7 +253,7 @@ export class UploadBatch implements IUploadBatch {
         outcome.fates.forEach(fate => this._onFate(fate));
         break;
       case 'stopped':
-        this._stopped.push(parcel);
+        this._parcels.keep(parcel);
         break;
       case 'failed':
         this._onFailed(parcel, outcome.error);
@@ -281,53 +261,26 @@ export class UploadBatch implements IUploadBatch {
   }
 
   private _onFate(fate: Fate): void {
-    const { index } = fate;
-    switch (fate.kind) {
-      case 'done':
-        this._tally.arrived(index, fate.path);
-        this._report(index, fate.path, null);
-        break;
-      case 'skipped':
-        this._tally.skipped(index);
-        this._report(index, null, null);
-        break;
-      case 'again':
-        this._packer.putBack(index);
-        break;
-      case 'failed':
-        this._onFileFailed(index, fate.error);
+    if (fate.kind === 'again') {
+      this._packer.putBack(fate.index);
+    } else {
+      this._settlement.settle(fate);
     }
   }
 
   private _onFailed(parcel: IParcel, error: UploadError): void {
     if (error.scope === 'batch' || parcel.indices.length > 1) {
       // The others would meet the same wall; a person must act first.
-      this._stopped.push(parcel);
+      this._parcels.keep(parcel);
       this._halted = error.toData();
-      this._stopAll();
+      this._parcels.stop();
       return;
     }
     if (parcel.isKnown) {
-      this._refused.push(parcel);
+      this._parcels.refuse(parcel);
     }
-    this._onFileFailed(parcel.indices[0], error.toData());
-  }
-
-  private _onFileFailed(index: number, error: ITransferErrorData): void {
-    this._tally.fail(index, error);
-    this._report(index, null, error);
-  }
-
-  private _report(
-    index: number,
-    path: string | null,
-    error: ITransferErrorData | null
-  ): void {
-    const { onFile } = this._options;
-    if (onFile) {
-      // Apart from our own course: a listener that throws must not stop it.
-      queueMicrotask(() => onFile(this._items[index], path, error));
-    }
+    const [index] = parcel.indices;
+    this._onFate({ kind: 'failed', index, error: error.toData() });
   }
 
   private _endIfIdle(): void {
@@ -339,84 +292,26 @@ export class UploadBatch implements IUploadBatch {
     }
   }
 
-  private get _openState(): UploadState {
-    const active = [...this._active];
-    if (active.length === 0) {
-      return 'queued';
-    }
-    if (this._wait !== null) {
-      return 'retrying';
-    }
-    const isSent = this._waiting === 0 && active.every(d => d.isChecking);
-    return isSent ? 'checking' : 'running';
-  }
-
-  private get _endState(): UploadState {
-    if (this._halted !== null || this.filesFailed > 0) {
-      return 'failed';
-    }
-    const all = this._items.length;
-    return all > 0 && this.filesSkipped === all ? 'skipped' : 'done';
-  }
-
-  /** The pause that ends first, if all that is under way waits. */
-  private get _wait(): IWait | null {
-    let first: IWait | null = null;
-    for (const { wait } of this._active) {
-      if (wait === null) {
-        return null;
-      }
-      if (
-        first === null ||
-        (wait.until ?? Infinity) < (first.until ?? Infinity)
-      ) {
-        first = wait;
-      }
-    }
-    return first;
-  }
-
-  private _stopAll(): void {
-    this._active.forEach(delivery => delivery.stop());
-  }
-
-  private _hurry(): void {
-    this._active.forEach(delivery => delivery.hurry());
-  }
-
   private get _isOpen(): boolean {
     return this._phase === 'open' && this._halted === null;
   }
 
   /** How much waits for a connection: files and begun parcels. */
   private get _waiting(): number {
-    return this._packer.length + this._stopped.length;
-  }
-
-  /** Add up over all that is begun and not whole. */
-  private _sum(value: (parcel: IParcel) => number): number {
-    let sum = 0;
-    this._active.forEach(({ parcel }) => (sum += value(parcel)));
-    this._stopped.forEach(parcel => (sum += value(parcel)));
-    this._refused.forEach(parcel => (sum += value(parcel)));
-    return sum;
+    return this._packer.length + this._parcels.waiting;
   }
 
   private _items: readonly IUploadItem[];
-  private _options: IUploadOptions;
   private _context: IUploadContext;
   private _host: IBatchHost;
   private _packer: Packer;
   private _tally: Tally;
+  private _settlement: Settlement;
   private _phase: Phase = 'open';
   private _halted: ITransferErrorData | null = null;
   private _composing = 0;
-  private _active = new Set<Delivery>();
   private _running = new Set<Promise<void>>();
-  /** Begun and to be taken up again. */
-  private _stopped: IParcel[] = [];
-  /** Files that failed and of which the server has a part. */
-  private _refused: IParcel[] = [];
+  private _parcels = new BegunParcels();
   private _meter = new RateMeter();
   private _finished = new PromiseDelegate<void>();
 }
