@@ -66,6 +66,8 @@ class _Group:
     start: int
     end: int
     entries: list[_Entry]
+    intended: bool = False
+    """Whether its intent is surely on disk. Perhaps it is anyway: then its files must stay."""
     interrupted: bool = False
     """Whether an earlier attempt may have published some of them."""
 
@@ -169,7 +171,7 @@ class PackSession(Session):
             error = intent["errors"].get(str(number))
             entry.error = TransferError.from_dict(error) if error else entry.error
             entries.append(entry)
-        return _Group(intent["start"], intent["end"], entries, interrupted=True)
+        return _Group(intent["start"], intent["end"], entries, intended=True, interrupted=True)
 
     def _unpack(self) -> None:
         """Publish all members that are whole."""
@@ -180,6 +182,9 @@ class PackSession(Session):
             if not self._group.entries:
                 self._group = None
                 return
+            if not self._group.intended:
+                staged.intend(_intent(self._group))
+                self._group.intended = True
             self._publish_group(staged, self._group)
             if self._reader.position != self.unpacked:
                 self._reader.seek(self.unpacked)
@@ -202,7 +207,6 @@ class PackSession(Session):
                 staged.sync()
                 if self.relaxed:  # this sync has brought to the disk what was only written
                     self._part.append({"offset": self.offset})
-                staged.intend(_intent(group))
         except TransferError:
             self._reader.seek(self.unpacked)
             staged.remove(*staged.names())

@@ -48,12 +48,20 @@ class KilledPack:
 
     def __init__(self, server: BareServer, chance: random.Random, folder: str, left: int) -> None:
         self.server, self.chance, self.folder, self.left = server, chance, folder, left
-        sizes = [chance.choice([0, 10, 512, 4000, 100_000]) for _ in range(chance.randrange(150))]
         self.files = {
-            f"d{n % 7}/f{n}": chance.randbytes(size) for n, size in enumerate([*sizes, 2 << 20])
+            f"d{n % 7}/f{n}": chance.randbytes(size) for n, size in enumerate(self.sizes())
         }
+        self.old: dict[str, bytes] = {}
+        """What stands there before."""
+        self.conflict = "rename"
         self.data = tar(*self.files.items())
         self.acknowledged = self.done = 0
+
+    def sizes(self) -> list[int]:
+        """Of the files."""
+        chance = self.chance
+        sizes = [chance.choice([0, 10, 512, 4000, 100_000]) for _ in range(chance.randrange(150))]
+        return [*sizes, 2 << 20]
 
     def run(self) -> int:
         """Send it all; the kills that are left."""
@@ -71,7 +79,7 @@ class KilledPack:
 
     def create(self) -> str:
         """The id of a new upload of the pack."""
-        header = metadata(pack="tar", path=self.folder)
+        header = metadata(pack="tar", path=self.folder, conflict=self.conflict)
         headers = {"Upload-Length": str(len(self.data)), "Upload-Metadata": header}
         response = self.server.ask("POST", "", {**headers, "Content-Length": "0"})
         assert response.status == 201
@@ -92,7 +100,7 @@ class KilledPack:
     def check_end(self) -> None:
         """The files are there, and nothing else."""
         assert content(self.server.root / self.folder) == self.files
-        assert not (self.server.root / ".jupyter-transfer").exists()
+        assert not list(self.server.root.rglob(".jupyter-transfer"))
 
     def look(self, id: str) -> int | None:
         """Where it stands; None when it is whole. No acknowledged file is gone."""
@@ -104,7 +112,11 @@ class KilledPack:
         assert done >= self.done
         assert response.headers["Transfer-Files-Failed"] == "0"
         found = content(self.server.root / self.folder)
-        wrong = {name for name, data in found.items() if data != self.files.get(name)}
+        wrong = {
+            name
+            for name, data in found.items()
+            if data not in (self.files.get(name), self.old.get(name))
+        }
         assert not wrong
         assert len(found) >= done
         if response.headers["Transfer-Path"] is None:
@@ -128,5 +140,5 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and ".jupyter-transfer" not in path.parts
     }

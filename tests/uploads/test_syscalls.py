@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 import resource
+import shutil
 from collections.abc import Iterator
 from http.client import HTTPResponse
 from typing import Any
@@ -19,12 +20,13 @@ import pytest
 from ..servers.bare import BareServer
 from ..servers.strace import require_strace, traced
 from .resuming import ResumingUpload
+from .test_kill_packs import KilledPack, content
 from .test_kill_segments import Segments
 
 WRITES = ("write", "pwrite64", "pwritev", "pwritev2", "splice")
-SYNCS = ("fdatasync", "fsync")
+SYNCS = ("fdatasync", "fsync", "syncfs")
 NAMES = ("linkat", "renameat", "renameat2", "unlinkat", "mkdirat", "fchmodat", "utimensat")
-CHANGES = (*WRITES, *SYNCS, *NAMES, "ftruncate")
+CHANGES = (*WRITES, *SYNCS, *NAMES, "ftruncate", "fallocate")
 LOOKS = ("openat", "openat2", "newfstatat", "read", "pread64", "lseek", "fcntl", "flock")
 
 SIZE = 1_600_000
@@ -33,6 +35,9 @@ FIRST = 500_001
 
 class Sweep:
     """Uploads of which the last request meets the n-th call of each kind, one after the other."""
+
+    brings_bytes = True
+    """Whether the last request is acknowledged for its bytes, and for nothing else."""
 
     def __init__(self, server: BareServer, conflict: str) -> None:
         self.server, self.conflict = server, conflict
@@ -83,6 +88,8 @@ class Sweep:
 class JoinSweep(Sweep):
     """The same with files that arrived in segments; the last request joins them."""
 
+    brings_bytes = False
+
     def begun(self) -> Segments:
         file = Segments(self.server, self.chance, self.server.root / "f")
         for id in file.ids:
@@ -98,11 +105,52 @@ class JoinSweep(Sweep):
         upload.final.unlink()
 
 
+class SmallPack(KilledPack):
+    """A pack of few files, of which the first half is sent and published."""
+
+    def sizes(self) -> list[int]:
+        return [4000, 0, 600, 100_000]
+
+    @property
+    def half(self) -> int:
+        return self.data.index(b"d2/f2")
+
+
+class PackSweep(Sweep):
+    """The same with packs; the last request brings and publishes a group of files."""
+
+    brings_bytes = False
+
+    def begun(self) -> SmallPack:
+        pack = SmallPack(self.server, self.chance, "p", 0)
+        if self.conflict == "pack over old files":
+            pack.conflict, pack.old = "overwrite", dict.fromkeys(pack.files, b"old")
+            for name, data in pack.old.items():
+                path = self.server.root / "p" / name
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(data)
+        pack.id = pack.create()
+        assert pack.send(pack.id, 0, pack.half).status == 204
+        assert pack.done == 2
+        return pack
+
+    def last(self, upload: SmallPack) -> HTTPResponse | None:
+        return upload.send(upload.id, upload.half, len(upload.data))
+
+    def ended(self, upload: SmallPack) -> None:
+        offset = upload.look(upload.id)
+        if offset is not None:
+            assert upload.send(upload.id, offset, len(upload.data)).status == 204
+            assert upload.look(upload.id) is None
+        assert content(self.server.root / "p") == upload.files
+        shutil.rmtree(self.server.root / "p")
+
+
 @pytest.fixture
 def sweep(bare_server, fast, conflict):
     require_strace()
-    kind = JoinSweep if conflict == "join" else Sweep
-    return kind(bare_server(threads=1, fast=fast), conflict)
+    kind = {"join": JoinSweep, "pack": PackSweep, "pack over old files": PackSweep}
+    return kind.get(conflict, Sweep)(bare_server(threads=1, fast=fast), conflict)
 
 
 VARIANTS = pytest.mark.parametrize(
@@ -113,6 +161,8 @@ VARIANTS = pytest.mark.parametrize(
         (True, "join"),
         (False, "fail"),
         (False, "overwrite"),
+        (True, "pack"),
+        pytest.param(False, "pack over old files", marks=pytest.mark.soak),
     ],
 )
 
@@ -154,9 +204,7 @@ def failed_at(sweep: Sweep, fault: str, code: str) -> None:
             response = sweep.last(upload)
         if response.status >= 300:
             assert json.loads(response.content)["error"]["code"] == code, (name, number)
-        if sweep.conflict == "join":
-            pass  # its bytes were synced before
-        elif name == "fdatasync" and number <= 2:
+        if sweep.brings_bytes and name == "fdatasync" and number <= 2:
             # Of the bytes or of the journal's word on them. What the kernel could not write it
             # takes for written: another fdatasync would succeed, and prove nothing.
             assert response.status != 204
@@ -189,6 +237,8 @@ def test_a_failure_of_every_look_at_the_disk(sweep, fault):
         (True, "fail", "EIO", "io_error"),
         (False, "overwrite", "EDQUOT", "disk_full"),
         (True, "join", "ENOSPC", "disk_full"),
+        (True, "pack", "EIO", "io_error"),
+        pytest.param(True, "pack over old files", "ENOSPC", "disk_full", marks=pytest.mark.soak),
         pytest.param(True, "join", "EIO", "io_error", marks=pytest.mark.soak),
         pytest.param(True, "overwrite", "ENOSPC", "disk_full", marks=pytest.mark.soak),
         pytest.param(True, "fail", "EDQUOT", "disk_full", marks=pytest.mark.soak),
