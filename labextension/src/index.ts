@@ -41,6 +41,7 @@ import { loadSettings, translateSettings } from './settings';
 import { TransferStatus } from './status';
 import { ITransfers } from './tokens';
 import { Uploader } from './uploads';
+import { spawnWorker } from './uploads/spawnworker';
 import { folderName } from './names';
 
 /** Below the file browser and the running sessions. */
@@ -75,7 +76,8 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
     const uploader = new Uploader({
       serverSettings,
       maxConnections: settings.maxConnections,
-      checksums: () => settings.checksums
+      checksums: () => settings.checksums,
+      spawnWorker
     });
     const feed = new JobFeed({
       fetch: since => api.jobs(since),

@@ -64,6 +64,9 @@ test('very many files arrive, and the page does not notice', async ({
   await expect(panel.row('many')).toContainText(
     `${FILES.toLocaleString('en')} files`
   );
+  // Packs are put together beside the page.
+  const threads = page.mainFrame().page().workers();
+  expect(threads.map(thread => thread.url()).join()).toContain('upload_worker');
   const tasks = await page.evaluate(() => (window as any).longTasks);
   // Told, not demanded: how long a task takes is the machine's business, too.
   console.log(`${FILES} files: long tasks ${tasks}, heap + ${most - before}`);

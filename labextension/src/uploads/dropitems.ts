@@ -1,5 +1,7 @@
+import { DroppedFolder } from './droppedfolder';
 import { EntryItem } from './entryitem';
 import { FileItem } from './fileitem';
+import { FolderItem } from './folderitem';
 import { isDebris } from './items';
 import type { IUploadItem } from './tokens';
 
@@ -14,7 +16,7 @@ export interface IDrop {
 }
 
 /** Something dropped, as the browser hands it out. */
-type Root = FileSystemDirectoryEntry | IUploadItem;
+type Root = DroppedFolder | IUploadItem;
 
 /**
  * Read a drop to the bottom of its folders. No file is opened.
@@ -36,11 +38,15 @@ function takeOut(dataTransfer: DataTransfer): Root[] {
     }
     const entry = item.webkitGetAsEntry?.();
     const file = entry ? null : item.getAsFile();
+    const handle = entry && handleOf(item);
     if (entry?.isDirectory) {
-      roots.push(entry as FileSystemDirectoryEntry);
+      const folder = entry as FileSystemDirectoryEntry;
+      const find = () => handle as Promise<FileSystemDirectoryHandle | null>;
+      roots.push(new DroppedFolder(entry.name, folder, find));
     } else if (entry) {
       const opener = entry as FileSystemFileEntry;
-      roots.push(new EntryItem(opener, entry.name, handleOf(item)));
+      const own = handle as Promise<FileSystemFileHandle | null>;
+      roots.push(new EntryItem(opener, entry.name, own));
     } else if (file) {
       // It does not lie in a file system, e.g. an image dragged out of a page.
       roots.push(new FileItem(file));
@@ -50,10 +56,10 @@ function takeOut(dataTransfer: DataTransfer): Root[] {
   return roots.length > 0 ? roots : files.map(file => new FileItem(file));
 }
 
-/** What opens a dropped file again after a reload, where the browser has such. */
+/** What opens a dropped file or folder again after a reload, where the browser has such. */
 async function handleOf(
   item: DataTransferItem
-): Promise<FileSystemFileHandle | null> {
+): Promise<FileSystemHandle | null> {
   try {
     return (await (item as any).getAsFileSystemHandle?.()) ?? null;
   } catch {
@@ -63,32 +69,18 @@ async function handleOf(
 
 async function readAll(roots: readonly Root[], drop: IDrop): Promise<void> {
   for (const root of roots) {
-    if ('createReader' in root) {
-      await readFolder(root, root.name, drop);
+    if (root instanceof DroppedFolder) {
+      await readFolder(root, drop);
     } else {
       drop.items.push(root);
     }
   }
 }
 
-async function readEntry(
-  entry: FileSystemEntry,
-  path: string,
-  drop: IDrop
-): Promise<void> {
-  if (entry.isDirectory) {
-    await readFolder(entry as FileSystemDirectoryEntry, path, drop);
-  } else {
-    drop.items.push(new EntryItem(entry as FileSystemFileEntry, path));
-  }
-}
-
-async function readFolder(
-  folder: FileSystemDirectoryEntry,
-  path: string,
-  drop: IDrop
-): Promise<void> {
-  const reader = folder.createReader();
+async function readFolder(folder: DroppedFolder, drop: IDrop): Promise<void> {
+  const { entry: own, path } = folder;
+  const hasHandle = (await folder.handle) !== null;
+  const reader = own.createReader();
   let isEmpty = true;
   try {
     for (;;) {
@@ -99,8 +91,15 @@ async function readFolder(
       }
       isEmpty = false;
       for (const entry of entries) {
-        if (entry.isDirectory || !isDebris(entry.name)) {
-          await readEntry(entry, `${path}/${entry.name}`, drop);
+        const { isDirectory, name } = entry;
+        if (isDirectory) {
+          const below = folder.below(entry as FileSystemDirectoryEntry);
+          await readFolder(below, drop);
+        } else if (!isDebris(name)) {
+          const item = hasHandle
+            ? new FolderItem(folder, name)
+            : new EntryItem(entry as FileSystemFileEntry, `${path}/${name}`);
+          drop.items.push(item);
         }
       }
     }

@@ -17,7 +17,7 @@ const MIN_FILES = 8;
 
 /** Bounds of a pack: what a file that changes on the way can cost. */
 const MAX_BYTES = 64 * 1024 * 1024;
-const MAX_FILES = 5000;
+const MAX_FILES = 2000;
 
 /** Files of the first pack, so that something moves soon; each may be twice the last. */
 const FIRST_FILES = 250;
@@ -120,8 +120,9 @@ export class Packer {
       this._listener.unreadable(index);
       return;
     }
-    const handle = (await item.handle) ?? null;
-    this._opened.push({ index, file, relativePath, handle });
+    // Small ones go on with their pack, so theirs would only take room.
+    const handle = file.size > SMALL ? await item.handle : null;
+    this._opened.push({ index, file, relativePath, handle: handle ?? null });
     this._listener.opened(index, file.size);
   }
 

@@ -21,8 +21,9 @@ export class PackParcel implements IParcel {
     files: readonly IOpened[],
     context: IUploadContext
   ): Promise<PackParcel> {
-    const { destination, conflict } = context;
-    const pack = await TarPack.of(files, destination, conflict);
+    const { destination, conflict, worker } = context;
+    const compose = worker.compose.bind(worker);
+    const pack = await TarPack.of(files, destination, conflict, compose);
     return new PackParcel(files, pack, context);
   }
 

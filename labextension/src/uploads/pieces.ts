@@ -10,12 +10,6 @@ export interface IPiece {
   readonly checksum: string | null;
 }
 
-interface IPrepared {
-  readonly start: number;
-  readonly body: Blob;
-  readonly checksum: Promise<string | null>;
-}
-
 /**
  * Cuts a source into pieces with checksums. The next one is hashed while the
  * last is on its way, so that the line does not wait.
@@ -29,13 +23,12 @@ export class Pieces {
 
   /** The piece at `start`, as large as the line takes it. */
   async take(start: number): Promise<IPiece> {
-    const ahead = this._ahead;
+    const ahead = await this._ahead;
     this._ahead = null;
     const isOfUse =
       ahead?.start === start && ahead.body.size <= this._sizer.size;
-    const { body, checksum } = isOfUse ? ahead : this._prepare(start);
-    const piece = { start, body, checksum: await checksum };
-    const next = start + body.size;
+    const piece = isOfUse ? ahead : await this._prepare(start);
+    const next = start + piece.body.size;
     if (next < this._source.size && this._limit < Infinity) {
       this._ahead = this._prepare(next);
     }
@@ -46,16 +39,14 @@ export class Pieces {
     return this._hasher.limit(this._sizer.rate);
   }
 
-  private _prepare(start: number): IPrepared {
+  private async _prepare(start: number): Promise<IPiece> {
     const limit = this._limit;
     const length = Math.min(this._sizer.size, limit);
-    const body = this._source.slice(start, start + length);
+    const body = await this._source.slice(start, start + length);
     const isHashed = limit < Infinity && body.size > 0;
-    const checksum = isHashed
-      ? this._hasher.checksum(body)
-      : Promise.resolve(null);
+    const checksum = isHashed ? await this._hasher.checksum(body) : null;
     return { start, body, checksum };
   }
 
-  private _ahead: IPrepared | null = null;
+  private _ahead: Promise<IPiece> | null = null;
 }

@@ -35,7 +35,7 @@ export class SegmentSource implements IUploadSource {
     };
   }
 
-  slice(from: number, to: number): Blob {
+  slice(from: number, to: number): Blob | Promise<Blob> {
     const { start, end } = this._segment;
     return this._whole.slice(start + from, Math.min(start + to, end));
   }

@@ -13,7 +13,7 @@ export interface IUploadSource {
   /** Whether it is a part of another upload (tus, concatenation): then it gets no path of its own. */
   readonly isPartial: boolean;
   /** Bytes from `start` on, up to `end`: perhaps fewer, but at least one if there are any. */
-  slice(start: number, end: number): Blob;
+  slice(start: number, end: number): Blob | Promise<Blob>;
   /** Paths of the files among these bytes that cannot be read any more. */
   unreadable(start: number, end: number): Promise<readonly string[]>;
   /**

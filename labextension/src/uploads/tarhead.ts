@@ -17,36 +17,56 @@ export function paddingOf(size: number): number {
 }
 
 /**
- * The header of one file.
+ * Bytes of the header of one file.
  *
  * @param mtime - Milliseconds since the epoch.
  */
-export function headOf(
+export function headLength(path: string, mtime: number): number {
+  return lengthWith(recordsOf(path, mtime));
+}
+
+/**
+ * Write the header of one file at the start of `target`, which is all zero.
+ *
+ * @param mtime - Milliseconds since the epoch.
+ * @returns its bytes.
+ */
+export function writeHead(
+  target: Uint8Array,
   path: string,
   size: number,
   mtime: number
-): Uint8Array<ArrayBuffer> {
-  const isPlain = PLAIN_NAME.test(path);
-  const isWhole = mtime % 1000 === 0 && mtime >= 0 && mtime / 1000 <= MAX_MTIME;
-  const records: string[] = [];
-  if (!isPlain) {
-    records.push(recordOf('path', path));
+): number {
+  const extra = recordsOf(path, mtime);
+  const length = lengthWith(extra);
+  if (extra.length > 0) {
+    fill(target, 'pax', extra.length, 0, 'x');
+    target.set(extra, BLOCK);
   }
-  if (!isWhole) {
-    records.push(recordOf('mtime', (mtime / 1000).toFixed(3)));
-  }
-  const extra = encoder.encode(records.join(''));
+  const seconds = isWhole(mtime) ? mtime / 1000 : 0;
+  const name = PLAIN_NAME.test(path) ? path : 'file';
+  fill(target.subarray(length - BLOCK, length), name, size, seconds, '0');
+  return length;
+}
+
+function lengthWith(extra: Uint8Array): number {
   const before = extra.length
     ? BLOCK + extra.length + paddingOf(extra.length)
     : 0;
-  const head = new Uint8Array(before + BLOCK);
-  if (before) {
-    fill(head.subarray(0, BLOCK), 'pax', extra.length, 0, 'x');
-    head.set(extra, BLOCK);
-  }
-  const seconds = isWhole ? mtime / 1000 : 0;
-  fill(head.subarray(before), isPlain ? path : 'file', size, seconds, '0');
-  return head;
+  return before + BLOCK;
+}
+
+/** What does not fit in the old header. */
+function recordsOf(path: string, mtime: number): Uint8Array {
+  const name = PLAIN_NAME.test(path) ? '' : recordOf('path', path);
+  const time = isWhole(mtime)
+    ? ''
+    : recordOf('mtime', (mtime / 1000).toFixed(3));
+  return encoder.encode(name + time);
+}
+
+function isWhole(mtime: number): boolean {
+  return mtime % 1000 === 0 && mtime >= 0 && mtime / 1000 <= MAX_MTIME;
 }
 
 /** `<length> <key>=<value>\n`, where the length counts itself. */
@@ -78,6 +98,9 @@ function fill(
   put('        ', 148);
   put(type, 156);
   put('ustar\u000000', 257);
-  const sum = block.reduce((total, byte) => total + byte, 0);
+  let sum = 0;
+  for (let at = 0; at < BLOCK; at++) {
+    sum += block[at];
+  }
   put(`${octal(sum, 6)}\u0000 `, 148);
 }

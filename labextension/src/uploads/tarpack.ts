@@ -1,7 +1,8 @@
 import { Pace } from './pace';
 import type { IUploadSource } from './source';
 import { isReadable } from './source';
-import { BLOCK, headOf, paddingOf } from './tarhead';
+import type { ITarPiece } from './tarpiece';
+import { END, spanOf } from './tarpiece';
 import type { ConflictPolicy } from './tokens';
 
 /** A file of a pack. */
@@ -10,11 +11,11 @@ export interface IPacked {
   readonly file: File;
 }
 
-/** Two empty blocks end a tar. */
-const END = 2 * BLOCK;
-
 /** Files of one piece: each costs the page some time to hand over, in one go. */
 const MAX_FILES = 200;
+
+/** Puts a piece of a tar together, here or in a worker. */
+export type Compose = (piece: ITarPiece) => Promise<Blob>;
 
 /**
  * Many small files as one upload: a tar that is put together slice by slice,
@@ -26,24 +27,24 @@ export class TarPack implements IUploadSource {
   static async of(
     files: readonly IPacked[],
     destination: string,
-    conflict: ConflictPolicy
+    conflict: ConflictPolicy,
+    compose: Compose
   ): Promise<TarPack> {
     const starts = new Float64Array(files.length + 1);
     const pace = new Pace();
-    for (const [index, member] of files.entries()) {
-      const { size } = member.file;
-      const length = headFor(member).length + size + paddingOf(size);
-      starts[index + 1] = starts[index] + length;
+    for (const [index, { relativePath, file }] of files.entries()) {
+      starts[index + 1] = starts[index] + spanOf(relativePath, file);
       await pace.rest();
     }
-    return new TarPack(files, starts, destination, conflict);
+    return new TarPack(files, starts, destination, conflict, compose);
   }
 
   private constructor(
     readonly files: readonly IPacked[],
     private _starts: Float64Array,
     private _destination: string,
-    private _conflict: ConflictPolicy
+    private _conflict: ConflictPolicy,
+    private _compose: Compose
   ) {}
 
   readonly isAtomic = false;
@@ -61,29 +62,21 @@ export class TarPack implements IUploadSource {
     };
   }
 
-  slice(start: number, end: number): Blob {
-    const parts: BlobPart[] = [];
+  slice(start: number, end: number): Promise<Blob> {
     const first = this._memberAt(start);
-    const last = Math.min(first + MAX_FILES, this.files.length);
-    for (let n = first; n < last && this._starts[n] < end; n++) {
-      const { file } = this.files[n];
-      const head = headFor(this.files[n]);
-      const at = this._starts[n];
-      const body = at + head.length;
-      parts.push(head.subarray(...within(at, head.length, start, end)));
-      const [from, to] = within(body, file.size, start, end);
-      if (to > from) {
-        // The file itself where it goes whole: a slice is one object more.
-        const isWhole = to - from === file.size;
-        parts.push(isWhole ? file : file.slice(from, to));
-      }
-      const padding = paddingOf(file.size);
-      parts.push(zeros(body + file.size, padding, start, end));
+    let last = first;
+    const most = Math.min(first + MAX_FILES, this.files.length);
+    while (last < most && this._starts[last] < end) {
+      last += 1;
     }
-    if (last === this.files.length) {
-      parts.push(zeros(this._starts[last], END, start, end));
-    }
-    return new Blob(parts);
+    const members = this.files.slice(first, last);
+    const stop = last < this.files.length ? this._starts[last] : this.size;
+    return this._compose({
+      paths: members.map(member => member.relativePath),
+      files: members.map(member => member.file),
+      from: start - this._starts[first],
+      length: Math.min(end, stop) - start
+    });
   }
 
   async unreadable(start: number, end: number): Promise<readonly string[]> {
@@ -140,29 +133,4 @@ export class TarPack implements IUploadSource {
 
   private _counted = 0;
   private _payload = 0;
-}
-
-function headFor({ relativePath, file }: IPacked): Uint8Array<ArrayBuffer> {
-  return headOf(relativePath, file.size, file.lastModified);
-}
-
-/** The part of `length` bytes at `at` that lies between `start` and `end`. */
-function within(
-  at: number,
-  length: number,
-  start: number,
-  end: number
-): [number, number] {
-  const clip = (value: number) => Math.min(Math.max(value, 0), length);
-  return [clip(start - at), clip(end - at)];
-}
-
-function zeros(
-  at: number,
-  length: number,
-  start: number,
-  end: number
-): Uint8Array<ArrayBuffer> {
-  const [from, to] = within(at, length, start, end);
-  return new Uint8Array(to - from);
 }

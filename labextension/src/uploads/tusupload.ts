@@ -9,6 +9,7 @@ import { checkStopped } from './transport';
 import type { ITusState, TusClient } from './tusclient';
 import { isGone } from './tusclient';
 import type { UploadMemory } from './uploadmemory';
+import type { UploadWorker } from './uploadworker';
 
 /** What an upload tells while it is under way. */
 export interface IUploadListener {
@@ -26,6 +27,7 @@ export interface IUploadContext {
   readonly sizer: PieceSizer;
   readonly hasher: Hasher;
   readonly memory: UploadMemory;
+  readonly worker: UploadWorker;
   readonly timing: ITiming;
   /** Whether the server takes packs; all batches learn it together. */
   readonly packs: { areTaken: boolean };

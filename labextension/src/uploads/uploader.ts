@@ -20,6 +20,8 @@ import type {
 import type { ITraceStore } from './trace';
 import { UploadMemory } from './uploadmemory';
 import type { ITransport } from './transport';
+import type { IWorkerPort } from './uploadworker';
+import { UploadWorker } from './uploadworker';
 import { TusClient } from './tusclient';
 import { Wayfinding } from './wayfinding';
 import { XhrTransport } from './xhrtransport';
@@ -49,6 +51,7 @@ export class Uploader implements IDisposable {
       this._scheduleChanged()
     );
     this._hasher = options.hasher ?? new Hasher(options.checksums ?? AUTO);
+    this._worker = new UploadWorker(options.spawnWorker ?? (() => null));
     this._connectivity = new Connectivity(serverSettings.baseUrl);
     this._maxConnections = Math.min(
       Math.max(options.maxConnections ?? MAX_CONNECTIONS, 1),
@@ -114,6 +117,7 @@ export class Uploader implements IDisposable {
       sizer: this._sizer,
       hasher: this._hasher,
       memory: this._memory,
+      worker: this._worker,
       timing: this._timing,
       packs: this._packs,
       destination: options.destination.replace(/^\/+|\/+$/g, ''),
@@ -158,6 +162,7 @@ export class Uploader implements IDisposable {
     window.clearTimeout(this._timer);
     this._live.forEach(batch => batch.pause());
     this._connectivity.dispose();
+    this._worker.dispose();
     Signal.clearData(this);
   }
 
@@ -229,6 +234,7 @@ export class Uploader implements IDisposable {
   private _client: TusClient;
   private _hasher: Hasher;
   private _memory: UploadMemory;
+  private _worker: UploadWorker;
   private _leftovers: Leftovers;
   private _sizer: PieceSizer;
   private _packs = { areTaken: true };
@@ -253,6 +259,8 @@ export namespace Uploader {
     readonly maxConnections?: number;
     /** When pieces get a checksum; by default where it costs no time. */
     readonly checksums?: () => ChecksumMode;
+    /** Starts the thread for what would keep the page busy; without one it is done here. */
+    readonly spawnWorker?: () => IWorkerPort | null;
     /** Makes the checksums. */
     readonly hasher?: Hasher;
     /** Keeps what outlives the page; by default the browser's IndexedDB. */

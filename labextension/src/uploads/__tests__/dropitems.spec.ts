@@ -1,6 +1,6 @@
 import { FileItem } from '../fileitem';
 import { readDrop } from '../dropitems';
-import { entriesOf, makeDrop } from './drops';
+import { entriesOf, handleFor, makeDrop } from './drops';
 
 describe('readDrop', () => {
   it('reads folders to the bottom, in the order of the tree', async () => {
@@ -92,5 +92,48 @@ describe('readDrop', () => {
     const { items } = await readDrop(makeDrop([folder]));
     expect(items).toHaveLength(10_000);
     expect(items[9_999].relativePath).toBe('many/9999');
+  });
+
+  it('opens files by their handles, where the browser has such', async () => {
+    const tree = { d: { a: 'A', sub: { b: 'B' } } };
+    const [folder] = entriesOf(tree);
+    (folder as any).getFile = () => {
+      throw new Error('by the entry');
+    };
+    const drop = makeDrop([folder], [], handleFor(tree.d));
+    const { items } = await readDrop(drop);
+    expect(items.map(i => i.relativePath)).toEqual(['d/a', 'd/sub/b']);
+    const texts = items.map(async i => (await i.open()).text());
+    expect(await Promise.all(texts)).toEqual(['A', 'B']);
+    expect(items.map(i => i.size)).toEqual([1, 1]);
+    expect(await items[1].handle).toMatchObject({ kind: 'file', name: 'b' });
+  });
+
+  it('opens files by their entries that have no handle', async () => {
+    const tree = { d: { 'a.lnk': 'A' } };
+    const drop = makeDrop(entriesOf(tree), [], handleFor(tree.d));
+    const { items } = await readDrop(drop);
+    expect(await (await items[0].open()).text()).toBe('A');
+    expect(await items[0].handle).toBeNull();
+  });
+
+  it('opens entries one at a time', async () => {
+    const tree = Object.fromEntries(['a', 'b', 'c', 'd'].map(n => [n, n]));
+    const { items } = await readDrop(makeDrop(entriesOf({ d: tree })));
+    let open = 0;
+    let most = 0;
+    for (const each of items) {
+      const entry = (each as any)._entry;
+      const { file } = entry;
+      entry.file = (ok: (file: File) => void, bad: () => void) => {
+        most = Math.max(most, ++open);
+        file((opened: File) => {
+          open -= 1;
+          ok(opened);
+        }, bad);
+      };
+    }
+    await Promise.all(items.map(each => each.open()));
+    expect(most).toBe(1);
   });
 });

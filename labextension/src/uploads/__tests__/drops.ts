@@ -30,7 +30,26 @@ function folderEntry(name: string, tree: Tree): FileSystemEntry {
         readEntries: (ok: (entries: FileSystemEntry[]) => void) =>
           setTimeout(() => ok(entries.splice(0, STEP)))
       };
-    }
+    },
+    getFile: (file: string, _: unknown, ok: (entry: unknown) => void) =>
+      setTimeout(() => ok(entriesOf(tree).find(e => e.name === file)))
+  } as any;
+}
+
+/** What Chromium gives beside an entry. It refuses the names of shortcuts. */
+export function handleFor(tree: Tree): FileSystemDirectoryHandle {
+  const refuse = () => Promise.reject(new TypeError('Name is not allowed.'));
+  return {
+    kind: 'directory',
+    getDirectoryHandle: async (name: string) => handleFor(tree[name] as Tree),
+    getFileHandle: async (name: string) =>
+      name.endsWith('.lnk')
+        ? refuse()
+        : {
+            kind: 'file',
+            name,
+            getFile: async () => new File([tree[name] as string], name)
+          }
   } as any;
 }
 
@@ -46,11 +65,16 @@ export function entriesOf(tree: Tree): FileSystemEntry[] {
 /** A drop that is emptied when its event is over, as browsers do. */
 export function makeDrop(
   entries: FileSystemEntry[],
-  files: File[] = []
+  files: File[] = [],
+  handle: FileSystemHandle | null = null
 ): DataTransfer {
   const items = [
     { kind: 'string', getAsFile: () => null, webkitGetAsEntry: () => null },
-    ...entries.map(entry => ({ kind: 'file', webkitGetAsEntry: () => entry })),
+    ...entries.map(entry => ({
+      kind: 'file',
+      webkitGetAsEntry: () => entry,
+      getAsFileSystemHandle: async () => handle
+    })),
     ...files.map(file => ({
       kind: 'file',
       webkitGetAsEntry: () => null,

@@ -8,6 +8,7 @@ import type { IUploadContext } from '../tusupload';
 import { Uploader } from '../uploader';
 import { Wayfinding } from '../wayfinding';
 import { UploadMemory } from '../uploadmemory';
+import { UploadWorker } from '../uploadworker';
 import { XhrTransport } from '../xhrtransport';
 import { bytesOf, CountingTransport, item, QUICK, quiet } from './testbed';
 import { settingsFor } from './testbed';
@@ -51,6 +52,7 @@ describe('SegmentedUpload', () => {
       sizer: new PieceSizer(timing.piece, wayfinding),
       hasher: new Hasher(() => 'never'),
       memory: new UploadMemory(new MemoryTraces(), ''),
+      worker: new UploadWorker(() => null),
       timing,
       packs: { areTaken: true },
       destination: 'data',

@@ -7,6 +7,7 @@ import type { IUploadContext } from '../tusupload';
 import { TusUpload } from '../tusupload';
 import { Wayfinding } from '../wayfinding';
 import { UploadMemory } from '../uploadmemory';
+import { UploadWorker } from '../uploadworker';
 import { XhrTransport } from '../xhrtransport';
 import { bytesOf, item, QUICK, quiet, settingsFor } from './testbed';
 import { MemoryTraces } from './memorytraces';
@@ -53,6 +54,7 @@ describe('TusUpload', () => {
       sizer: new PieceSizer(timing.piece, wayfinding),
       hasher: new Hasher(() => 'never'),
       memory: new UploadMemory(new MemoryTraces(), ''),
+      worker: new UploadWorker(() => null),
       timing,
       packs: { areTaken: true },
       destination: '',

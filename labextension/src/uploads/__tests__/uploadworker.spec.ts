@@ -1,0 +1,88 @@
+import { composeTar } from '../tarpiece';
+import type { IWorkerPort } from '../uploadworker';
+import { UploadWorker } from '../uploadworker';
+import { item } from './testbed';
+
+const FILES = ['one', 'two', 'three'];
+
+const piece = {
+  paths: FILES.map(name => `d/${name}`),
+  files: FILES.map(name => item(name, name).file),
+  from: 0,
+  length: 4000
+};
+
+/** A worker that answers as ours does, when it is told to. */
+class Port implements IWorkerPort {
+  onmessage: IWorkerPort['onmessage'] = null;
+  onerror: IWorkerPort['onerror'] = null;
+  readonly asked: any[] = [];
+  isEnded = false;
+
+  postMessage(message: unknown): void {
+    this.asked.push(message);
+  }
+
+  terminate(): void {
+    this.isEnded = true;
+  }
+
+  answer(at: number): void {
+    const { id, compose } = this.asked[at];
+    const data = { id, result: composeTar(compose) };
+    this.onmessage!.call(this as any, { data } as MessageEvent);
+  }
+}
+
+function sizesOf(blobs: Promise<Blob>[]): Promise<number[]> {
+  return Promise.all(blobs.map(async blob => (await blob).size));
+}
+
+describe('UploadWorker', () => {
+  it('gives each answer to who asked for it', async () => {
+    const port = new Port();
+    const worker = new UploadWorker(() => port);
+    const blobs = [
+      worker.compose(piece),
+      worker.compose({ ...piece, length: 100 })
+    ];
+    port.answer(1);
+    port.answer(0);
+    expect(await sizesOf(blobs)).toEqual([4000, 100]);
+  });
+
+  it('starts one thread, and that when there is work', async () => {
+    const port = new Port();
+    const spawn = jest.fn(() => port);
+    const worker = new UploadWorker(spawn);
+    expect(spawn).not.toHaveBeenCalled();
+    void worker.compose(piece);
+    void worker.compose(piece);
+    expect(spawn).toHaveBeenCalledTimes(1);
+    worker.dispose();
+    expect(port.isEnded).toBe(true);
+  });
+
+  it.each([
+    ['is none', () => null],
+    [
+      'does not load',
+      () => {
+        const port = new Port();
+        setTimeout(() => port.onerror!.call(port as any, {} as ErrorEvent));
+        return port;
+      }
+    ]
+  ])('does the work here where the thread %s', async (_, spawn) => {
+    const worker = new UploadWorker(spawn);
+    expect((await worker.compose(piece)).size).toBe(4000);
+    expect((await worker.compose(piece)).size).toBe(4000);
+  });
+
+  it('leaves nobody waiting when it ends', async () => {
+    const worker = new UploadWorker(() => new Port());
+    const blob = worker.compose(piece);
+    worker.dispose();
+    expect((await blob).size).toBe(4000);
+  });
+});
