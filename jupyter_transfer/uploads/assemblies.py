@@ -57,12 +57,27 @@ class SegmentSession(Session):
         try:
             session = cls(upload, part, latest(part.records()).get("offset", 0), digest)
             session.sealed = has_journal(root, upload.folder, upload.assembly)
+            if session.sealed and not session.full:
+                session._judge_seal(root)
             if not session.sealed:
                 session._recover()
             return session
         except BaseException:
             part.close()
             raise
+
+    def _judge_seal(self, root: Root) -> None:
+        """A power cut took bytes that were only acknowledged (durability ``publish``) when the
+        file was sealed. If it got its name it is whole all the same, else the seal is void."""
+        with suppress(TransferError):  # whoever joins the segments judges itself
+            final = replace(self.upload, id=self.upload.assembly, concat="")
+            session = Session.open(root, final, None)
+            if session.published:
+                session.close()
+                self.offset = self.synced = self.written = self.upload.length or 0
+            else:
+                session.forget()
+                self.sealed = False
 
     def _recover(self) -> None:
         if self._part.fd < 0:

@@ -58,6 +58,7 @@ class BareServer:
         expiry: float = 604800,
         threads: int = 16,
         fast: bool = True,
+        durability: str = "ack",
     ) -> None:
         self.root = root
         self._servers = servers
@@ -67,7 +68,12 @@ class BareServer:
             "expiry": expiry,
             "threads": threads,
             "fast": fast,
+            "durability": durability,
+            "boot": "",
         }
+        self.keeps_acknowledged = True
+        """Whether what was acknowledged is there after its end; not after a power cut where bytes
+        are acknowledged before they are on disk."""
         self._pidfd = -1
         self.pid = self.port = 0
 

@@ -2,8 +2,9 @@
 
     python bare_server.py
 
-For each line ``{"root": …, "state": …, "expiry": …, "threads": …, "fast": …}`` on standard input it
-forks a server and answers ``<pid> <port>`` when that is ready, or ``<pid> 0`` when it died before.
+For each line ``{"root": …, "state": …, "expiry": …, "threads": …, "fast": …, "durability": …,
+"boot": …}`` on standard input it forks a server and answers ``<pid> <port>`` when that is ready, or
+``<pid> 0`` when it died before. With another ``boot`` it takes the kernel for another one.
 A whole Jupyter server takes seconds to start; a fork of this takes a fiftieth of one, so that a
 test can kill it a thousand times.
 """
@@ -23,7 +24,7 @@ from tornado import httpserver, netutil, web
 from jupyter_transfer.handlers import tus
 from jupyter_transfer.paths import Root
 from jupyter_transfer.store import Store
-from jupyter_transfer.uploads import manager
+from jupyter_transfer.uploads import manager, session
 from jupyter_transfer.uploads.admission import UploadSettings
 from jupyter_transfer.uploads.manager import Uploads
 
@@ -59,8 +60,8 @@ def application(uploads: Uploads, fast: bool) -> web.Application:
     )
 
 
-async def serve(root: str, state: str, expiry: float, fast: bool, ready: int) -> None:
-    uploads = Uploads(Root(root), Store(state), UploadSettings(expiry=expiry))
+async def serve(root: str, state: str, settings: UploadSettings, fast: bool, ready: int) -> None:
+    uploads = Uploads(Root(root), Store(state), settings)
     await uploads.start()
     server = httpserver.HTTPServer(application(uploads, fast), max_buffer_size=512 << 20)
     sockets = netutil.bind_sockets(0, "127.0.0.1")
@@ -70,15 +71,20 @@ async def serve(root: str, state: str, expiry: float, fast: bool, ready: int) ->
     await asyncio.Event().wait()
 
 
-def fork(root: str, state: str, expiry: float, threads: int, fast: bool) -> tuple[int, int]:
+def fork(
+    *, root: str, state: str, expiry: float, threads: int, fast: bool, durability: str, boot: str
+) -> tuple[int, int]:
     """Pid and port of a new server."""
     read, write = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(read)
         manager.THREADS = threads
+        if boot:
+            session.boot_id = lambda: boot
+        settings = UploadSettings(expiry=expiry, durability=durability)
         try:
-            asyncio.run(serve(root, state, expiry, fast, write))
+            asyncio.run(serve(root, state, settings, fast, write))
         finally:
             os._exit(1)
     os.close(write)

@@ -120,7 +120,8 @@ async def test_a_disk_that_lost_synced_bytes_is_not_believed(uploads, folder):
     assert await code_of(join(uploads, ids)) == "conflict"
 
 
-async def test_a_power_cut_after_the_seal(root, store, monkeypatch, folder, tree):
+@pytest.mark.parametrize("asked", [True, False])
+async def test_a_power_cut_after_the_seal(root, store, monkeypatch, folder, tree, asked):
     """Where only the kernel had the bytes, and had no time to write them."""
     uploads = Uploads(root, store, UploadSettings(durability="publish"))
     ids = await create_all(uploads)
@@ -132,11 +133,29 @@ async def test_a_power_cut_after_the_seal(root, store, monkeypatch, folder, tree
         name = f"jupyter_transfer.uploads.{module}.boot_id"
         monkeypatch.setattr(name, lambda: "another", raising=False)
     later = Uploads(root, store)
-    assert await code_of(join(later, ids)) == "conflict"
+    if asked:
+        assert await code_of(join(later, ids)) == "conflict"
     for id, span in zip(ids, SPANS, strict=True):
         append = await later.append("me", id, 0)
         append.feed(DATA[slice(*span)])
         await append.finish()
+    assert (await join(later, ids)).upload.path == "a"
+    assert (folder / "a").read_bytes() == DATA
+    assert tree() == ["a"]
+
+
+async def test_a_power_cut_after_the_file_got_its_name(root, store, monkeypatch, folder, tree):
+    """Its segments are whole then, whatever the kernel had no time to write of their journals."""
+    uploads = Uploads(root, store, UploadSettings(durability="publish"))
+    ids = await create_all(uploads)
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "assembly_finish", lambda *arguments: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            await join(uploads, ids)
+    assert (folder / "a").read_bytes() == DATA
+    monkeypatch.setattr("jupyter_transfer.uploads.session.boot_id", lambda: "another")
+    later = Uploads(root, store)
+    assert [(await later.state("me", id)).offset for id in ids] == [6, 4]
     assert (await join(later, ids)).upload.path == "a"
     assert (folder / "a").read_bytes() == DATA
     assert tree() == ["a"]

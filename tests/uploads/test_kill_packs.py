@@ -74,6 +74,8 @@ class KilledPack:
             assert response is None or response.status == 204  # perhaps its last word
             if killing:
                 self.server.start()
+                if not self.server.keeps_acknowledged:
+                    self.acknowledged = 0  # but what is published is there
         self.check_end()
         return self.left
 

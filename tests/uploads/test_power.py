@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import closing
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -41,6 +42,7 @@ class PoweredServer(BareServer):
         if self.port:
             self.disk.power_on()
             self.check_database()
+        self._arguments["boot"] = uuid4().hex
         super().start()
 
     def check_database(self) -> None:
@@ -48,11 +50,13 @@ class PoweredServer(BareServer):
             assert database.execute("pragma integrity_check").fetchall() == [("ok",)]
 
 
-@pytest.fixture
-def server(disk, bare_servers):
+@pytest.fixture(params=["ack", "publish"])
+def server(request, disk, bare_servers):
     (disk.folder / "root").mkdir()
-    server = PoweredServer(bare_servers, disk.folder / "root", disk.folder / "state")
+    folders = disk.folder / "root", disk.folder / "state"
+    server = PoweredServer(bare_servers, *folders, durability=request.param)
     server.disk = disk
+    server.keeps_acknowledged = request.param == "ack"
     server.start()
     yield server
     BareServer.kill(server)  # before the disk is taken away
@@ -81,9 +85,11 @@ class Power:
             if cutting:
                 cut.join()
                 self.back()
+                if not self.server.keeps_acknowledged:
+                    upload.acknowledged = 0
             else:
                 assert response.status == 204
-        if self.left:
+        if self.left:  # when its whole is there, all modes are alike
             self.disk.cut()
             self.back()
         assert upload.final.read_bytes() == data

@@ -7,6 +7,7 @@ import hashlib
 import os
 import random
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -131,6 +132,26 @@ class TestRelaxed:
         session = Session.open(root, u, None)
         assert session.whole  # it was brought to the disk before its name was tried
         assert session.publish() == ("d/a", True)
+
+    def test_bytes_that_are_given_up_do_not_come_back(self, root, folder, monkeypatch):
+        """An offset that was on record for good is taken back for good."""
+        u = upload(3)
+        (folder / "d" / "a").parent.mkdir()
+        (folder / "d" / "a").write_bytes(b"old")
+        u = replace(u, spec=replace(u.spec, conflict="fail"))
+        session = self.relaxed(Session.create(root, u, None))
+        session.write([b"abX"])
+        session.checkpoint()
+        with pytest.raises(TransferError):
+            session.publish()
+        session.rollback(2)
+        session.write([b"c"])
+        session.checkpoint()
+        session.close()
+        monkeypatch.setattr("jupyter_transfer.uploads.session.boot_id", lambda: "another")
+        session = Session.open(root, u, None)
+        assert session.offset == 2
+        session.close()
 
 
 def test_many_pieces_and_short_writes(root, folder, monkeypatch):
