@@ -277,11 +277,13 @@ export class TusUpload implements IUpload {
       sizer.succeeded(bytes, Date.now() - begin);
       return state;
     } catch (error) {
+      const status = error instanceof UploadError ? error.status : 0;
+      // A clear refusal tells that nothing was published; silence does not, nor
+      // does a request that was ended here: the server may have had all of it.
+      const isSilent = status === 0 || status >= 500;
+      this._uncertain = this._uncertain || (isLast && isSilent);
       if (error instanceof UploadError) {
         this._learn(error, bytes, sent);
-        // A clear refusal tells that nothing was published; silence does not.
-        const isSilent = error.status === 0 || error.status >= 500;
-        this._uncertain = this._uncertain || (isLast && isSilent);
       }
       throw error;
     }

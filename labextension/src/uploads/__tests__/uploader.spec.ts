@@ -192,6 +192,22 @@ describe('Uploader', () => {
     expect(server.count('POST')).toBe(1);
   });
 
+  it('sends nothing twice when it was paused before the answer came', async () => {
+    server.fault = (verb, request) => {
+      server.fault = null;
+      // The server has all of it, and publishes the file after this.
+      request.on('end', () => batch.pause());
+      return false;
+    };
+    const batch = uploader.upload([item('a', 'x')], { destination: '' });
+    await until(() => batch.state === 'paused' && server.files.has('a'));
+    batch.resume();
+    await batch.finished;
+    expect(batch.state).toBe('done');
+    expect(batch.results).toEqual(['a']);
+    expect([...server.files.keys()]).toEqual(['a']);
+  });
+
   it('deletes what is unfinished when cancelled', async () => {
     let done = 0;
     uploader.batchFinished.connect(() => (done += 1));
