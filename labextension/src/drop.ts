@@ -1,13 +1,10 @@
 /**
- * What a person dropped: read it, and do what an upload of its files alone
- * would leave out.
+ * What a person dropped: read it, and tell what is not as they may think.
  */
 
 import { Notification } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
-import type { Contents } from '@jupyterlab/services';
 import type { Format } from './format';
-import type { IDrop } from './uploads';
+import type { IDrop, IUploadOptions } from './uploads';
 import { readDrop } from './uploads';
 
 /** Milliseconds after which a person wonders; 20,000 files take several seconds to read. */
@@ -33,39 +30,22 @@ export async function takeDrop(
 }
 
 /**
- * Make folders and their parents below `folder`. tus knows files only; folders
- * without any are made by the contents API.
+ * Tells once, however many folders fail: one message is enough.
  *
- * If one cannot be made, that is told, and the rest is left: one message is
- * enough.
+ * @returns what to call with each folder that could not be made.
  */
-export async function makeFolders(
-  paths: readonly string[],
-  folder: string,
-  contents: Pick<Contents.IManager, 'save'>,
+export function folderWarning(
   format: Format
-): Promise<void> {
-  for (const path of withParents(paths)) {
-    const full = PathExt.join(folder, path);
-    try {
-      await contents.save(full, { type: 'directory', format: null });
-    } catch {
+): IUploadOptions['onFolderFailed'] {
+  let isTold = false;
+  return path => {
+    if (!isTold) {
+      isTold = true;
       Notification.warning(
-        format.trans.__('The empty folder “%1” could not be made.', full)
+        format.trans.__('The empty folder “%1” could not be made.', path)
       );
-      return;
     }
-  }
-}
-
-/** Each path once, parents before their children. */
-function withParents(paths: readonly string[]): ReadonlySet<string> {
-  const all = new Set<string>();
-  for (const path of paths) {
-    const names = path.split('/');
-    names.forEach((_, depth) => all.add(names.slice(0, depth + 1).join('/')));
-  }
-  return all;
+  };
 }
 
 /** Tell that a large folder is still being read. */

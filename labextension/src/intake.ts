@@ -6,7 +6,7 @@
 
 import type { Contents } from '@jupyterlab/services';
 import type { ConflictDefault } from './conflict';
-import { makeFolders, takeDrop } from './drop';
+import { folderWarning, takeDrop } from './drop';
 import type { Format } from './format';
 import type { IPlan } from './plan';
 import { Planner } from './plan';
@@ -31,19 +31,15 @@ export class Intake {
    *
    * Call it while the event is handled: the browser empties `data` afterwards.
    *
-   * @returns null when there are no files or the person thought better of it.
+   * @returns null when there is nothing in it or the person thought better of it.
    * @throws Refusal when the server has no room for them.
    */
   async drop(data: DataTransfer, folder: string): Promise<IUploadBatch | null> {
-    const { contents, format } = this._options;
+    const { format } = this._options;
     const { items, emptyFolders } = await takeDrop(data, format);
     const plan = await this._plan(items, folder);
-    if (plan === null) {
-      return null;
-    }
-    // Before the files: both at once would race for the same parents.
-    await makeFolders(emptyFolders, folder, contents, format);
-    return this._upload(plan, folder);
+    const onFolderFailed = folderWarning(format);
+    return plan && this._upload(plan, folder, { emptyFolders, onFolderFailed });
   }
 
   /**
@@ -59,7 +55,7 @@ export class Intake {
   ): Promise<IUploadBatch | null> {
     const plan = await this._plan(items, folder);
     plan?.left.forEach(item => onFile?.(item, null, null));
-    return plan && this._upload(plan, folder, onFile);
+    return plan && this._upload(plan, folder, { onFile });
   }
 
   private _plan(
@@ -73,12 +69,13 @@ export class Intake {
   private _upload(
     { items, conflict }: IPlan,
     folder: string,
-    onFile?: IUploadOptions['onFile']
+    options: Partial<IUploadOptions>
   ): IUploadBatch | null {
     const { contents, uploader } = this._options;
     const destination = contents.localPath(folder);
-    return items.length > 0
-      ? uploader.upload([...items], { destination, conflict, onFile })
+    const count = items.length + (options.emptyFolders?.length ?? 0);
+    return count > 0
+      ? uploader.upload([...items], { ...options, destination, conflict })
       : null;
   }
 
@@ -89,7 +86,7 @@ export class Intake {
 export namespace Intake {
   export interface IOptions {
     readonly uploader: Pick<Uploader, 'leftovers' | 'upload'>;
-    readonly contents: Pick<Contents.IManager, 'get' | 'localPath' | 'save'>;
+    readonly contents: Pick<Contents.IManager, 'get' | 'localPath'>;
     readonly conflict: () => ConflictDefault;
     /** What a folder of the server takes. */
     readonly room: (folder: string) => Promise<IRoom>;

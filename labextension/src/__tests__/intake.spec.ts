@@ -104,42 +104,42 @@ describe('Intake', () => {
     expect(upload).not.toHaveBeenCalled();
   });
 
-  it('uploads a drop, and makes its empty folders before', async () => {
-    const contents = contentsOf();
+  it('uploads a drop with its empty folders', async () => {
     const tree = { d: { 'a.txt': 'A', e: { f: {}, g: {} } } };
-    contents.save.mockImplementation(async () => {
-      expect(upload).not.toHaveBeenCalled();
-    });
     const drop = makeDrop(entriesOf(tree));
-    expect(await intake('ask', contents).drop(drop, 'data')).toBe('batch');
-    expect(contents.save.mock.calls.map(call => call[0])).toEqual([
-      'data/d',
-      'data/d/e',
-      'data/d/e/f',
-      'data/d/e/g'
-    ]);
+    expect(await intake('ask').drop(drop, 'data')).toBe('batch');
     expect(upload).toHaveBeenCalledWith(
       [expect.objectContaining({ relativePath: 'd/a.txt' })],
-      { destination: 'data', conflict: 'rename' }
+      {
+        destination: 'data',
+        conflict: 'rename',
+        emptyFolders: ['d/e/f', 'd/e/g'],
+        onFolderFailed: expect.any(Function)
+      }
     );
   });
 
-  it('makes the folders of a drop that has no files', async () => {
-    const contents = contentsOf();
+  it('uploads a drop that has only folders', async () => {
     const drop = makeDrop(entriesOf({ empty: {} }));
-    expect(await intake('ask', contents).drop(drop, '')).toBeNull();
-    expect(contents.save).toHaveBeenCalledTimes(1);
+    expect(await intake('ask').drop(drop, '')).toBe('batch');
+    expect(upload).toHaveBeenCalledWith(
+      [],
+      expect.objectContaining({ emptyFolders: ['empty'] })
+    );
+  });
+
+  it('has nothing to upload of a drop without anything', async () => {
+    expect(await intake('ask').drop(makeDrop([]), '')).toBeNull();
     expect(upload).not.toHaveBeenCalled();
   });
 
-  it('uploads the files when a folder cannot be made, and says so once', async () => {
-    const contents = contentsOf();
-    contents.save.mockRejectedValue(new Error('403'));
+  it('says once that a folder could not be made', async () => {
     const drop = makeDrop(entriesOf({ e: {}, f: {}, 'a.txt': 'A' }));
-    expect(await intake('skip', contents).drop(drop, 'data')).toBe('batch');
-    expect(messages()).toEqual([
-      'The empty folder “data/e” could not be made.'
-    ]);
+    await intake('skip').drop(drop, 'data');
+    const [[, { onFolderFailed }]] = upload.mock.calls as any;
+    onFolderFailed('e');
+    onFolderFailed('f');
+    expect(messages()).toEqual(['The empty folder “e” could not be made.']);
   });
 
   it('names the folders that could not be listed, and uploads the rest', async () => {
@@ -185,7 +185,6 @@ describe('Intake', () => {
     const done = intake('ask', contents).drop(drop, '');
     press(await shown(), 'Cancel');
     expect(await done).toBeNull();
-    expect(contents.save).not.toHaveBeenCalled();
     expect(upload).not.toHaveBeenCalled();
   });
 

@@ -119,8 +119,7 @@ export function contentsOf(...paths: string[]) {
         }));
       return { content } as any;
     }),
-    localPath: (path: string) => path.replace(/^RTC:/, ''),
-    save: jest.fn(async (path: string) => ({ path }) as any)
+    localPath: (path: string) => path.replace(/^RTC:/, '')
   };
 }
 

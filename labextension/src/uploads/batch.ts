@@ -8,6 +8,7 @@ import type { Outcome } from './delivery';
 import { Delivery } from './delivery';
 import type { UploadError } from './errors';
 import { clientErrors } from './errors';
+import { FolderParcel } from './folderparcel';
 import { Packer } from './packer';
 import type { Fate, IParcel } from './parcel';
 import { RateMeter } from './ratemeter';
@@ -40,9 +41,11 @@ export class UploadBatch implements IUploadBatch {
     this._items = items;
     this._context = context;
     this._host = host;
-    this.name = options.name ?? nameOf(items);
+    const folders = options.emptyFolders ?? [];
+    const rows = folders.map(relativePath => ({ relativePath }));
+    this.name = options.name ?? nameOf(items.length > 0 ? items : rows);
     this._tally = new Tally(items, () => host.changed());
-    this._settlement = new Settlement(items, this._tally, options.onFile);
+    this._settlement = new Settlement(items, this._tally, options);
     this._packer = new Packer(items, context, {
       opened: (index, size) => this._tally.measured(index, size),
       unreadable: index => {
@@ -51,7 +54,13 @@ export class UploadBatch implements IUploadBatch {
         this._onFate({ kind: 'failed', index, error });
       }
     });
-    if (items.length === 0) {
+    if (folders.length > 0) {
+      const parcel = new FolderParcel(folders, context, (path, error) =>
+        this._settlement.settleFolder(path, error)
+      );
+      this._parcels.keep(parcel);
+    }
+    if (items.length + folders.length === 0) {
       this._phase = 'ended';
       this._finished.resolve();
     }
@@ -269,7 +278,7 @@ export class UploadBatch implements IUploadBatch {
   }
 
   private _onFailed(parcel: IParcel, error: UploadError): void {
-    if (error.scope === 'batch' || parcel.indices.length > 1) {
+    if (error.scope === 'batch' || parcel.indices.length !== 1) {
       // The others would meet the same wall; a person must act first.
       this._parcels.keep(parcel);
       this._halted = error.toData();

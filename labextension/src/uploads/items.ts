@@ -5,7 +5,9 @@ import type { IUploadItem } from './tokens';
  * The name of a row: the file or folder that was given, and how many more
  * were given with it.
  */
-export function nameOf(items: readonly IUploadItem[]): string {
+export function nameOf(
+  items: ReadonlyArray<Pick<IUploadItem, 'relativePath'>>
+): string {
   let count = 0;
   let last = '';
   for (const { relativePath } of items) {

@@ -1,3 +1,4 @@
+import { PathExt } from '@jupyterlab/coreutils';
 import type { Fate } from './parcel';
 import type { Tally } from './tally';
 import type { ITransferErrorData, IUploadItem, IUploadOptions } from './tokens';
@@ -7,7 +8,7 @@ export class Settlement {
   constructor(
     private _items: readonly IUploadItem[],
     private _tally: Tally,
-    private _onFile: IUploadOptions['onFile']
+    private _options: IUploadOptions
   ) {}
 
   settle(fate: Exclude<Fate, { kind: 'again' }>): void {
@@ -27,12 +28,23 @@ export class Settlement {
     }
   }
 
+  /** A folder without files is there, or could not be made. */
+  settleFolder(path: string, error: ITransferErrorData | null): void {
+    const { destination, onFolderFailed } = this._options;
+    if (error !== null) {
+      queueMicrotask(() => onFolderFailed?.(path, error));
+    } else if (this._items.length === 0) {
+      // Nothing else arrives that the row could lead to.
+      this._tally.results.push(PathExt.join(destination, path));
+    }
+  }
+
   private _tell(
     index: number,
     path: string | null,
     error: ITransferErrorData | null
   ): void {
-    const onFile = this._onFile;
+    const { onFile } = this._options;
     if (onFile) {
       // Apart from our own course: a listener that throws must not stop it.
       queueMicrotask(() => onFile(this._items[index], path, error));

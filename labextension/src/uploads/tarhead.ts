@@ -26,7 +26,8 @@ export function headLength(path: string, mtime: number): number {
 }
 
 /**
- * Write the header of one file at the start of `target`, which is all zero.
+ * Write the header of one file, or of a folder if `path` ends in a slash, at the
+ * start of `target`, which is all zero.
  *
  * @param mtime - Milliseconds since the epoch.
  * @returns its bytes.
@@ -45,7 +46,8 @@ export function writeHead(
   }
   const seconds = isWhole(mtime) ? mtime / 1000 : 0;
   const name = PLAIN_NAME.test(path) ? path : 'file';
-  fill(target.subarray(length - BLOCK, length), name, size, seconds, '0');
+  const type = path.endsWith('/') ? '5' : '0';
+  fill(target.subarray(length - BLOCK, length), name, size, seconds, type);
   return length;
 }
 

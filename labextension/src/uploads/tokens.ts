@@ -114,6 +114,10 @@ export interface IUploadOptions {
   readonly destination: string;
   /** The default is `rename`: nothing is ever replaced unasked. */
   readonly conflict?: ConflictPolicy;
+  /** Folders without files, below the destination; they are made as well. */
+  readonly emptyFolders?: readonly string[];
+  /** Called for each of `emptyFolders` that could not be made. */
+  readonly onFolderFailed?: (path: string, error: ITransferErrorData) => void;
   /** The name of the row; by default the common folder or the first file. */
   readonly name?: string;
   /**

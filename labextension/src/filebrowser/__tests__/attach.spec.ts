@@ -213,19 +213,14 @@ describe('attachFileBrowser', () => {
       expect(stock).not.toHaveBeenCalled();
     });
 
-    it('makes empty folders, too', async () => {
+    it('sends empty folders, too', async () => {
       attach();
-      const { contents } = browser.model.manager.services;
-      const save = jest.spyOn(contents, 'save').mockClear();
       const drop = makeDrop(entriesOf({ d: { e: { f: {} } } }));
       fire('drop', content(), drop);
-      await until(() => save.mock.calls.length === 3);
-      expect(save.mock.calls.map(call => call[0])).toEqual([
-        'd',
-        'd/e',
-        'd/e/f'
-      ]);
-      expect(uploader.calls).toHaveLength(0);
+      await until(() => uploader.calls.length === 1);
+      const [{ items, options }] = uploader.calls;
+      expect(items).toEqual([]);
+      expect(options.emptyFolders).toEqual(['d/e/f']);
     });
   });
 

@@ -2,6 +2,7 @@
 
 export interface IMember {
   readonly name: string;
+  readonly isFolder: boolean;
   readonly data: Buffer;
   /** Milliseconds since the epoch. */
   readonly mtime: string;
@@ -28,7 +29,12 @@ export function readTar(tar: Buffer): IMember[] {
     } else {
       const name = records.path ?? text(head, 0, 100);
       const seconds = Number(records.mtime ?? octal(head, 136, 12));
-      members.push({ name, data, mtime: String(Math.round(seconds * 1000)) });
+      const mtime = String(Math.round(seconds * 1000));
+      const isFolder = text(head, 156, 1) === '5';
+      if (isFolder && size > 0) {
+        throw new Error('a folder that has bytes');
+      }
+      members.push({ name, isFolder, data, mtime });
       records = {};
     }
     at = end;

@@ -48,6 +48,8 @@ export class TusServer {
   fault: Fault | null = null;
   /** Whether it knows packs. */
   packs = true;
+  /** Folders that packs asked for. */
+  readonly folders = new Set<string>();
   /** Names of members of packs that it refuses. */
   readonly refused = new Set<string>();
   /** Bytes of a PATCH after which the connection is cut, once. */
@@ -317,7 +319,8 @@ export class TusServer {
   private _unpack(upload: IStored, response: http.ServerResponse): void {
     const { path, conflict } = upload.metadata;
     const members = readTar(upload.data);
-    for (const { name, data, mtime } of members.slice(upload.packed.length)) {
+    const fresh = members.slice(upload.packed.length);
+    for (const { name, isFolder, data, mtime } of fresh) {
       const wanted = [path, name].filter(Boolean).join('/');
       const row: IPackedRow = {
         name,
@@ -328,6 +331,8 @@ export class TusServer {
       if (this.refused.has(name)) {
         row.state = 'failed';
         row.error = { code: 'invalid_path', message: 'No.' };
+      } else if (isFolder) {
+        this.folders.add(wanted.replace(/\/$/, ''));
       } else if (this.files.has(wanted) && conflict === 'skip') {
         row.state = 'skipped';
       } else {
