@@ -19,6 +19,8 @@ c.IdentityProvider.token = os.environ["UI_TEST_TOKEN"]
 # Galata switches off what we want to see working.
 c.ServerApp.disable_check_xsrf = False
 c.TransferApp.state_dir = f"{folder}/state"
+# A test comes by an address that is not the loopback's.
+c.ServerApp.allow_remote_access = True
 # The tests' own web servers are on this machine.
 c.TransferApp.allow_networks = ["127.0.0.0/8"]
 # Nobody asks the internet for news.

@@ -1,3 +1,6 @@
+import type { Digest } from './digest';
+import { base64Of, nativeDigest } from './digest';
+
 /** Bytes; a digest needs all of a piece in memory. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
@@ -10,16 +13,12 @@ const HEADROOM = 4;
 /** When pieces get a checksum: `auto` leaves it where it would slow a fast line down. */
 export type ChecksumMode = 'auto' | 'always' | 'never';
 
-/**
- * Checksums of pieces (tus 1.0, checksum), computed by the browser in threads
- * of its own. Pages from plain HTTP addresses other than this computer have no
- * such function; there the pieces go without.
- */
+/** Checksums of pieces (tus 1.0, checksum), computed beside the page. */
 export class Hasher {
+  /** @param _digest - null where there is none: then pieces go without. */
   constructor(
     private _mode: () => ChecksumMode,
-    private _subtle: Pick<SubtleCrypto, 'digest'> | null = globalThis.crypto
-      ?.subtle ?? null
+    private _digest: Digest | null = nativeDigest()
   ) {}
 
   /**
@@ -28,7 +27,7 @@ export class Hasher {
    * @param lineRate - bytes a millisecond that a connection takes; 0 if unknown.
    */
   limit(lineRate: number): number {
-    const mode = this._subtle ? this._mode() : 'never';
+    const mode = this._digest ? this._mode() : 'never';
     const keepsUp = this._rate === 0 || this._rate >= lineRate * HEADROOM;
     return mode === 'always' || (mode === 'auto' && keepsUp)
       ? MAX_BYTES
@@ -39,10 +38,10 @@ export class Hasher {
   async checksum(body: Blob): Promise<string | null> {
     try {
       const begin = performance.now();
-      const digest = await this._subtle!.digest('SHA-256', await read(body));
+      const digest = await this._digest!(body);
       const elapsed = Math.max(performance.now() - begin, 0.1);
       this._rate = body.size / elapsed;
-      return `sha256 ${btoa(String.fromCharCode(...new Uint8Array(digest)))}`;
+      return digest && `sha256 ${base64Of(digest)}`;
     } catch {
       // The file changed: sending it will tell.
       return null;
@@ -51,13 +50,4 @@ export class Hasher {
 
   /** Bytes a millisecond of the last piece; 0 before the first. */
   private _rate = 0;
-}
-
-function read(blob: Blob): Promise<ArrayBuffer> {
-  return new Promise((resolve, reject) => {
-    const reader = new FileReader();
-    reader.onload = () => resolve(reader.result as ArrayBuffer);
-    reader.onerror = () => reject(reader.error);
-    reader.readAsArrayBuffer(blob);
-  });
 }

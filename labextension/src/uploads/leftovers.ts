@@ -3,7 +3,6 @@ import { clientErrors } from './errors';
 import { FileItem } from './fileitem';
 import type { ILeftover } from './tokens';
 import type { ITrace } from './trace';
-import { fingerprintOf } from './trace';
 import type { TusClient } from './tusclient';
 import { isGone } from './tusclient';
 import type { UploadMemory } from './uploadmemory';
@@ -52,7 +51,8 @@ export class Leftovers {
     const { handle, relativePath, fingerprint } = trace;
     try {
       const file = chosen ?? (await fileOf(handle));
-      if ((await fingerprintOf(file, relativePath)) === fingerprint) {
+      const found = await this._memory.fingerprintOf(file, relativePath);
+      if (found === fingerprint) {
         const again = Promise.resolve(handle);
         this._remove(id);
         const item = new FileItem(file, relativePath, again);

@@ -1,3 +1,5 @@
+import type { Digest } from './digest';
+import { base64Of } from './digest';
 import type { ConflictPolicy } from './tokens';
 
 /** What is kept of an unfinished upload beyond the life of the page. */
@@ -31,19 +33,19 @@ const SAMPLE = 64 * 1024;
 
 /**
  * Tells a/x from b/x, and a file from what it was before it was changed: place,
- * size, time of change, and the SHA-256 of its first and last bytes. (Pages
- * from plain HTTP cannot compute that; there the rest must do.)
+ * size, time of change, and the SHA-256 of its first and last bytes, where it
+ * can be computed.
  */
 export async function fingerprintOf(
   file: File,
-  relativePath: string
+  relativePath: string,
+  digest: Digest | null
 ): Promise<string> {
   const facts = [relativePath, file.size, file.lastModified];
   const sample = new Blob([file.slice(0, SAMPLE), file.slice(-SAMPLE)]);
-  const subtle = globalThis.crypto?.subtle;
-  if (subtle) {
-    const digest = await subtle.digest('SHA-256', await sample.arrayBuffer());
-    facts.push(btoa(String.fromCharCode(...new Uint8Array(digest))));
+  const sum = await digest?.(sample);
+  if (sum) {
+    facts.push(base64Of(sum));
   }
   return JSON.stringify(facts);
 }

@@ -1,15 +1,25 @@
 /** The thread behind `UploadWorker`. */
 
+import { sha256 } from '@noble/hashes/sha2.js';
 import { composeTar } from './tarpiece';
-import type { IWorkerAnswer, IWorkerRequest } from './uploadworker';
+import type { IWorkerAnswer, IWorkerRequest, Result } from './uploadworker';
 
 // The types of pages know no worker's own scope; it is like a port.
 const port = self as unknown as Pick<MessagePort, 'onmessage' | 'postMessage'>;
 
-port.onmessage = ({ data }: MessageEvent<IWorkerRequest>) => {
-  const answer: IWorkerAnswer = {
-    id: data.id,
-    result: composeTar(data.compose)
-  };
+port.onmessage = async ({ data }: MessageEvent<IWorkerRequest>) => {
+  const result = await perform(data).catch(() => null);
+  const answer: IWorkerAnswer = { id: data.id, result };
   port.postMessage(answer);
 };
+
+async function perform({
+  compose,
+  sha256: blob
+}: IWorkerRequest): Promise<Result> {
+  if (compose) {
+    return composeTar(compose);
+  }
+  const bytes = new Uint8Array(await blob!.arrayBuffer());
+  return sha256(bytes).buffer as ArrayBuffer;
+}

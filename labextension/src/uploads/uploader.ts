@@ -4,6 +4,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { UploadBatch } from './batch';
 import { Connectivity } from './connectivity';
+import { nativeDigest } from './digest';
 import type { ChecksumMode } from './hasher';
 import { Hasher } from './hasher';
 import { IdbTraces } from './idbtraces';
@@ -45,13 +46,17 @@ export class Uploader implements IDisposable {
     const wayfinding = new Wayfinding(serverSettings.baseUrl);
     this._client = new TusClient(serverSettings, transport, wayfinding);
     this._sizer = new PieceSizer(timing.piece, wayfinding);
+    const worker = new UploadWorker(options.spawnWorker ?? (() => null));
+    this._worker = worker;
+    const byWorker = options.spawnWorker && worker.sha256.bind(worker);
+    const digest = nativeDigest() ?? byWorker ?? null;
     const store = options.traces ?? new IdbTraces();
-    this._memory = new UploadMemory(store, serverSettings.baseUrl);
+    this._memory = new UploadMemory(store, serverSettings.baseUrl, digest);
     this._leftovers = new Leftovers(this._memory, this._client, () =>
       this._scheduleChanged()
     );
-    this._hasher = options.hasher ?? new Hasher(options.checksums ?? AUTO);
-    this._worker = new UploadWorker(options.spawnWorker ?? (() => null));
+    this._hasher =
+      options.hasher ?? new Hasher(options.checksums ?? AUTO, digest);
     this._connectivity = new Connectivity(serverSettings.baseUrl);
     this._maxConnections = Math.min(
       Math.max(options.maxConnections ?? MAX_CONNECTIONS, 1),

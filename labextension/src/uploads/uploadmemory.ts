@@ -1,6 +1,8 @@
 import { UUID } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
+import type { Digest } from './digest';
+import { nativeDigest } from './digest';
 import type { ConflictPolicy } from './tokens';
 import type { ITrace, ITraceStore } from './trace';
 import { fingerprintOf } from './trace';
@@ -21,7 +23,8 @@ export interface IToSend {
 export class UploadMemory {
   constructor(
     private _store: ITraceStore,
-    private _server: string
+    private _server: string,
+    private _digest: Digest | null = nativeDigest()
   ) {}
 
   /** Emitted with the id of each trace that somebody here works on. */
@@ -41,7 +44,7 @@ export class UploadMemory {
     }
     let fingerprint: string;
     try {
-      fingerprint = await fingerprintOf(file, relativePath);
+      fingerprint = await this.fingerprintOf(file, relativePath);
     } catch {
       return null;
     }
@@ -57,6 +60,11 @@ export class UploadMemory {
     this._hold(trace.id);
     this._claimed.emit(trace.id);
     return trace;
+  }
+
+  /** Tells `file` and its content from others. Rejects when it cannot be read. */
+  fingerprintOf(file: File, relativePath: string): Promise<string> {
+    return fingerprintOf(file, relativePath, this._digest);
   }
 
   /** Keep a trace, or what it is by now. */

@@ -1,16 +1,24 @@
 import type { ITarPiece } from './tarpiece';
 import { composeTar } from './tarpiece';
 
-/** What the worker is asked; `id` comes back with the answer. */
-export interface IWorkerRequest {
-  readonly id: number;
-  readonly compose: ITarPiece;
+/** A piece to be put together, or a blob to be hashed. */
+export interface IWork {
+  readonly compose?: ITarPiece;
+  readonly sha256?: Blob;
 }
 
-/** What the worker answers; null where it failed. */
+/** What the worker is asked; `id` comes back with the answer. */
+export interface IWorkerRequest extends IWork {
+  readonly id: number;
+}
+
+/** What comes of it; null where that failed. */
+export type Result = Blob | ArrayBuffer | null;
+
+/** What the worker answers. */
 export interface IWorkerAnswer {
   readonly id: number;
-  readonly result: Blob | null;
+  readonly result: Result;
 }
 
 /** The part of `Worker` that is used. */
@@ -25,7 +33,7 @@ export type IWorkerPort = Pick<
  * call that the page would wait for.
  *
  * Where there is no worker (a policy of the page may forbid it), pieces are put
- * together here.
+ * together here, and nothing is hashed.
  */
 export class UploadWorker {
   /** @param spawn - Starts the worker, when it is first of use; null if there is none. */
@@ -33,7 +41,17 @@ export class UploadWorker {
 
   /** Put a piece of a tar together. */
   async compose(piece: ITarPiece): Promise<Blob> {
-    return (await this._ask({ compose: piece })) ?? composeTar(piece);
+    const blob = await this._ask({ compose: piece });
+    return (blob as Blob | null | undefined) ?? composeTar(piece);
+  }
+
+  /** The SHA-256 of a blob; null if there is no worker. Rejects when it cannot be read. */
+  async sha256(blob: Blob): Promise<ArrayBuffer | null> {
+    const digest = await this._ask({ sha256: blob });
+    if (digest === null) {
+      throw new DOMException('cannot be read', 'NotReadableError');
+    }
+    return (digest as ArrayBuffer | undefined) ?? null;
   }
 
   /** End the worker. */
@@ -42,15 +60,16 @@ export class UploadWorker {
     this._end();
   }
 
-  private _ask(what: { compose: ITarPiece }): Promise<Blob | null> {
+  /** Resolves with undefined where there is no worker. */
+  private _ask(work: IWork): Promise<Result | undefined> {
     const worker = this._start();
     if (worker === null) {
-      return Promise.resolve(null);
+      return Promise.resolve(undefined);
     }
     const id = this._next++;
     return new Promise(resolve => {
       this._waiting.set(id, resolve);
-      worker.postMessage({ ...what, id });
+      worker.postMessage({ ...work, id });
     });
   }
 
@@ -72,11 +91,11 @@ export class UploadWorker {
   private _end(): void {
     this._worker?.terminate();
     this._worker = null;
-    this._waiting.forEach(resolve => resolve(null));
+    this._waiting.forEach(resolve => resolve(undefined));
     this._waiting.clear();
   }
 
   private _worker: IWorkerPort | null | undefined;
   private _next = 0;
-  private _waiting = new Map<number, (result: Blob | null) => void>();
+  private _waiting = new Map<number, (result: Result | undefined) => void>();
 }

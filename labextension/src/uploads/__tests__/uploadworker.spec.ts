@@ -79,6 +79,20 @@ describe('UploadWorker', () => {
     expect((await worker.compose(piece)).size).toBe(4000);
   });
 
+  it('tells a digest, none, and that a file cannot be read', async () => {
+    const port = new Port();
+    const worker = new UploadWorker(() => port);
+    const sum = new ArrayBuffer(32);
+    const digests = ['a', 'b'].map(text => worker.sha256(new Blob([text])));
+    [sum, null].forEach((result, id) =>
+      port.onmessage!.call(port as any, { data: { id, result } } as any)
+    );
+    expect(await digests[0]).toBe(sum);
+    await expect(digests[1]).rejects.toThrow('cannot be read');
+    worker.dispose();
+    expect(await worker.sha256(new Blob(['c']))).toBeNull();
+  });
+
   it('leaves nobody waiting when it ends', async () => {
     const worker = new UploadWorker(() => new Port());
     const blob = worker.compose(piece);
