@@ -15,6 +15,7 @@ import {
 } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import { explain } from './errors';
+import { Numbers, Renamed, Verdict, When } from './facts';
 import type { Format } from './format';
 import { fetchIcon, pauseIcon, sendIcon, transfersIcon } from './icons';
 import { CommandIDs } from './ids';
@@ -22,13 +23,7 @@ import { splitName } from './names';
 import { Progress } from './progress';
 import type { ITransfer } from './transfer';
 import { fractionOf, isMoving, isOver } from './transfer';
-import {
-  destinationText,
-  numberTexts,
-  progressText,
-  stateText,
-  verdict
-} from './words';
+import { destinationText, numberTexts, progressText, stateText } from './words';
 
 export interface IRowProps {
   readonly transfer: ITransfer;
@@ -83,6 +78,7 @@ export const TransferRow = React.memo(function TransferRow(
           </span>
           {!over && <span>{destinationText(transfer, format)}</span>}
           {!barred && <Numbers texts={numbers} />}
+          {over && <Renamed transfer={transfer} format={format} />}
           {over && <Verdict transfer={transfer} format={format} />}
           {over && <When transfer={transfer} format={format} />}
         </div>
@@ -109,40 +105,6 @@ export const TransferRow = React.memo(function TransferRow(
     </li>
   );
 });
-
-function Numbers(props: { texts: readonly string[] }): JSX.Element {
-  return (
-    <>
-      {props.texts.map((text, index) => (
-        <span key={index}>{text}</span>
-      ))}
-    </>
-  );
-}
-
-function Verdict(props: {
-  transfer: ITransfer;
-  format: Format;
-}): JSX.Element | null {
-  const words = verdict(props.transfer, props.format);
-  return words && <span title={words.reason}>{words.text}</span>;
-}
-
-function When(props: {
-  transfer: ITransfer;
-  format: Format;
-}): JSX.Element | null {
-  const { transfer, format } = props;
-  if (transfer.finished === null) {
-    return null;
-  }
-  const iso = new Date(transfer.finished).toISOString();
-  return (
-    <time dateTime={iso} title={format.dateTime(transfer.finished)}>
-      {format.moment(transfer.finished)}
-    </time>
-  );
-}
 
 /** What went wrong, and the button that mends it. */
 function Trouble(props: IPartProps): JSX.Element | null {

@@ -47,6 +47,8 @@ export interface ITransfer {
   readonly source: string;
   /** The folder below the server's root, '' for the root; null if there is none. */
   readonly folder: string | null;
+  /** Paths of files that got another name, because theirs was taken. */
+  readonly renamed: readonly string[];
   /** Whether something arrived that the file browser can show. */
   readonly arrived: boolean;
   readonly phase: Phase;
@@ -133,6 +135,7 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
     name: nameOfJob(job),
     source: job.source,
     folder: folderOfJob(job),
+    renamed: [],
     arrived: arrives(job),
     phase,
     bytesDone: progress.bytes_done,
@@ -181,6 +184,7 @@ export function fromBatch(
     name: batch.name,
     source: '',
     folder: batch.destination,
+    renamed: batch.renamed,
     arrived: batch.results.length > 0,
     phase,
     bytesDone: batch.bytesDone,
@@ -217,6 +221,7 @@ export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
     name,
     source: '',
     folder: destination,
+    renamed: [],
     arrived: false,
     phase: 'asking',
     bytesDone: offset,

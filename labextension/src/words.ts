@@ -3,7 +3,7 @@
  */
 
 import type { Format } from './format';
-import { folderName } from './names';
+import { baseName, folderName } from './names';
 import type { ITransfer } from './transfer';
 import { fractionOf, secondsLeft } from './transfer';
 
@@ -93,6 +93,27 @@ export function verdict(
       'The source states no checksum; size and version were compared.'
     )
   };
+}
+
+/** The name under which a file was kept whose own was taken; null if none was. */
+export function renamedText(
+  transfer: ITransfer,
+  format: Format
+): string | null {
+  const { filesTotal, renamed } = transfer;
+  const { trans } = format;
+  if (renamed.length === 0) {
+    return null;
+  }
+  const name = baseName(renamed[0]);
+  return filesTotal === 1
+    ? trans.__('kept as %1', name)
+    : trans._n(
+        'one file kept as %2',
+        '%1 files kept under other names, such as %2',
+        renamed.length,
+        name
+      );
 }
 
 /** Where a transfer goes to, for people: `to data/`. */

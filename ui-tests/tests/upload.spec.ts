@@ -126,6 +126,11 @@ test('a taken name is asked about once, and both are kept', async ({
   await dialog.getByRole('button', { name: /Keep both/ }).click();
   await panel.open();
   await panel.reaches('same', 'done');
+  await expect(panel.row('same')).toContainText('kept as same (1).txt');
+  await panel.button('Show same.txt in the file browser').click();
+  await expect(
+    page.locator('.jp-DirListing-item[data-isdir="false"].jp-mod-selected')
+  ).toContainText('same (1).txt');
   expect(harvest(shown)).toEqual(
     expected({ 'same.txt': 'old', 'same (1).txt': 'new' })
   );

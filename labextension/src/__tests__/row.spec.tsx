@@ -76,6 +76,27 @@ describe('TransferRow', () => {
     expect(fill.style.width).toBe('25%');
   });
 
+  it('tells the name under which a file was kept', () => {
+    const done = (filesTotal: number, renamed: string[]) =>
+      fromBatch(
+        batch('a', { state: 'done', filesTotal, results: renamed, renamed }),
+        null,
+        0,
+        1
+      );
+    draw(done(1, ['data/a (1).csv']));
+    expect(text()).toContain('kept as a (1).csv');
+    expect(node.querySelector('[title="data/a (1).csv"]')).not.toBeNull();
+    draw(done(5, ['data/a (1).csv']));
+    expect(text()).toContain('one file kept as a (1).csv');
+    draw(done(5, ['data/a (1).csv', 'data/b (1).csv']));
+    expect(text()).toContain(
+      '2 files kept under other names, such as a (1).csv'
+    );
+    draw(done(5, []));
+    expect(text()).not.toContain('kept');
+  });
+
   it('has a bar without value while the size is unknown', () => {
     const state = { state: 'running' as const };
     const unknown = progress({ bytes_done: 3 * MB });

@@ -68,6 +68,7 @@ export function batch(id: string, change: Partial<IUploadBatch> = {}) {
     attempt: 0,
     rate: 0,
     results: [],
+    renamed: [],
     failures: [],
     pause: jest.fn(),
     resume: jest.fn(),

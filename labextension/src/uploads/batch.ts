@@ -133,6 +133,10 @@ export class UploadBatch implements IUploadBatch {
     return this._tally.results;
   }
 
+  get renamed(): readonly string[] {
+    return this._tally.renamed;
+  }
+
   get failures(): readonly IUploadFailure[] {
     return this._tally.failures;
   }

@@ -16,6 +16,9 @@ export class Settlement {
     switch (fate.kind) {
       case 'done':
         this._tally.arrived(index, fate.path);
+        if (fate.path !== this._wanted(index)) {
+          this._tally.renamed.push(fate.path);
+        }
         this._tell(index, fate.path, null);
         break;
       case 'skipped':
@@ -37,6 +40,15 @@ export class Settlement {
       // Nothing else arrives that the row could lead to.
       this._tally.results.push(PathExt.join(destination, path));
     }
+  }
+
+  /** The path that a file would have if its name were free. */
+  private _wanted(index: number): string {
+    const { destination } = this._options;
+    const folder = destination.replace(/^\/+|\/+$/g, '');
+    // The server composes letters and accents, as most systems do.
+    const name = this._items[index].relativePath.normalize('NFC');
+    return folder ? `${folder}/${name}` : name;
   }
 
   private _tell(

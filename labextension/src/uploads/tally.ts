@@ -20,6 +20,8 @@ export class Tally {
   /** Bytes of the files that arrived. */
   bytesArrived = 0;
   readonly results: string[] = [];
+  /** Those of `results` that are not the names asked for. */
+  readonly renamed: string[] = [];
 
   get failures(): readonly IUploadFailure[] {
     return this._failures;

@@ -82,6 +82,8 @@ export interface IUploadBatch {
   readonly rate: number;
   /** Final paths below the server's root, in the order of arrival. */
   readonly results: string[];
+  /** Those of `results` whose files got another name than they have here. */
+  readonly renamed: readonly string[];
   /** The files that failed, in the order of failing. */
   readonly failures: readonly IUploadFailure[];
   /** Stop sending; what the server has, it keeps. */

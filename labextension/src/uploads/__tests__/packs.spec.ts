@@ -107,8 +107,13 @@ describe('packs', () => {
       }
     ]);
     const paths: Array<string | null> = [];
-    await send(many(20), { onFile: (_, path) => paths.push(path) });
+    const renaming = await send(many(20), {
+      onFile: (_, path) => paths.push(path)
+    });
     expect(paths[1]).toBe('data/photos/1/1.jpg (1)');
+    // What was skipped before was not there yet.
+    expect(renaming.renamed).toContain('data/photos/1/1.jpg (1)');
+    expect(renaming.renamed.every(path => path.endsWith(' (1)'))).toBe(true);
     expect(server.files.get('data/photos/1/1.jpg')?.toString()).toBe('old');
   });
 

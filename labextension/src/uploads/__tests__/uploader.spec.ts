@@ -227,6 +227,17 @@ describe('Uploader', () => {
     expect(uploader.batches).toHaveLength(0);
   });
 
+  it('tells which files got another name', async () => {
+    server.files.set('d/a', Buffer.from('old'));
+    const batch = uploader.upload([item('a', 'new')], { destination: '/d/' });
+    await batch.finished;
+    expect(batch.results).toEqual(['d/a (1)']);
+    expect(batch.renamed).toEqual(['d/a (1)']);
+    const free = uploader.upload([item('b', 'new')], { destination: 'd' });
+    await free.finished;
+    expect(free.renamed).toEqual([]);
+  });
+
   it('leaves existing files alone when told to skip', async () => {
     server.files.set('a', Buffer.from('old'));
     const outcomes: Array<string | null> = [];
