@@ -16,6 +16,7 @@ import type { CommandRegistry } from '@lumino/commands';
 import type { TransferApi } from './api';
 import { TransferError } from './api';
 import type { ConflictDefault } from './conflict';
+import { policyOf } from './conflict';
 import { download } from './downloads';
 import { explain } from './errors';
 import type { Format } from './format';
@@ -171,13 +172,12 @@ async function startFromAddress(
   path: unknown
 ): Promise<void> {
   const { api, format, model, place } = context;
-  const conflict = context.conflict();
   const request = await askAddress({
     prober: new Prober(url => api.probe(url)),
     format,
     address: typeof address === 'string' ? address : '',
     folder: typeof path === 'string' ? path : place.folder,
-    conflict: conflict === 'ask' ? 'rename' : conflict
+    conflict: policyOf(context.conflict())
   });
   if (!request) {
     return;

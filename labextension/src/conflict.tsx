@@ -11,7 +11,20 @@ import type { ConflictPolicy, IUploadItem } from './uploads/tokens';
 import { folderName } from './names';
 
 /** What settings say; `ask` shows the dialog. */
-export type ConflictDefault = 'ask' | 'rename' | 'overwrite' | 'skip';
+export type ConflictDefault =
+  'ask' | 'rename' | 'overwrite' | 'skip' | 'different';
+
+/** What the settings mean to a job of the server, which compares by itself. */
+export function policyOf(setting: ConflictDefault): ConflictPolicy {
+  switch (setting) {
+    case 'ask':
+      return 'rename';
+    case 'different':
+      return 'overwrite';
+    default:
+      return setting;
+  }
+}
 
 /** What a person chose; `different` leaves files alone that are the same. */
 export type ConflictChoice = ConflictPolicy | 'different';

@@ -71,7 +71,7 @@ export class Planner {
   ): Promise<IDraft | null> {
     const { contents, conflict, format } = this._options;
     const settled = conflict();
-    if (settled !== 'ask') {
+    if (settled !== 'ask' && settled !== 'different') {
       return { items, left: NONE, conflict: settled, taken: null };
     }
     const taken = await findTaken(items, destination, contents);
@@ -79,7 +79,10 @@ export class Planner {
       // A name that is taken while we look gets a new one beside it.
       return { items, left: NONE, conflict: 'rename', taken };
     }
-    const choice = await askConflict(taken, destination, format);
+    const choice =
+      settled === 'ask'
+        ? await askConflict(taken, destination, format)
+        : settled;
     if (choice !== 'different') {
       return choice && { items, left: NONE, conflict: choice, taken };
     }

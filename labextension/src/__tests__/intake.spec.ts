@@ -81,6 +81,29 @@ describe('Intake', () => {
     ]);
   });
 
+  it('leaves the same ones out unasked, if the settings say so', async () => {
+    const contents = contentsOf('a.csv', 'b.csv');
+    const dated = (name: string, date: string) =>
+      new FileItem(
+        new File(['1234567'], name, { lastModified: Date.parse(date) })
+      );
+    const items = [dated('a.csv', '2026-01-01'), dated('b.csv', '2026-01-02')];
+    expect(await intake('different', contents).upload(items, '')).toBe('batch');
+    expect(document.querySelector('.jp-Dialog')).toBeNull();
+    expect(upload).toHaveBeenCalledWith([items[1]], {
+      destination: '',
+      conflict: 'overwrite'
+    });
+    expect(
+      await intake('different', contents).upload([items[0]], '')
+    ).toBeNull();
+    expect(await intake('different').upload(items, '')).toBe('batch');
+    expect(upload).toHaveBeenLastCalledWith(items, {
+      destination: '',
+      conflict: 'rename'
+    });
+  });
+
   it('uploads nothing when the person thinks better of it', async () => {
     const done = intake('ask', contentsOf('a.csv')).upload([item('a.csv')], '');
     press(await shown(), 'Cancel');
