@@ -110,13 +110,15 @@ class BareServer:
         *,
         port: int | None = None,
         timeout: float = 30,
+        protocol: str = "tus",
     ) -> HTTPResponse | None:
         """The response to a request, its body in `content`; None if there was none. With `port`
         the request goes there, to something that stands before the server."""
+        version = VERSION if protocol == "tus" else {}
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=timeout)
         try:
-            connection.putrequest(method, f"/jupyter-transfer/tus/{path}")
-            for name, value in {**VERSION, "Authorization": f"token {TOKEN}", **headers}.items():
+            connection.putrequest(method, f"/jupyter-transfer/{protocol}/{path}")
+            for name, value in {**version, "Authorization": f"token {TOKEN}", **headers}.items():
                 connection.putheader(name, value)
             connection.endheaders()
             for piece in pieces:

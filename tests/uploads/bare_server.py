@@ -1,4 +1,4 @@
-"""Processes that serve our tus handlers and nothing else, to be killed.
+"""Processes that serve the handlers of uploads and nothing else, to be killed.
 
     python bare_server.py
 
@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from jupyter_server.auth import AllowAllAuthorizer, IdentityProvider
 from tornado import httpserver, netutil, web
 
-from jupyter_transfer.handlers import tus
+from jupyter_transfer.handlers import resumable, tus
 from jupyter_transfer.paths import Root
 from jupyter_transfer.store import Store
 from jupyter_transfer.uploads import manager, session
@@ -42,13 +42,14 @@ def application(uploads: Uploads, fast: bool) -> web.Application:
         uploads_enabled=True,
         upload_fast_path=fast,
         max_upload_size=None,
+        upload_expiry=uploads.settings.expiry,
         trust_forwarded=False,
         require_local=lambda: None,
         keep_alive=lambda: None,
         announce_saved=no_hooks,
     )
     return web.Application(
-        [("/" + pattern, handler) for pattern, handler in tus.ROUTES],
+        [("/" + pattern, handler) for pattern, handler in [*tus.ROUTES, *resumable.ROUTES]],
         base_url="/",
         cookie_secret="0" * 32,
         identity_provider=IdentityProvider(token=TOKEN),

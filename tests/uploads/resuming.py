@@ -1,8 +1,10 @@
-"""A tus client that goes on through whatever happens, and checks every promise on its way."""
+"""Clients that go on through whatever happens, and check every promise on their way."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
@@ -40,6 +42,8 @@ class ResumingUpload:
     failures: list[int] = field(default_factory=list)
     """Statuses of the answers that were no success."""
 
+    protocol = "tus"
+
     @property
     def final(self) -> Path:
         """Where the file will stand."""
@@ -50,7 +54,13 @@ class ResumingUpload:
     ) -> HTTPResponse | None:
         """An answer that came; what is no success is noted."""
         response = self.server.ask(
-            method, path, headers, pieces, port=self.via, timeout=self.timeout
+            method,
+            path,
+            headers,
+            pieces,
+            port=self.via,
+            timeout=self.timeout,
+            protocol=self.protocol,
         )
         if response is not None and response.status >= 400:
             self.failures.append(response.status)
@@ -61,7 +71,11 @@ class ResumingUpload:
         digest = {"sha256": hashlib.sha256(self.data).hexdigest()} if self.digest else {}
         header = metadata(filename=self.name, conflict=self.conflict, **digest)
         headers = {"Upload-Length": str(len(self.data)), "Upload-Metadata": header}
-        response = self.ask("POST", "", {**headers, "Content-Length": "0"})
+        return self.created({**headers, "Content-Length": "0"})
+
+    def created(self, headers: dict[str, str]) -> bool:
+        """Ask for a new upload; whether there is one."""
+        response = self.ask("POST", "", headers)
         if response is None or response.status != 201:
             return False
         self.id = response.headers["Location"].rpartition("/")[2]
@@ -115,3 +129,55 @@ class ResumingUpload:
             stop = min(start + SEND, end)
             self.reached = max(self.reached, stop)
             yield self.data[start:stop]
+
+
+class ResumableUpload(ResumingUpload):
+    """The same by the IETF's protocol: the offset alone never says that the file is whole."""
+
+    protocol = "resumable"
+
+    def created(self, headers: dict[str, str]) -> bool:
+        return super().created({**headers, "Upload-Complete": "?0"})
+
+    def look(self) -> int | None:
+        assert self.id is not None
+        response = self.ask("HEAD", self.id, {})
+        if response is None or response.status >= 500:
+            return -1
+        assert response.status == 204
+        offset = int(response.headers["Upload-Offset"])
+        assert self.acknowledged <= offset <= self.reached
+        assert response.headers["Upload-Length"] == str(len(self.data))
+        if response.headers["Upload-Complete"] == "?1":
+            assert (response.headers["Transfer-Path"], offset) == (self.name, len(self.data))
+            return None
+        self.check_disk(offset)
+        return offset
+
+    def send(
+        self,
+        offset: int,
+        end: int,
+        *,
+        algorithm: str | None = None,
+        pieces: Callable[[int, int], Iterable[bytes]] | None = None,
+    ) -> HTTPResponse | None:
+        assert self.id is not None
+        complete = end == len(self.data)
+        headers = {
+            "Content-Type": "application/partial-upload",
+            "Content-Length": str(end - offset),
+            "Upload-Offset": str(offset),
+            "Upload-Complete": "?1" if complete else "?0",
+        }
+        if algorithm:  # whichever: the protocol knows one
+            digest = base64.b64encode(hashlib.sha256(self.data[offset:end]).digest()).decode()
+            headers["Content-Digest"] = f"sha-256=:{digest}:"
+        response = self.ask("PATCH", self.id, headers, (pieces or self.pieces)(offset, end))
+        if response is not None and response.status < 300:
+            assert response.status == (200 if complete else 204)
+            assert int(response.headers["Upload-Offset"]) == end
+            if complete:
+                assert json.loads(response.content)["path"] == self.name
+            self.acknowledged = end
+        return response

@@ -10,7 +10,7 @@ import pytest
 
 from ..servers.bare import BareServer
 from ..servers.toxics import Counts, ToxicProxy, Toxics, running_toxics
-from .resuming import ResumingUpload
+from .resuming import ResumableUpload, ResumingUpload
 
 FILES = 4
 SIZE = 2 << 20
@@ -29,6 +29,8 @@ def server(bare_server):
 
 class Sender:
     """Sends files through a line that has `toxics` at every second connection, about."""
+
+    kind = ResumingUpload
 
     def __init__(self, server: BareServer, seed: int, toxics: Callable[[random.Random], Toxics]):
         self.server, self.chance, self.toxics = server, random.Random(seed), toxics
@@ -53,7 +55,7 @@ class Sender:
         """Send one file until it stands there."""
         data = self.chance.randbytes(self.chance.randrange(SIZE // 2, SIZE))
         digest = self.chance.random() < 0.5
-        upload = ResumingUpload(self.server, name, data, proxy.port, PATIENCE, digest)
+        upload = self.kind(self.server, name, data, proxy.port, PATIENCE, digest)
         for _ in range(TRIES):
             if upload.id is None:
                 upload.create()
@@ -69,6 +71,15 @@ class Sender:
         return upload
 
 
+class ResumableSender(Sender):
+    """The same by the IETF's protocol."""
+
+    kind = ResumableUpload
+
+
+BOTH = pytest.mark.parametrize("sender", [Sender, ResumableSender], ids=["tus", "resumable"])
+
+
 def drawn(chance: random.Random) -> Toxics:
     """Any toxics but those that change bytes."""
     at = chance.randrange(PIECE)
@@ -81,6 +92,7 @@ def drawn(chance: random.Random) -> Toxics:
     )
 
 
+@BOTH
 @pytest.mark.parametrize(
     ("toxics", "harm"),
     [
@@ -94,23 +106,26 @@ def drawn(chance: random.Random) -> Toxics:
     ],
     ids=["latency", "bandwidth", "slices", "resets", "stalls", "lost answers", "replays"],
 )
-def test_one_thing_is_wrong(server, toxics, harm):
-    counts, _ = Sender(server, 1865, toxics).send()
+def test_one_thing_is_wrong(server, sender, toxics, harm):
+    counts, _ = sender(server, 1865, toxics).send()
     assert harm is None or getattr(counts, harm) > 0
 
 
-def test_all_is_wrong(server):
-    Sender(server, 1, drawn).send()
+@BOTH
+def test_all_is_wrong(server, sender):
+    sender(server, 1, drawn).send()
 
 
 @pytest.mark.soak
+@BOTH
 @pytest.mark.parametrize("seed", range(2, 22))
-def test_all_is_wrong_for_long(server, seed):
-    Sender(server, seed, drawn).send(60)
+def test_all_is_wrong_for_long(server, sender, seed):
+    sender(server, seed, drawn).send(60)
 
 
-def test_flipped_bytes_are_caught_by_checksums(server):
-    sender = Sender(server, 3, lambda chance: Toxics(flip_at=chance.randrange(HEAD, PIECE)))
+@BOTH
+def test_flipped_bytes_are_caught_by_checksums(server, sender):
+    sender = sender(server, 3, lambda chance: Toxics(flip_at=chance.randrange(HEAD, PIECE)))
     counts, failures = sender.send(checksums=True)
     assert counts.flips > 0
     assert failures == [460] * counts.flips
