@@ -44,6 +44,16 @@ def digest(value: str | None, algorithm: str) -> bytes | None:
     return None
 
 
+def wants_digest(value: str | None, algorithm: str) -> bool:
+    """Whether the dictionary ``Want-Repr-Digest`` asks for `algorithm`: a weight from 1 to 10
+    (RFC 9530, section 4)."""
+    for member in (value or "").split(","):
+        key, _, weight = member.partition(";")[0].strip(" \t").partition("=")
+        if key == algorithm and weight.isdigit() and 1 <= int(weight) <= 10:
+            return True
+    return False
+
+
 def digest_field(algorithm: str, value: bytes) -> str:
     """A dictionary with one digest."""
     return f"{algorithm}=:{base64.b64encode(value).decode()}:"

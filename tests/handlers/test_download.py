@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import os
 import time
@@ -10,6 +12,8 @@ from email.message import EmailMessage
 from urllib.parse import quote
 
 import pytest
+
+from jupyter_transfer.handlers import downloads
 
 from ..conftest import error_of
 from .browser import Browser
@@ -53,6 +57,39 @@ async def test_head_says_what_get_would(ask, content):
     assert (head.code, head.body) == (200, b"")
     for name in ("Content-Length", "Etag", "Last-Modified", "Content-Disposition"):
         assert head.headers[name] == got.headers[name]
+
+
+async def test_head_states_the_digest_that_is_wanted(ask, content, monkeypatch):
+    async def digest_with(wanted, method="HEAD"):
+        headers = {} if wanted is None else {"Want-Repr-Digest": wanted}
+        response = await ask("download", "data.bin", method=method, headers=headers)
+        assert response.code == 200
+        return response.headers.get("Repr-Digest")
+
+    stated = "sha-256=:" + base64.b64encode(hashlib.sha256(content).digest()).decode() + ":"
+    assert await digest_with("sha-256=10") == stated
+    assert await digest_with("sha-512=3, sha-256=1") == stated
+    for unwanted in (None, "sha-256=0", "sha-512=10", "sha-256", "sha-256=x"):
+        assert await digest_with(unwanted) is None
+    # A download begins at once.
+    assert await digest_with("sha-256=10", "GET") is None
+    monkeypatch.setattr(downloads, "MAX_DIGEST", len(content) - 1)
+    assert await digest_with("sha-256=10") is None
+
+
+async def test_no_digest_of_a_file_that_changes_meanwhile(ask, content, jp_root_dir, monkeypatch):
+    pread = os.pread
+
+    def and_change(fd, size, position):
+        with (jp_root_dir / "data.bin").open("ab") as file:
+            file.write(b"x" if position == 0 else b"")
+        return pread(fd, size, position)
+
+    monkeypatch.setattr(downloads.os, "pread", and_change)
+    response = await ask(
+        "download", "data.bin", method="HEAD", headers={"Want-Repr-Digest": "sha-256=10"}
+    )
+    assert (response.code, response.headers.get("Repr-Digest")) == (200, None)
 
 
 async def test_empty_file(ask, jp_root_dir):
