@@ -158,6 +158,20 @@ export class TransferApi {
     });
   }
 
+  /**
+   * The SHA-256 (base64) of a file of the server, by the field Repr-Digest (RFC
+   * 9530); null if it states none.
+   */
+  async digestOf(path: string): Promise<string | null> {
+    const response = await ServerConnection.makeRequest(
+      this.downloadUrl(path),
+      { method: 'HEAD', headers: { 'Want-Repr-Digest': 'sha-256=10' } },
+      this.serverSettings
+    );
+    const field = response.ok ? response.headers.get('Repr-Digest') : null;
+    return /(?:^|,)\s*sha-256=:([\w+/=]+):/.exec(field ?? '')?.[1] ?? null;
+  }
+
   /** The address of one plain file, for a link that downloads it. */
   downloadUrl(path: string): string {
     const url = URLExt.join(

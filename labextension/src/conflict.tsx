@@ -111,28 +111,6 @@ export async function findTaken(
 }
 
 /**
- * Those among `taken` that need not be sent: size and date (to the second,
- * which all file systems keep) are those of the file that is there.
- */
-export async function findSame(
-  taken: readonly ITaken[]
-): Promise<ReadonlySet<IUploadItem>> {
-  const same = new Set<IUploadItem>();
-  const seconds = (ms: number) => Math.floor(ms / 1000);
-  for (const { item, size, modified } of taken) {
-    const file = await item.open().catch(() => null);
-    const isSame =
-      file?.size === size &&
-      seconds(file?.lastModified ?? NaN) ===
-        seconds(Date.parse(modified ?? ''));
-    if (isSame) {
-      same.add(item);
-    }
-  }
-  return same;
-}
-
-/**
  * Ask once what to do with all taken names.
  *
  * @returns null when the person thought better of it.
@@ -172,7 +150,7 @@ export async function askConflict(
       button(
         'different',
         trans.__('Only if different'),
-        trans.__('Skip files of the same size and date, replace the others')
+        trans.__('Skip files that are the same, replace the others')
       ),
       button(
         'overwrite',

@@ -86,7 +86,10 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
     const model = new TransferModel({ api, feed, uploader });
     const conflict = () => settings.conflict;
     const room = (folder: string) => api.room(folder);
-    const intake = new Intake({ uploader, contents, conflict, room, format });
+    const digestOf = (path: string) => api.digestOf(path);
+    const intake = new Intake({
+      ...{ uploader, contents, conflict, room, digestOf, format }
+    });
     const place = new Place({
       factory,
       defaultBrowser,

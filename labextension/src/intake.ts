@@ -11,6 +11,7 @@ import type { Format } from './format';
 import type { IPlan } from './plan';
 import { Planner } from './plan';
 import type { IRoom } from './room';
+import type { DigestOf } from './same';
 import type { Uploader } from './uploads';
 import { itemsOf } from './uploads';
 import type {
@@ -88,6 +89,8 @@ export namespace Intake {
     readonly uploader: Pick<Uploader, 'leftovers' | 'upload'>;
     readonly contents: Pick<Contents.IManager, 'get' | 'localPath'>;
     readonly conflict: () => ConflictDefault;
+    /** What tells files of the server apart from others of the same size. */
+    readonly digestOf: DigestOf;
     /** What a folder of the server takes. */
     readonly room: (folder: string) => Promise<IRoom>;
     readonly format: Format;

@@ -7,9 +7,11 @@ import { Notification } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { Contents } from '@jupyterlab/services';
 import type { ConflictDefault, ITaken } from './conflict';
-import { askConflict, findSame, findTaken } from './conflict';
+import { askConflict, findTaken } from './conflict';
 import type { Format } from './format';
 import type { IRoom } from './room';
+import type { DigestOf } from './same';
+import { findSame } from './same';
 import { askOthers, checkFree, measure, needOf, tooLarge } from './room';
 import type { ConflictPolicy, ILeftover, IUploadItem } from './uploads/tokens';
 
@@ -30,6 +32,8 @@ export interface IPlannerOptions {
   readonly contents: Pick<Contents.IManager, 'get'>;
   readonly conflict: () => ConflictDefault;
   readonly format: Format;
+  /** What tells files of the server apart from others of the same size. */
+  readonly digestOf: DigestOf;
   /** What a folder takes; rejects where the server cannot tell. */
   readonly room: (folder: string) => Promise<IRoom>;
   /** What earlier pages left unfinished: the server has promised it room. */
@@ -86,7 +90,7 @@ export class Planner {
     if (choice !== 'different') {
       return choice && { items, left: NONE, conflict: choice, taken };
     }
-    const same = await findSame(taken);
+    const same = await findSame(taken, destination, this._options.digestOf);
     if (same.size > 0) {
       tellSame(same.size, format);
     }

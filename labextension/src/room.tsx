@@ -144,7 +144,17 @@ export async function askOthers(
     names.push(trans.__('and %1 more', format.count(more)));
   }
   if (left === 0) {
-    throw new Refusal(title, `${told} ${names.join(', ')}`);
+    const [{ relativePath, size }] = large;
+    const message =
+      large.length === 1
+        ? trans.__(
+            '%1 has %2, but this server takes files of up to %3 only.',
+            relativePath,
+            format.bytes(size ?? 0),
+            limit
+          )
+        : `${told} ${names.join(', ')}`;
+    throw new Refusal(title, message);
   }
   const result = await showDialog<void>({
     title,

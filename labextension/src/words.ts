@@ -43,8 +43,12 @@ export function numberTexts(
   transfer: ITransfer,
   format: Format
 ): readonly string[] {
-  const { bytesDone, bytesTotal, phase, rate } = transfer;
+  const { bytesDone, bytesTotal, filesTotal, phase, rate } = transfer;
   const texts = filesText(transfer, format);
+  if (filesTotal === 0) {
+    // Folders only.
+    return texts;
+  }
   if (phase === 'done') {
     texts.push(format.bytes(bytesDone));
   } else if (bytesDone > 0 || phase === 'copying') {

@@ -10,12 +10,16 @@ describe('TransferApi', () => {
     })
   );
 
-  function answer(status: number, body: unknown): void {
+  function answer(
+    status: number,
+    body: unknown,
+    headers: Record<string, string> = {}
+  ): void {
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     const response = { ok: status < 400, status, statusText: 'S', text };
     fetch.mockResolvedValueOnce({
       ...response,
-      headers: new Headers(),
+      headers: new Headers(headers),
       text: async () => text
     });
   }
@@ -46,6 +50,29 @@ describe('TransferApi', () => {
     expect(list.jobs.map(job => job.id)).toEqual(['a', 'b']);
     expect(list.revision).toBe(7);
     expect(new URL(asked(1).url).searchParams.get('offset')).toBe('500');
+  });
+
+  it('asks for the digest of a file', async () => {
+    answer(200, '', { 'Repr-Digest': 'sha-512=:YQ==:, sha-256=:YWI+/w==:' });
+    expect(await api.digestOf('a b/c.bin')).toBe('YWI+/w==');
+    expect(asked().method).toBe('HEAD');
+    expect(new URL(asked().url).pathname).toBe(
+      '/base/jupyter-transfer/download/a%20b/c.bin'
+    );
+    expect(asked().headers.get('Want-Repr-Digest')).toBe('sha-256=10');
+    answer(200, '');
+    expect(await api.digestOf('a')).toBeNull();
+    answer(404, '', { 'Repr-Digest': 'sha-256=:YQ==:' });
+    expect(await api.digestOf('a')).toBeNull();
+  });
+
+  it('asks what a folder takes', async () => {
+    const room = { free_bytes: 5, reserved_bytes: 0, max_upload_size: null };
+    answer(200, room);
+    expect(await api.room('a b')).toEqual(room);
+    const url = new URL(asked().url);
+    expect(url.pathname).toBe('/base/jupyter-transfer/room');
+    expect(url.searchParams.get('path')).toBe('a b');
   });
 
   it('sends JSON', async () => {

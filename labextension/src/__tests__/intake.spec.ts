@@ -13,6 +13,7 @@ describe('Intake', () => {
       contents,
       conflict: () => conflict,
       room: () => Promise.reject(new Error('404')),
+      digestOf: () => Promise.reject(new Error('404')),
       format: new Format()
     });
 

@@ -43,6 +43,7 @@ describe('room for a batch', () => {
         max_upload_size: null,
         ...change
       }),
+      digestOf: async () => null,
       format: new Format()
     });
 
@@ -127,7 +128,17 @@ describe('room for a batch', () => {
     );
     expect(title).toBe('Too large for this server');
     expect(message).toBe(
-      'This server takes files of up to 5 MB. x/big.bin (6 MB)'
+      'x/big.bin has 6 MB, but this server takes files of up to 5 MB only.'
+    );
+    const several = await refusalOf(
+      intake(100 * MB, { max_upload_size: 5 * MB }).upload(
+        ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map(name => sized(name, 6 * MB)),
+        ''
+      )
+    );
+    expect(several.message).toBe(
+      'This server takes files of up to 5 MB. ' +
+        'a (6 MB), b (6 MB), c (6 MB), d (6 MB), e (6 MB), and 2 more'
     );
   });
 

@@ -76,6 +76,13 @@ describe('TransferRow', () => {
     expect(fill.style.width).toBe('25%');
   });
 
+  it('counts no bytes of folders without files', () => {
+    const state = { state: 'done', filesTotal: 0, bytesTotal: 0 } as const;
+    draw(fromBatch(batch('a', state), null, 0, 1));
+    expect(text()).toContain('Done');
+    expect(text()).not.toContain('byte');
+  });
+
   it('tells the name under which a file was kept', () => {
     const done = (filesTotal: number, renamed: string[]) =>
       fromBatch(

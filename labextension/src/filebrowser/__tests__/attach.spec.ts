@@ -73,6 +73,7 @@ describe('attachFileBrowser', () => {
           reserved_bytes: 0,
           max_upload_size: null
         }),
+        digestOf: async () => null,
         format
       }),
       uploader: uploader as any,
