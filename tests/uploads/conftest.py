@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +57,23 @@ def bare_server(bare_servers, folder, tmp_path) -> Iterator[Callable[..., BareSe
     yield make
     for server in made:
         server.kill()
+
+
+@pytest.fixture
+def server(bare_server) -> BareServer:
+    """One that runs, on the root `folder`."""
+    server = bare_server()
+    server.start()
+    return server
+
+
+@pytest.fixture
+def chance(capsys) -> random.Random:
+    """What kill points are drawn from; its seed, which may be given, is printed."""
+    seed = int(os.environ.get("KILL_SEED", random.randrange(10**6)))
+    with capsys.disabled():
+        sys.stdout.write(f" [KILL_SEED={seed}] ")
+    return random.Random(seed)
 
 
 @pytest.fixture

@@ -114,14 +114,23 @@ class ResumingUpload:
     ) -> HTTPResponse | None:
         """One PATCH with the bytes from `offset` to `end`, which `pieces` hands out."""
         assert self.id is not None
-        headers = {**BODY, "Upload-Offset": str(offset), "Content-Length": str(end - offset)}
-        if algorithm:
-            headers["Upload-Checksum"] = checksum(algorithm, self.data[offset:end])
+        headers = {"Upload-Offset": str(offset), "Content-Length": str(end - offset)}
+        headers |= self.headers_of(offset, end, algorithm)
         response = self.ask("PATCH", self.id, headers, (pieces or self.pieces)(offset, end))
-        if response is not None and response.status == 204:
+        if response is not None and response.status < 300:
+            self.check_answer(response, end)
             assert int(response.headers["Upload-Offset"]) == end
             self.acknowledged = end
         return response
+
+    def headers_of(self, offset: int, end: int, algorithm: str | None) -> dict[str, str]:
+        """What the protocol says of the bytes from `offset` to `end`."""
+        stated = checksum(algorithm, self.data[offset:end]) if algorithm else ""
+        return {**BODY, **({"Upload-Checksum": stated} if stated else {})}
+
+    def check_answer(self, response: HTTPResponse, end: int) -> None:
+        """A PATCH that ends at `end` was a success."""
+        assert response.status == 204
 
     def pieces(self, offset: int, end: int) -> Iterable[bytes]:
         """The bytes from `offset` to `end`."""
@@ -154,30 +163,18 @@ class ResumableUpload(ResumingUpload):
         self.check_disk(offset)
         return offset
 
-    def send(
-        self,
-        offset: int,
-        end: int,
-        *,
-        algorithm: str | None = None,
-        pieces: Callable[[int, int], Iterable[bytes]] | None = None,
-    ) -> HTTPResponse | None:
-        assert self.id is not None
-        complete = end == len(self.data)
+    def headers_of(self, offset: int, end: int, algorithm: str | None) -> dict[str, str]:
         headers = {
             "Content-Type": "application/partial-upload",
-            "Content-Length": str(end - offset),
-            "Upload-Offset": str(offset),
-            "Upload-Complete": "?1" if complete else "?0",
+            "Upload-Complete": "?1" if end == len(self.data) else "?0",
         }
         if algorithm:  # whichever: the protocol knows one
             digest = base64.b64encode(hashlib.sha256(self.data[offset:end]).digest()).decode()
             headers["Content-Digest"] = f"sha-256=:{digest}:"
-        response = self.ask("PATCH", self.id, headers, (pieces or self.pieces)(offset, end))
-        if response is not None and response.status < 300:
-            assert response.status == (200 if complete else 204)
-            assert int(response.headers["Upload-Offset"]) == end
-            if complete:
-                assert json.loads(response.content)["path"] == self.name
-            self.acknowledged = end
-        return response
+        return headers
+
+    def check_answer(self, response: HTTPResponse, end: int) -> None:
+        complete = end == len(self.data)
+        assert response.status == (200 if complete else 204)
+        if complete:
+            assert json.loads(response.content)["path"] == self.name

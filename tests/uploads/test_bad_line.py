@@ -20,13 +20,6 @@ PATIENCE = 0.4
 TRIES = 200
 
 
-@pytest.fixture
-def server(bare_server):
-    server = bare_server()
-    server.start()
-    return server
-
-
 class Sender:
     """Sends files through a line that has `toxics` at every second connection, about."""
 

@@ -1,4 +1,4 @@
-"""Segments of one file at the same time over lines that break, fall silent and repeat themselves."""
+"""Segments of one file at the same time over lines that break, fall silent or repeat themselves."""
 
 from __future__ import annotations
 
@@ -77,13 +77,6 @@ def send(server: BareServer, seed: int, toxics, files: int = 2, *, checksums: bo
             final.unlink()
     assert list(server.root.iterdir()) == []
     return proxy.counts
-
-
-@pytest.fixture
-def server(bare_server):
-    server = bare_server()
-    server.start()
-    return server
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,6 @@ SCRIPT = Path(__file__).with_name("tus_js_client.mjs")
 
 
 @pytest.fixture
-def server(bare_server) -> BareServer:
-    server = bare_server()
-    server.start()
-    return server
-
-
-@pytest.fixture
 def source(tmp_path) -> Path:
     """The file that is uploaded."""
     path = tmp_path / "a b.bin"

@@ -8,9 +8,7 @@ the offset and goes on. The kill points are drawn from a seed, which is printed.
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 import time
 from collections.abc import Iterator
 
@@ -23,20 +21,9 @@ from .resuming import ResumableUpload, ResumingUpload
 SIZE = 24 << 20
 
 
-@pytest.fixture
-def server(bare_server):
-    server = bare_server()
-    server.start()
-    return server
-
-
 @pytest.mark.parametrize("kills", [50, pytest.param(1000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("protocol", ["tus", "resumable"])
-def test_kills(server, capsys, protocol, kills):
-    seed = int(os.environ.get("KILL_SEED", random.randrange(10**6)))
-    with capsys.disabled():
-        sys.stdout.write(f" [KILL_SEED={seed}] ")
-    chance = random.Random(seed)
+def test_kills(server, chance, protocol, kills):
     left = kills
     while left:
         upload = KILLED[protocol](server, chance, f"f{left}", left)

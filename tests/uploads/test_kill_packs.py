@@ -7,9 +7,7 @@ published twice would stand there under a second name.
 from __future__ import annotations
 
 import itertools
-import os
 import random
-import sys
 import time
 from collections.abc import Iterable
 from http.client import HTTPResponse
@@ -24,19 +22,8 @@ from .tars import tar
 SEND = 32 << 10
 
 
-@pytest.fixture
-def server(bare_server):
-    server = bare_server()
-    server.start()
-    return server
-
-
 @pytest.mark.parametrize("kills", [50, pytest.param(1000, marks=pytest.mark.soak)])
-def test_kills(server, capsys, kills):
-    seed = int(os.environ.get("KILL_SEED", random.randrange(10**6)))
-    with capsys.disabled():
-        sys.stdout.write(f" [KILL_SEED={seed}] ")
-    chance = random.Random(seed)
+def test_kills(server, chance, kills):
     for number in itertools.count():
         kills = KilledPack(server, chance, f"p{number}", kills).run()
         if not kills:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import random
-import sys
 import time
 from collections.abc import Iterable
 from http.client import HTTPResponse
@@ -17,20 +15,9 @@ from ..servers.bare import BareServer
 from .resuming import SEND
 
 
-@pytest.fixture
-def server(bare_server):
-    server = bare_server()
-    server.start()
-    return server
-
-
 @pytest.mark.parametrize("kills", [16, pytest.param(200, marks=pytest.mark.soak)])
-def test_kills_of_segments(server, capsys, kills):
+def test_kills_of_segments(server, chance, kills):
     """Several segments of one file are sent in turns, and joined, through kills."""
-    seed = int(os.environ.get("KILL_SEED", random.randrange(10**6)))
-    with capsys.disabled():
-        sys.stdout.write(f" [KILL_SEED={seed}] ")
-    chance = random.Random(seed)
     for number in range(kills // 4):
         file = Segments(server, chance, server.root / f"f{number}")
         file.run(3)

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.parts import Part
+from jupyter_transfer.paths import Root
 from jupyter_transfer.uploads.metadata import UploadSpec
 from jupyter_transfer.uploads.rows import Upload
 from jupyter_transfer.uploads.session import Digest, Session
@@ -21,6 +22,15 @@ from jupyter_transfer.uploads.session import Digest, Session
 def upload(length: int, **spec) -> Upload:
     now = time.time()
     return Upload("0" * 32, "me", "", length, now, now, UploadSpec("d/a", "", **spec))
+
+
+def crash_before_the_link(session: Session, monkeypatch) -> None:
+    """Publish, and die when all is ready for the name."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Root, "publish", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            session.publish()
+    session.close()
 
 
 def test_only_what_was_recorded_survives(root, folder):
@@ -123,11 +133,7 @@ class TestRelaxed:
         session = self.relaxed(Session.create(root, u, None))
         session.write([b"abc"])
         session.checkpoint()
-        with monkeypatch.context() as patch:
-            patch.setattr(type(root), "publish", lambda *args, **kwargs: 1 / 0)
-            with pytest.raises(ZeroDivisionError):
-                session.publish()
-        session.close()
+        crash_before_the_link(session, monkeypatch)
         monkeypatch.setattr("jupyter_transfer.uploads.session.boot_id", lambda: "another")
         session = Session.open(root, u, None)
         assert session.whole  # it was brought to the disk before its name was tried
@@ -242,11 +248,7 @@ def test_a_crash_between_the_record_and_the_link(root, folder, monkeypatch):
     session = Session.create(root, u, None)
     session.write([b"abc"])
     session.checkpoint()
-    with monkeypatch.context() as patch:
-        patch.setattr(type(root), "publish", lambda *args, **kwargs: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            session.publish()
-    session.close()
+    crash_before_the_link(session, monkeypatch)
     session = Session.open(root, u, None)
     assert session.publish() == ("d/a", True)
     assert (folder / "d" / "a").read_bytes() == b"abc"
