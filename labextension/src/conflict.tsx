@@ -53,14 +53,15 @@ type Listing = ReadonlyMap<string, Contents.IModel>;
 export async function findTaken(
   items: readonly IUploadItem[],
   destination: string,
-  contents: Pick<Contents.IManager, 'get'>
+  contents: Pick<Contents.IManager, 'get'>,
+  maxFolders = MAX_FOLDERS
 ): Promise<ITaken[]> {
   const listings = new Map<string, Promise<Listing | null>>();
   const listingOf = (folder: string): Promise<Listing | null> => {
     let listing = listings.get(folder);
     if (!listing) {
       listing =
-        listings.size < MAX_FOLDERS ? readFolder() : Promise.resolve(null);
+        listings.size < maxFolders ? readFolder() : Promise.resolve(null);
       listings.set(folder, listing);
     }
     return listing;

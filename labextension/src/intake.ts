@@ -15,6 +15,7 @@ import type { DigestOf } from './same';
 import type { Uploader } from './uploads';
 import { itemsOf } from './uploads';
 import type {
+  ILeftover,
   IUploadBatch,
   IUploadItem,
   IUploadOptions
@@ -37,10 +38,29 @@ export class Intake {
    */
   async drop(data: DataTransfer, folder: string): Promise<IUploadBatch | null> {
     const { format } = this._options;
-    const { items, emptyFolders } = await takeDrop(data, format);
+    const { items, emptyFolders, roots } = await takeDrop(data, format);
     const plan = await this._plan(items, folder);
     const onFolderFailed = folderWarning(format);
-    return plan && this._upload(plan, folder, { emptyFolders, onFolderFailed });
+    const options = { emptyFolders, onFolderFailed, ...(roots && { roots }) };
+    return plan && this._upload(plan, folder, options);
+  }
+
+  /**
+   * Go on with a folder that an earlier page left: the browser asks the person
+   * for it, so call it when they clicked.
+   *
+   * @returns null when all is there already or the person thought better of it.
+   * @throws UploadError `source_changed`, if its files are not all there any more.
+   * @throws Refusal when the server has no room for them.
+   */
+  async goOn(leftover: ILeftover): Promise<IUploadBatch | null> {
+    const { id, canReopen, destination } = leftover;
+    const { uploader } = this._options;
+    const { items, roots } = canReopen
+      ? await uploader.reopen(id)
+      : { items: await chooseFiles(true), roots: null };
+    const plan = await this._planner.plan(items, destination);
+    return plan && this._upload(plan, destination, { roots });
   }
 
   /**
@@ -68,13 +88,17 @@ export class Intake {
   }
 
   private _upload(
-    { items, conflict }: IPlan,
+    { items, conflict, resumes }: IPlan,
     folder: string,
     options: Partial<IUploadOptions>
   ): IUploadBatch | null {
     const { contents, uploader } = this._options;
     const destination = contents.localPath(folder);
     const count = items.length + (options.emptyFolders?.length ?? 0);
+    if (resumes && items.length === 0) {
+      // All of it had arrived.
+      void uploader.discard(resumes.id);
+    }
     return count > 0
       ? uploader.upload([...items], { ...options, destination, conflict })
       : null;
@@ -86,7 +110,10 @@ export class Intake {
 
 export namespace Intake {
   export interface IOptions {
-    readonly uploader: Pick<Uploader, 'leftovers' | 'upload'>;
+    readonly uploader: Pick<
+      Uploader,
+      'discard' | 'leftovers' | 'reopen' | 'upload'
+    >;
     readonly contents: Pick<Contents.IManager, 'get' | 'localPath'>;
     readonly conflict: () => ConflictDefault;
     /** What tells files of the server apart from others of the same size. */

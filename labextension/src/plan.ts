@@ -13,6 +13,7 @@ import type { IRoom } from './room';
 import type { DigestOf } from './same';
 import { findSame } from './same';
 import { askOthers, checkFree, measure, needOf, tooLarge } from './room';
+import { nameOf } from './uploads';
 import type { ConflictPolicy, ILeftover, IUploadItem } from './uploads/tokens';
 
 /** What is sent, and how. */
@@ -21,6 +22,8 @@ export interface IPlan {
   /** Files that are not sent: the same one is there, or they are too large. */
   readonly left: ReadonlySet<IUploadItem>;
   readonly conflict: ConflictPolicy;
+  /** What an earlier page left of the same folder. */
+  readonly resumes?: ILeftover;
 }
 
 /** A plan, and the names that are known to be taken; null if nobody looked. */
@@ -60,12 +63,45 @@ export class Planner {
     }
     // Old servers do not tell; then each upload finds out by itself.
     const room = this._options.room(destination).catch(() => null);
-    const draft = await this._settleNames(items, destination);
+    const resumes = this._leftOf(items, destination);
+    const arrived = resumes ? await this._arrived(items, destination) : NONE;
+    if (arrived.size > 0) {
+      tellSame(arrived.size, this._options.format);
+    }
+    const rest =
+      arrived.size > 0 ? items.filter(item => !arrived.has(item)) : items;
+    const draft = await this._settleNames(rest, destination);
     if (draft === null) {
       return null;
     }
     const known = await room;
-    return known === null ? draft : this._fit(draft, known, destination);
+    const plan =
+      known === null ? draft : await this._fit(draft, known, destination);
+    return (
+      plan && { ...plan, left: new Set([...plan.left, ...arrived]), resumes }
+    );
+  }
+
+  /** What an earlier page left of these very files. */
+  private _leftOf(
+    items: readonly IUploadItem[],
+    destination: string
+  ): ILeftover | undefined {
+    const folders = this._options
+      .leftovers()
+      .filter(each => each.folder && each.destination === destination);
+    const name = folders.length > 0 ? nameOf(items) : '';
+    return folders.find(each => each.name === name);
+  }
+
+  /** Files that an earlier page has sent: they are there, the same. */
+  private async _arrived(
+    items: readonly IUploadItem[],
+    destination: string
+  ): Promise<ReadonlySet<IUploadItem>> {
+    const { contents, digestOf } = this._options;
+    const taken = await findTaken(items, destination, contents, Infinity);
+    return findSame(taken, destination, digestOf);
   }
 
   /** What to do where names are taken. */

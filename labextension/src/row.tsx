@@ -147,8 +147,12 @@ function retryLabel(transfer: ITransfer, format: Format): string {
   }
   const code = transfer.error?.code ?? '';
   if (code === 'needs_browser') {
-    return transfer.error?.detail['canReopen']
-      ? trans.__('Go on')
+    const { canReopen, isFolder } = transfer.error?.detail ?? {};
+    if (canReopen) {
+      return trans.__('Go on');
+    }
+    return isFolder
+      ? trans.__('Choose the folder…')
       : trans.__('Choose the file…');
   }
   return ['remote_changed', 'changed', 'gone'].includes(code)

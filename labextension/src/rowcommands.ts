@@ -190,7 +190,11 @@ function addResultCommands(context: IRowContext): void {
 
 /** Go on with what an earlier page left; the person chooses the file if need be. */
 async function goOn(context: IRowContext, leftover: ILeftover): Promise<void> {
-  const { model } = context;
+  const { intake, model } = context;
+  if (leftover.folder) {
+    await intake.goOn(leftover);
+    return;
+  }
   if (leftover.canReopen) {
     await model.goOn(leftover);
     return;

@@ -214,7 +214,10 @@ export function fromBatch(
 
 /** What an earlier page left unfinished as a row. */
 export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
-  const { id, name, destination, size, offset, canReopen } = leftover;
+  const { id, name, destination, size, offset, canReopen, folder } = leftover;
+  const { filesTotal, filesDone } = folder ?? { filesTotal: 1, filesDone: 0 };
+  const part = folder ? filesDone / filesTotal : offset / size;
+  const isFolder = folder !== undefined;
   return {
     key: `leftover:${id}`,
     kind: 'upload',
@@ -225,9 +228,9 @@ export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
     arrived: false,
     phase: 'asking',
     bytesDone: offset,
-    bytesTotal: size,
-    filesDone: 0,
-    filesTotal: 1,
+    bytesTotal: isFolder ? null : size,
+    filesDone,
+    filesTotal,
     filesFailed: 0,
     rate: null,
     error: {
@@ -235,7 +238,7 @@ export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
       message: '',
       remedy: '',
       retryable: true,
-      detail: { name, folder: destination, part: offset / size, canReopen }
+      detail: { name, folder: destination, part, canReopen, isFolder }
     },
     remark: null,
     retryAt: null,

@@ -180,7 +180,9 @@ function askingText(transfer: ITransfer, format: Format): string {
     case 'needs_decision':
       return trans.__('Needs a decision');
     case 'needs_browser':
-      return trans.__('Needs the file again');
+      return transfer.error.detail['isFolder']
+        ? trans.__('Needs the folder again')
+        : trans.__('Needs the file again');
     default:
       return trans.__('Needs you');
   }

@@ -3,13 +3,17 @@ import { Format } from '../format';
 import { Intake } from '../intake';
 import { entriesOf, makeDrop } from '../uploads/__tests__/drops';
 import { FileItem } from '../uploads';
+import type { ILeftover } from '../uploads/tokens';
 import { contentsOf, dialogShown, item, press } from './samples';
 
 describe('Intake', () => {
   const upload = jest.fn(() => 'batch' as any);
+  const discard = jest.fn();
+  const reopen = jest.fn();
+  let leftovers: ILeftover[] = [];
   const intake = (conflict: any, contents = contentsOf()) =>
     new Intake({
-      uploader: { upload, leftovers: [] },
+      uploader: { upload, discard, reopen, leftovers },
       contents,
       conflict: () => conflict,
       room: () => Promise.reject(new Error('404')),
@@ -17,7 +21,10 @@ describe('Intake', () => {
       format: new Format()
     });
 
-  beforeEach(() => upload.mockClear());
+  beforeEach(() => {
+    [upload, discard, reopen].forEach(each => each.mockClear());
+    leftovers = [];
+  });
   afterEach(() => Notification.dismiss());
 
   it('does not look where the settings have decided', async () => {
@@ -126,6 +133,84 @@ describe('Intake', () => {
   it('has nothing to upload without files', async () => {
     expect(await intake('ask').upload([], '')).toBeNull();
     expect(upload).not.toHaveBeenCalled();
+  });
+
+  describe('after a reload', () => {
+    const left: ILeftover = {
+      id: 'left',
+      name: 'd',
+      destination: 'data',
+      size: 0,
+      offset: 0,
+      canReopen: true,
+      folder: { filesTotal: 3, filesDone: 1 }
+    };
+    const sent = { lastModified: Date.parse('2026-01-01') };
+    const given = (name: string, text = '1234567') =>
+      new FileItem(new File([text], name, sent), `d/${name}`);
+    const there = (...names: string[]) =>
+      contentsOf('data/', 'data/d/', ...names.map(name => `data/d/${name}`));
+
+    beforeEach(() => (leftovers = [left]));
+
+    it('sends of a folder what is not there yet, without asking', async () => {
+      const items = ['a', 'b', 'c'].map(name => given(name));
+      await intake('ask', there('a')).upload(items, 'data');
+      expect(upload).toHaveBeenCalledWith(
+        items.slice(1),
+        expect.objectContaining({ destination: 'data', conflict: 'rename' })
+      );
+      expect(messages()).toEqual([
+        'One file was left out, because the same one is there.'
+      ]);
+    });
+
+    it('asks about those that differ', async () => {
+      const items = [given('a'), given('b', 'other')];
+      const done = intake('ask', there('a', 'b')).upload(items, 'data');
+      press(await shown(), 'Replace');
+      await done;
+      expect(upload).toHaveBeenCalledWith(
+        [items[1]],
+        expect.objectContaining({ conflict: 'overwrite' })
+      );
+    });
+
+    it.each([
+      ['in another folder', 'd', 'elsewhere'],
+      ['of another name', 'e', 'data']
+    ])('asks as ever %s', async (_, name, folder) => {
+      const items = [
+        new FileItem(new File(['1234567'], 'a', sent), `${name}/a`)
+      ];
+      const contents = contentsOf(
+        ...[folder, `${folder}/${name}`].map(f => `${f}/`),
+        `${folder}/${name}/a`
+      );
+      const done = intake('ask', contents).upload(items, folder);
+      press(await shown(), 'Skip');
+      await done;
+      expect(upload).toHaveBeenCalledWith(items, expect.anything());
+    });
+
+    it('forgets what had arrived as a whole', async () => {
+      await intake('ask', there('a')).upload([given('a')], 'data');
+      expect(upload).not.toHaveBeenCalled();
+      expect(discard).toHaveBeenCalledWith('left');
+    });
+
+    it('goes on by one click where the browser kept the folder', async () => {
+      const roots = { handles: [], files: 2 };
+      const items = [given('a'), given('b')];
+      reopen.mockResolvedValueOnce({ items, roots });
+      await intake('ask', there('a')).goOn(left);
+      expect(reopen).toHaveBeenCalledWith('left');
+      expect(upload).toHaveBeenCalledWith([items[1]], {
+        destination: 'data',
+        conflict: 'rename',
+        roots
+      });
+    });
   });
 
   it('uploads a drop with its empty folders', async () => {

@@ -31,6 +31,8 @@ describe('room for a batch', () => {
     new Intake({
       uploader: {
         upload,
+        discard: jest.fn(),
+        reopen: jest.fn(),
         get leftovers() {
           return leftovers;
         }

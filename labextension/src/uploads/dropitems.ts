@@ -3,7 +3,7 @@ import { EntryItem } from './entryitem';
 import { FileItem } from './fileitem';
 import { FolderItem } from './folderitem';
 import { isDebris } from './items';
-import type { IUploadItem } from './tokens';
+import type { IFolderRoots, IUploadItem } from './tokens';
 
 /** What a person dropped. */
 export interface IDrop {
@@ -13,7 +13,12 @@ export interface IDrop {
   readonly emptyFolders: string[];
   /** Folders that the browser could not list. */
   readonly unreadable: string[];
+  /** What opens all of it again after a reload; null where the browser gave none. */
+  readonly roots: IFolderRoots | null;
 }
+
+/** A drop while it is read. */
+type IFound = Omit<IDrop, 'roots'>;
 
 /** Something dropped, as the browser hands it out. */
 type Root = DroppedFolder | IUploadItem;
@@ -25,9 +30,9 @@ type Root = DroppedFolder | IUploadItem;
  * empties it when the event handler ends.
  */
 export function readDrop(dataTransfer: DataTransfer): Promise<IDrop> {
-  const drop: IDrop = { items: [], emptyFolders: [], unreadable: [] };
+  const drop = { items: [], emptyFolders: [], unreadable: [] };
   const roots = takeOut(dataTransfer);
-  return readAll(roots, drop).then(() => drop);
+  return readAll(roots, drop);
 }
 
 function takeOut(dataTransfer: DataTransfer): Root[] {
@@ -67,20 +72,26 @@ async function handleOf(
   }
 }
 
-async function readAll(roots: readonly Root[], drop: IDrop): Promise<void> {
+async function readAll(roots: readonly Root[], drop: IFound): Promise<IDrop> {
+  const handles: FileSystemDirectoryHandle[] = [];
   for (const root of roots) {
     if (root instanceof DroppedFolder) {
       await readFolder(root, drop);
+      const handle = await root.handle;
+      handles.push(...(handle ? [handle] : []));
     } else {
       drop.items.push(root);
     }
   }
+  const isWhole = handles.length > 0 && handles.length === roots.length;
+  const files = drop.items.length;
+  return { ...drop, roots: isWhole ? { handles, files } : null };
 }
 
-async function readFolder(folder: DroppedFolder, drop: IDrop): Promise<void> {
-  const { entry: own, path } = folder;
+async function readFolder(folder: DroppedFolder, drop: IFound): Promise<void> {
+  const { path } = folder;
   const hasHandle = (await folder.handle) !== null;
-  const reader = own.createReader();
+  const reader = folder.entry!.createReader();
   let isEmpty = true;
   try {
     for (;;) {

@@ -5,7 +5,8 @@ export class DroppedFolder {
   constructor(
     /** From the dropped folder on: `photos/2024`. */
     readonly path: string,
-    readonly entry: FileSystemDirectoryEntry,
+    /** Null after a reload. */
+    readonly entry: FileSystemDirectoryEntry | null,
     private _find: () => Promise<FileSystemDirectoryHandle | null>
   ) {}
 
@@ -25,18 +26,20 @@ export class DroppedFolder {
 
   /** The file `name` as it is now. Rejects when it cannot be read. */
   async open(name: string): Promise<File> {
-    const handle = await this.handleOf(name);
+    const { entry } = this;
+    const handle = await this.handle;
     try {
-      if (handle) {
-        return await handle.getFile();
+      return await (await handle!.getFileHandle(name)).getFile();
+    } catch (error) {
+      // Some kinds of files (shortcuts) are not given out that way.
+      if (entry === null) {
+        throw error;
       }
-    } catch {
-      // Some kinds of files are not given out that way.
     }
-    const entry = await new Promise<FileSystemEntry>((resolve, reject) =>
-      this.entry.getFile(name, {}, resolve, reject)
+    const own = await new Promise<FileSystemEntry>((resolve, reject) =>
+      entry.getFile(name, {}, resolve, reject)
     );
-    return openInTurn(entry as FileSystemFileEntry);
+    return openInTurn(own as FileSystemFileEntry);
   }
 
   /** What opens `name` after a reload; null also for names that browsers refuse (shortcuts). */

@@ -5,10 +5,11 @@ export { readDrop } from './dropitems';
 export { UploadError } from './errors';
 export { FileItem } from './fileitem';
 export type { ChecksumMode } from './hasher';
-export { isDebris, itemsOf } from './items';
+export { isDebris, itemsOf, nameOf } from './items';
 export { Pace } from './pace';
 export type {
   ConflictPolicy,
+  IFolderRoots,
   ILeftover,
   ITransferErrorData,
   IUploadBatch,

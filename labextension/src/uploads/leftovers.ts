@@ -1,11 +1,15 @@
 import { PathExt } from '@jupyterlab/coreutils';
 import { clientErrors } from './errors';
 import { FileItem } from './fileitem';
-import type { ILeftover } from './tokens';
-import type { ITrace } from './trace';
+import { readFolders } from './readfolders';
+import type { IFolderRoots, ILeftover, IUploadItem } from './tokens';
+import type { IFolderTrace, ITrace } from './trace';
 import type { TusClient } from './tusclient';
 import { isGone } from './tusclient';
 import type { UploadMemory } from './uploadmemory';
+
+/** Milliseconds after which nobody comes back for a folder; the server's default for uploads. */
+const LIFETIME = 7 * 24 * 3600 * 1000;
 
 /** Uploads that an earlier page left unfinished, and that the server still has. */
 export class Leftovers {
@@ -24,6 +28,10 @@ export class Leftovers {
   /** Ask the server what it still has; what is gone or whole is forgotten. */
   async look(): Promise<void> {
     for (const trace of await this._memory.free()) {
+      if (trace.folder) {
+        await this._lookAtFolder(trace, trace.folder);
+        continue;
+      }
       try {
         const offset = await this._offsetOf(trace);
         if (offset === null) {
@@ -64,6 +72,25 @@ export class Leftovers {
     throw clientErrors.sourceChanged([relativePath]);
   }
 
+  /**
+   * The files of a folder, by the handles that the browser kept. That asks the
+   * person, so call it when they clicked.
+   *
+   * @throws UploadError `source_changed`, if they are not all there any more.
+   */
+  async reopenFolder(
+    id: string
+  ): Promise<{ items: IUploadItem[]; roots: IFolderRoots }> {
+    const { folder, relativePath } = this._traces.get(id)!;
+    const roots = folder!.roots!;
+    const items = await readFolders(roots.handles).catch(() => []);
+    if (items.length < roots.files) {
+      // Handles do not tell of all kinds of files: a drop does.
+      throw clientErrors.sourceChanged([relativePath]);
+    }
+    return { items, roots };
+  }
+
   /** Give a leftover up, on the server too. */
   async discard(id: string): Promise<void> {
     const trace = this._traces.get(id);
@@ -72,6 +99,22 @@ export class Leftovers {
     const urls = trace?.urls.filter(url => url !== null) ?? [];
     // Best effort: what cannot be deleted now expires on the server.
     await Promise.allSettled(urls.map(url => this._client.terminate(url)));
+  }
+
+  private async _lookAtFolder(
+    trace: ITrace,
+    { begun, filesTotal, filesDone, roots }: IFolderTrace
+  ): Promise<void> {
+    if (Date.now() - begun > LIFETIME) {
+      await this._memory.forget(trace.id);
+      return;
+    }
+    const { id, relativePath, destination } = trace;
+    this._show(trace, {
+      ...{ id, name: relativePath, destination, size: 0, offset: 0 },
+      canReopen: roots !== null,
+      folder: { filesTotal, filesDone }
+    });
   }
 
   /** Bytes that the server has; null if nothing is worth going on with. */
@@ -100,11 +143,13 @@ export class Leftovers {
     const { id, relativePath, destination, size, handle } = trace;
     const name = PathExt.basename(relativePath);
     const canReopen = handle !== null;
+    this._show(trace, { id, name, destination, size, offset, canReopen });
+  }
+
+  private _show(trace: ITrace, leftover: ILeftover): void {
+    const { id } = trace;
     this._traces.set(id, trace);
-    this._list = [
-      ...this._list.filter(each => each.id !== id),
-      { id, name, destination, size, offset, canReopen }
-    ];
+    this._list = [...this._list.filter(each => each.id !== id), leftover];
     this._changed();
   }
 

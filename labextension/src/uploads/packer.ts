@@ -13,7 +13,7 @@ const AT_ONCE = 16;
 const SMALL = 1024 * 1024;
 
 /** Fewer files are quicker one by one, over several connections. */
-const MIN_FILES = 8;
+export const MIN_FILES = 8;
 
 /** Bounds of a pack: what a file that changes on the way can cost. */
 const MAX_BYTES = 64 * 1024 * 1024;

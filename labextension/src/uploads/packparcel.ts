@@ -54,6 +54,29 @@ export class PackParcel implements IParcel {
   }
 
   async send(signal: AbortSignal, listener: IUploadListener): Promise<Fate[]> {
+    const noting: IUploadListener = {
+      acknowledged: delta => {
+        this._note();
+        listener.acknowledged(delta);
+      },
+      sent: delta => listener.sent(delta),
+      checking: value => listener.checking(value)
+    };
+    const fates = await this._send(signal, noting);
+    const isThere = ({ kind }: Fate) => kind === 'done' || kind === 'skipped';
+    this._forget(fates.filter(isThere).length);
+    return fates;
+  }
+
+  terminate(): Promise<void> {
+    this._forget(0);
+    return this._upload.terminate();
+  }
+
+  private async _send(
+    signal: AbortSignal,
+    listener: IUploadListener
+  ): Promise<Fate[]> {
     try {
       await this._upload.send(signal, listener);
       const rows = await this._list(signal);
@@ -77,8 +100,20 @@ export class PackParcel implements IParcel {
     }
   }
 
-  terminate(): Promise<void> {
-    return this._upload.terminate();
+  /** Remember where the server keeps it. */
+  private _note(): void {
+    const { url } = this._upload;
+    if (this._noted === null && url !== null) {
+      this._noted = url;
+      this._context.folder?.begun(url);
+    }
+  }
+
+  private _forget(files: number): void {
+    if (this._noted !== null) {
+      this._context.folder?.ended(this._noted, files);
+      this._noted = null;
+    }
   }
 
   /**
@@ -94,7 +129,7 @@ export class PackParcel implements IParcel {
     // Asking ends the request that hangs in the middle of the file.
     const state = await client.head(this._upload.url!, size, { signal });
     const rows = await this._list(signal);
-    await this.terminate();
+    await this._upload.terminate();
     const unreadable = new Set(error.detail.paths as string[]);
     return this._settle(rows, state.filesSettled, unreadable);
   }
@@ -159,4 +194,5 @@ export class PackParcel implements IParcel {
   }
 
   private _upload: TusUpload;
+  private _noted: string | null = null;
 }

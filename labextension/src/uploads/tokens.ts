@@ -109,6 +109,15 @@ export interface ILeftover {
   readonly offset: number;
   /** Whether the browser can open the file again without the person choosing it. */
   readonly canReopen: boolean;
+  /** Of a folder, or many files that were given together. */
+  readonly folder?: { readonly filesTotal: number; readonly filesDone: number };
+}
+
+/** What opens dropped folders again after a reload. */
+export interface IFolderRoots {
+  readonly handles: readonly FileSystemDirectoryHandle[];
+  /** Files that were found in them. */
+  readonly files: number;
 }
 
 export interface IUploadOptions {
@@ -120,6 +129,8 @@ export interface IUploadOptions {
   readonly emptyFolders?: readonly string[];
   /** Called for each of `emptyFolders` that could not be made. */
   readonly onFolderFailed?: (path: string, error: ITransferErrorData) => void;
+  /** Where the files came from, if the browser can go there again. */
+  readonly roots?: IFolderRoots | null;
   /** The name of the row; by default the common folder or the first file. */
   readonly name?: string;
   /**

@@ -1,6 +1,6 @@
 import type { Digest } from './digest';
 import { base64Of } from './digest';
-import type { ConflictPolicy } from './tokens';
+import type { ConflictPolicy, IFolderRoots } from './tokens';
 
 /** What is kept of an unfinished upload beyond the life of the page. */
 export interface ITrace {
@@ -9,6 +9,7 @@ export interface ITrace {
   readonly server: string;
   /** Tells the file and its content from others; see `fingerprintOf`. */
   readonly fingerprint: string;
+  /** Of a batch its name. */
   readonly relativePath: string;
   readonly size: number;
   readonly destination: string;
@@ -19,6 +20,18 @@ export interface ITrace {
   readonly urls: readonly (string | null)[];
   /** Opens the file again if the person allows; null where the browser gave none. */
   readonly handle: FileSystemFileHandle | null;
+  /** Only of a batch of many files: then `urls` are those of its unfinished packs. */
+  readonly folder?: IFolderTrace;
+}
+
+/** How far a batch of many files has come. */
+export interface IFolderTrace {
+  readonly filesTotal: number;
+  readonly filesDone: number;
+  /** Milliseconds since the epoch. */
+  readonly begun: number;
+  /** Opens what was dropped again if the person allows; null where the browser gave none. */
+  readonly roots: IFolderRoots | null;
 }
 
 /** Where traces are kept. */

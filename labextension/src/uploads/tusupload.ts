@@ -1,4 +1,5 @@
 import { clientErrors, UploadError } from './errors';
+import type { FolderMemory } from './foldermemory';
 import type { Hasher } from './hasher';
 import { Pieces } from './pieces';
 import type { PieceSizer } from './piecesizer';
@@ -33,6 +34,8 @@ export interface IUploadContext {
   readonly packs: { areTaken: boolean };
   readonly destination: string;
   readonly conflict: ConflictPolicy;
+  /** Remembers the batch, if it has many files. */
+  readonly folder?: FolderMemory | null;
 }
 
 /** Codes of a 409 that is about the offset; others (`exists`) only state it in passing. */

@@ -4,6 +4,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { UploadBatch } from './batch';
 import { Connectivity } from './connectivity';
+import { FolderMemory } from './foldermemory';
 import { nativeDigest } from './digest';
 import type { ChecksumMode } from './hasher';
 import { Hasher } from './hasher';
@@ -13,6 +14,7 @@ import { PieceSizer } from './piecesizer';
 import type { ITiming } from './timing';
 import { DEFAULT_TIMING } from './timing';
 import type {
+  IFolderRoots,
   ILeftover,
   IUploadBatch,
   IUploadItem,
@@ -110,6 +112,16 @@ export class Uploader implements IDisposable {
     return this.upload([item], { destination, conflict });
   }
 
+  /**
+   * The files of a folder that an earlier page left and that `canReopen`. The
+   * browser asks the person then, so call it when they clicked.
+   *
+   * @throws UploadError `source_changed`, if they are not all there any more.
+   */
+  reopen(id: string): Promise<{ items: IUploadItem[]; roots: IFolderRoots }> {
+    return this._leftovers.reopenFolder(id);
+  }
+
   /** Give a leftover up, on the server too. */
   discard(id: string): Promise<void> {
     return this._leftovers.discard(id);
@@ -117,7 +129,15 @@ export class Uploader implements IDisposable {
 
   /** Send `items`; begins at once. */
   upload(items: IUploadItem[], options: IUploadOptions): IUploadBatch {
+    const destination = options.destination.replace(/^\/+|\/+$/g, '');
+    const folder = FolderMemory.of(
+      items,
+      { ...options, destination },
+      this._memory,
+      url => this._client.terminate(url)
+    );
     const context = {
+      folder,
       client: this._client,
       sizer: this._sizer,
       hasher: this._hasher,
@@ -125,7 +145,7 @@ export class Uploader implements IDisposable {
       worker: this._worker,
       timing: this._timing,
       packs: this._packs,
-      destination: options.destination.replace(/^\/+|\/+$/g, ''),
+      destination,
       conflict: options.conflict ?? 'rename'
     };
     const batch = new UploadBatch(items, options, context, {
@@ -135,11 +155,13 @@ export class Uploader implements IDisposable {
         this._live.add(batch);
         this._schedulePump();
       },
-      finished: () => this._onFinished(batch),
+      finished: () => this._onFinished(batch, folder),
       borrow: wanted => this._borrow(wanted),
       giveBack: count => this._giveBack(count)
     });
+    folder?.start(batch.name);
     this._batches.push(batch);
+    this._folders.set(batch, folder);
     if (!batch.isEnded) {
       this._live.add(batch);
     }
@@ -153,6 +175,7 @@ export class Uploader implements IDisposable {
     const index = this._batches.findIndex(batch => batch.id === id);
     if (index >= 0) {
       const [batch] = this._batches.splice(index, 1);
+      this._folders.get(batch)?.forget();
       void batch.cancel();
       this._scheduleChanged();
     }
@@ -230,7 +253,10 @@ export class Uploader implements IDisposable {
     }
   }
 
-  private _onFinished(batch: UploadBatch): void {
+  private _onFinished(batch: UploadBatch, folder: FolderMemory | null): void {
+    if (batch.state !== 'failed') {
+      folder?.forget();
+    }
     this._live.delete(batch);
     this._batchFinished.emit(batch);
     this._scheduleChanged();
@@ -248,6 +274,7 @@ export class Uploader implements IDisposable {
   private _maxConnections: number;
   private _connections = 0;
   private _batches: UploadBatch[] = [];
+  private _folders = new WeakMap<UploadBatch, FolderMemory | null>();
   private _live = new Set<UploadBatch>();
   private _isDisposed = false;
   private _isPumpScheduled = false;

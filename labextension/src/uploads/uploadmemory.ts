@@ -3,7 +3,7 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import type { Digest } from './digest';
 import { nativeDigest } from './digest';
-import type { ConflictPolicy } from './tokens';
+import type { ConflictPolicy, IFolderRoots } from './tokens';
 import type { ITrace, ITraceStore } from './trace';
 import { fingerprintOf } from './trace';
 
@@ -15,6 +15,15 @@ export interface IToSend {
   readonly file: File;
   readonly relativePath: string;
   readonly handle: FileSystemFileHandle | null;
+  readonly destination: string;
+  readonly conflict: ConflictPolicy;
+}
+
+/** Many files that are about to be sent together. */
+export interface IFolderToSend {
+  readonly name: string;
+  readonly filesTotal: number;
+  readonly roots: IFolderRoots | null;
   readonly destination: string;
   readonly conflict: ConflictPolicy;
 }
@@ -57,9 +66,34 @@ export class UploadMemory {
       ...{ relativePath, size: file.size, destination, conflict },
       ...{ assembly: null, urls: [], handle }
     };
-    this._hold(trace.id);
-    this._claimed.emit(trace.id);
-    return trace;
+    return this._take(trace);
+  }
+
+  /**
+   * The trace of a batch of that name on its way to that very place, or a fresh
+   * one. It belongs to the caller until `release` or `forget`.
+   */
+  async claimFolder(given: IFolderToSend): Promise<ITrace> {
+    const { name, filesTotal, roots, destination, conflict } = given;
+    const known = (await this.free()).find(
+      trace =>
+        trace.folder &&
+        trace.relativePath === name &&
+        trace.destination === destination
+    );
+    // What is there already is not sent again, and counts as done.
+    const all = Math.max(filesTotal, known?.folder?.filesTotal ?? 0);
+    return this._take({
+      ...{ id: known?.id ?? UUID.uuid4(), server: this._server },
+      ...{ fingerprint: '', relativePath: name, size: 0, handle: null },
+      ...{ destination, conflict, assembly: null, urls: known?.urls ?? [] },
+      folder: {
+        filesTotal: all,
+        filesDone: all - filesTotal,
+        begun: Date.now(),
+        roots: roots ?? known?.folder?.roots ?? null
+      }
+    });
   }
 
   /** Tells `file` and its content from others. Rejects when it cannot be read. */
@@ -93,6 +127,12 @@ export class UploadMemory {
       ({ id, server }) =>
         server === this._server && !this._held.has(id) && !held.has(nameOf(id))
     );
+  }
+
+  private _take(trace: ITrace): ITrace {
+    this._hold(trace.id);
+    this._claimed.emit(trace.id);
+    return trace;
   }
 
   private _hold(id: string): void {

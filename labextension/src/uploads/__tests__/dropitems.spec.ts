@@ -101,12 +101,13 @@ describe('readDrop', () => {
       throw new Error('by the entry');
     };
     const drop = makeDrop([folder], [], handleFor(tree.d));
-    const { items } = await readDrop(drop);
+    const { items, roots } = await readDrop(drop);
     expect(items.map(i => i.relativePath)).toEqual(['d/a', 'd/sub/b']);
     const texts = items.map(async i => (await i.open()).text());
     expect(await Promise.all(texts)).toEqual(['A', 'B']);
     expect(items.map(i => i.size)).toEqual([1, 1]);
     expect(await items[1].handle).toMatchObject({ kind: 'file', name: 'b' });
+    expect(roots).toMatchObject({ handles: [{ kind: 'directory' }], files: 2 });
   });
 
   it('opens files by their entries that have no handle', async () => {

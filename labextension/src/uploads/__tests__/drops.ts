@@ -41,6 +41,13 @@ export function handleFor(tree: Tree): FileSystemDirectoryHandle {
   const refuse = () => Promise.reject(new TypeError('Name is not allowed.'));
   return {
     kind: 'directory',
+    async *values() {
+      for (const [name, value] of Object.entries(tree)) {
+        yield value === null || typeof value === 'string'
+          ? { kind: 'file', name }
+          : { ...handleFor(value), name };
+      }
+    },
     getDirectoryHandle: async (name: string) => handleFor(tree[name] as Tree),
     getFileHandle: async (name: string) =>
       name.endsWith('.lnk')
@@ -60,6 +67,16 @@ export function entriesOf(tree: Tree): FileSystemEntry[] {
       ? fileEntry(name, value)
       : folderEntry(name, value)
   );
+}
+
+/** What the browser keeps of a dropped folder. */
+export function rootFor(
+  name: string,
+  tree: Tree,
+  state: PermissionState = 'granted'
+): FileSystemDirectoryHandle {
+  const requestPermission = async () => state;
+  return { ...handleFor(tree), name, requestPermission } as any;
 }
 
 /** A drop that is emptied when its event is over, as browsers do. */
