@@ -22,7 +22,7 @@ import type {
   IUploadOptions,
   UploadState
 } from './tokens';
-import type { IUploadContext } from './tusupload';
+import type { IUploadContext } from './upload';
 
 /**
  * Files that were given together.

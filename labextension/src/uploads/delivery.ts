@@ -3,7 +3,7 @@ import { clientErrors, UploadError } from './errors';
 import type { ITiming } from './timing';
 import { Stopped } from './transport';
 import type { Fate, IParcel } from './parcel';
-import type { IUploadListener } from './tusupload';
+import type { IUploadListener } from './upload';
 
 /** How often a file is tried again when the server is in trouble. */
 const LIMITED_ATTEMPTS = 5;

@@ -4,7 +4,7 @@ import type { IOpened } from './packparcel';
 import type { Fate, IParcel } from './parcel';
 import { lanesFor, SegmentedUpload } from './segmentedupload';
 import type { ITrace } from './trace';
-import type { IUpload, IUploadContext, IUploadListener } from './tusupload';
+import type { IUpload, IUploadContext, IUploadListener } from './upload';
 import { TusUpload } from './tusupload';
 
 /**

@@ -2,7 +2,7 @@ import { UploadError } from './errors';
 import { FolderSource } from './foldersource';
 import type { Fate, IParcel } from './parcel';
 import type { ITransferErrorData } from './tokens';
-import type { IUploadContext, IUploadListener } from './tusupload';
+import type { IUploadContext, IUploadListener } from './upload';
 import { TusUpload } from './tusupload';
 
 /**

@@ -5,7 +5,7 @@ import { readFolders } from './readfolders';
 import type { IFolderRoots, ILeftover, IUploadItem } from './tokens';
 import type { IFolderTrace, ITrace } from './trace';
 import type { TusClient } from './tusclient';
-import { isGone } from './tusclient';
+import { isGone } from './tusanswer';
 import type { UploadMemory } from './uploadmemory';
 
 /** Milliseconds after which nobody comes back for a folder; the server's default for uploads. */

@@ -3,7 +3,7 @@ import type { IOpened } from './packparcel';
 import { PackParcel } from './packparcel';
 import type { IParcel } from './parcel';
 import type { IUploadItem } from './tokens';
-import type { IUploadContext } from './tusupload';
+import type { IUploadContext } from './upload';
 import { Worklist } from './worklist';
 
 /** Files that are opened together: more do not come quicker. */

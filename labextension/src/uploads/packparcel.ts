@@ -2,9 +2,9 @@ import { PathExt } from '@jupyterlab/coreutils';
 import { clientErrors, UploadError } from './errors';
 import type { Fate, IParcel } from './parcel';
 import { TarPack } from './tarpack';
-import type { IPackedFile } from './tusclient';
-import { isGone } from './tusclient';
-import type { IUploadContext, IUploadListener } from './tusupload';
+import type { IPackedFile } from './tusanswer';
+import { isGone } from './tusanswer';
+import type { IUploadContext, IUploadListener } from './upload';
 import { TusUpload } from './tusupload';
 
 /** A file of a batch, opened. */

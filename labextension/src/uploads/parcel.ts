@@ -1,5 +1,5 @@
 import type { ITransferErrorData } from './tokens';
-import type { IUploadListener } from './tusupload';
+import type { IUploadListener } from './upload';
 
 /** What became of a file. `again`: nothing yet, it must be sent anew. */
 export type Fate =

@@ -1,3 +1,6 @@
+import type { UploadError } from './errors';
+import { clientErrors } from './errors';
+
 /** Bytes. */
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -66,6 +69,23 @@ export class PieceSizer {
     this._rate = bytes / Math.max(elapsed, 1);
     const wanted = this._rate * this._target;
     this._set(Math.min(wanted, bytes * GROWTH));
+  }
+
+  /**
+   * A request of `bytes` failed when `sent` of them had left: make the next
+   * smaller where the size may be the reason.
+   *
+   * @throws UploadError when even the smallest is refused.
+   */
+  failed(error: UploadError, bytes: number, sent: number): void {
+    if (error.status === 413 && error.code === 'refused') {
+      if (bytes <= this.smallest) {
+        throw clientErrors.pieceRefused();
+      }
+      this.refused(bytes);
+    } else if (error.status === 408 || (error.status === 0 && sent > 0)) {
+      this.broke(bytes);
+    }
   }
 
   /** A request of `bytes` was refused as too large: never that much again. */

@@ -3,7 +3,7 @@ import { clientErrors } from './errors';
 import { SegmentSource } from './segmentsource';
 import type { IUploadSource } from './source';
 import { checkStopped, Stopped } from './transport';
-import type { IUpload, IUploadContext, IUploadListener } from './tusupload';
+import type { IUpload, IUploadContext, IUploadListener } from './upload';
 import { TusUpload } from './tusupload';
 
 /** Smaller files gain nothing by several connections. */

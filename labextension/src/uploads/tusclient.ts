@@ -1,13 +1,16 @@
 import { URLExt } from '@jupyterlab/coreutils';
 import type { ServerConnection } from '@jupyterlab/services';
-import {
-  clientErrors,
-  errorFromResponse,
-  parseOffset,
-  UploadError
-} from './errors';
-import type { ITransferErrorData } from './tokens';
+import { clientErrors, errorFromResponse } from './errors';
 import type { IHttpResponse, ITransport } from './transport';
+import type { IPackedFile, ITusState } from './tusanswer';
+import {
+  isGone,
+  readFiles,
+  readOffset,
+  readPath,
+  readSettled,
+  readState
+} from './tusanswer';
 import type { Wayfinding } from './wayfinding';
 
 /** Below the base URL; the contract of the server. */
@@ -19,27 +22,6 @@ const PAGE = 1000;
 
 const VERSION = '1.0.0';
 const BODY_TYPE = 'application/offset+octet-stream';
-
-/** What the server says of an upload. */
-export interface ITusState {
-  readonly url: string;
-  /** Bytes that the server has. */
-  readonly offset: number;
-  /** The final path below the root once the file stands there, else null. */
-  readonly path: string | null;
-  /** Files of a pack that are done with, well or not; 0 for a single file. */
-  readonly filesSettled: number;
-}
-
-/** What became of a file of a pack. */
-export interface IPackedFile {
-  /** As the pack calls it. */
-  readonly name: string;
-  /** Below the root. */
-  readonly path: string;
-  readonly state: 'done' | 'failed' | 'skipped';
-  readonly error: Partial<ITransferErrorData> | null;
-}
 
 /** What a request may carry besides its verb. */
 export interface ITusRequestOptions {
@@ -154,7 +136,7 @@ export class TusClient {
     for (;;) {
       const page = `${url}/files?limit=${PAGE}&offset=${files.length}`;
       const response = await this._send('GET', page, undefined, { signal });
-      const answer = parseFiles(response.text);
+      const answer = readFiles(response.text);
       files.push(...answer.files);
       if (answer.files.length === 0 || files.length >= answer.total) {
         return files;
@@ -257,16 +239,6 @@ export class TusClient {
   private _transport: ITransport;
 }
 
-/** Whether the server says that it does not know the upload (any more). */
-export function isGone(error: unknown): error is UploadError {
-  // A 404 of a proxy or hub says nothing of our upload.
-  return (
-    error instanceof UploadError &&
-    error.fromTus &&
-    (error.status === 404 || error.status === 410)
-  );
-}
-
 /** Upload-Metadata: a list of `key base64` pairs; an empty value is left out. */
 export function encodeMetadata(
   metadata: Readonly<Record<string, string>>
@@ -282,55 +254,4 @@ function toBase64(text: string): string {
     binary += String.fromCharCode(byte);
   }
   return btoa(binary);
-}
-
-function readState(
-  url: string,
-  response: IHttpResponse,
-  length: number
-): ITusState {
-  return {
-    url,
-    offset: readOffset(response, length),
-    path: readPath(response),
-    filesSettled: readSettled(response)
-  };
-}
-
-function readSettled(response: IHttpResponse): number {
-  return ['Done', 'Failed', 'Skipped']
-    .map(state => parseOffset(response.header(`Transfer-Files-${state}`)) ?? 0)
-    .reduce((sum, count) => sum + count);
-}
-
-function parseFiles(text: string): { files: IPackedFile[]; total: number } {
-  try {
-    const { files, total } = JSON.parse(text);
-    if (Array.isArray(files) && typeof total === 'number') {
-      return { files, total };
-    }
-  } catch {
-    // Fall through.
-  }
-  throw clientErrors.protocol('it does not tell what became of the files');
-}
-
-function readOffset(response: IHttpResponse, length: number): number {
-  const offset = parseOffset(response.header('Upload-Offset'));
-  if (offset === null || offset > length) {
-    throw clientErrors.protocol('it states no valid offset');
-  }
-  return offset;
-}
-
-function readPath(response: IHttpResponse): string | null {
-  const path = response.header('Transfer-Path');
-  if (path === null) {
-    return null;
-  }
-  try {
-    return decodeURIComponent(path).replace(/^\/+/, '');
-  } catch {
-    throw clientErrors.protocol('it names no valid path');
-  }
 }

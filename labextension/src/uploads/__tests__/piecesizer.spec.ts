@@ -1,3 +1,4 @@
+import { UploadError } from '../errors';
 import { PieceSizer } from '../piecesizer';
 
 const KIB = 1024;
@@ -119,5 +120,27 @@ describe('PieceSizer', () => {
     expect(next.size).toBeLessThanOrEqual(200 * KIB);
     next.succeeded(next.size, 1);
     expect(next.size).toBeLessThanOrEqual(200 * KIB);
+  });
+
+  it.each([
+    ['refused as too large', { status: 413, code: 'refused' }, 0, true],
+    ['that timed out', { status: 408, code: 'timeout' }, 0, true],
+    ['broken on its way', { status: 0, code: 'connection_lost' }, 1, true],
+    ['that never left', { status: 0, code: 'connection_lost' }, 0, false],
+    ['without room', { status: 413, code: 'too_large' }, 9, false]
+  ])('learns from a request %s', (_, what, sent, isSmaller) => {
+    const before = sizer.size;
+    const error = new UploadError({ message: '', remedy: '', ...what });
+    sizer.failed(error, before, sent);
+    expect(sizer.size < before).toBe(isSmaller);
+  });
+
+  it('gives up where the smallest is refused', () => {
+    const error = new UploadError({
+      ...{ status: 413, code: 'refused', message: '', remedy: '' }
+    });
+    expect(() => sizer.failed(error, sizer.smallest, 0)).toThrow(
+      'even the smallest'
+    );
   });
 });

@@ -4,7 +4,7 @@ import { PieceSizer } from '../piecesizer';
 import { lanesFor, SegmentedUpload } from '../segmentedupload';
 import { DEFAULT_TIMING } from '../timing';
 import { TusClient } from '../tusclient';
-import type { IUploadContext } from '../tusupload';
+import type { IUploadContext } from '../upload';
 import { Uploader } from '../uploader';
 import { Wayfinding } from '../wayfinding';
 import { UploadMemory } from '../uploadmemory';

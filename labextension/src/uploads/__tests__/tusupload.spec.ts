@@ -3,7 +3,7 @@ import { Hasher } from '../hasher';
 import { PieceSizer } from '../piecesizer';
 import { DEFAULT_TIMING } from '../timing';
 import { TusClient } from '../tusclient';
-import type { IUploadContext } from '../tusupload';
+import type { IUploadContext } from '../upload';
 import { TusUpload } from '../tusupload';
 import { Wayfinding } from '../wayfinding';
 import { UploadMemory } from '../uploadmemory';
