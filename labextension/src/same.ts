@@ -13,13 +13,15 @@ const LEAST = 1024 * 1024;
 /** Bytes; the browser takes a digest of what is in memory. */
 const MOST = 64 * 1024 * 1024;
 
+/** Milliseconds by which one date may differ after it was a floating-point number. */
+const ROUNDING = 2;
+
 /** The SHA-256 (base64) of the file at a path of the server; null if it tells none. */
 export type DigestOf = (path: string) => Promise<string | null>;
 
 /**
  * Those among `taken`, below `destination`, that need not be sent: size and date
- * (to the second, which all file systems keep) are those of the file that is
- * there, or the SHA-256 is.
+ * are those of the file that is there, or the SHA-256 is.
  */
 export async function findSame(
   taken: readonly ITaken[],
@@ -37,7 +39,7 @@ export async function findSame(
     }
     const path = PathExt.join(destination, item.relativePath);
     const isSame =
-      seconds(file.lastModified) === seconds(Date.parse(modified ?? '')) ||
+      haveSameDate(file.lastModified, Date.parse(modified ?? '')) ||
       (await haveSameDigest(file, path, digestOf));
     if (isSame) {
       same.add(item);
@@ -65,6 +67,11 @@ async function haveSameDigest(
   }
 }
 
-function seconds(milliseconds: number): number {
-  return Math.floor(milliseconds / 1000);
+/** Whether two dates (milliseconds) are one, as far as both sides keep it. */
+function haveSameDate(ours: number, theirs: number): boolean {
+  // A file system without fractions of seconds cuts them off.
+  const isCoarse = ours % 1000 === 0 || theirs % 1000 === 0;
+  return isCoarse
+    ? Math.floor(ours / 1000) === Math.floor(theirs / 1000)
+    : Math.abs(ours - theirs) <= ROUNDING;
 }

@@ -39,9 +39,14 @@ describe('findSame', () => {
     });
   });
 
-  it('believes size and date, to the second', async () => {
-    expect(await isSame(item('x', 9, '2026-01-01T00:00:00.9Z'), 9)).toBe(true);
-    expect(await isSame(item('x', 9, '2026-01-01T00:00:01Z'), 9)).toBe(false);
+  it('believes size and date, as far as both sides keep it', async () => {
+    const at = (fraction: string) =>
+      item('x', 9, `2026-01-01T00:00:0${fraction}Z`);
+    expect(await isSame(at('0.25'), 9)).toBe(true);
+    expect(await isSame(at('0.251'), 9)).toBe(true);
+    expect(await isSame(at('0'), 9)).toBe(true);
+    expect(await isSame(at('0.9'), 9)).toBe(false);
+    expect(await isSame(at('1'), 9)).toBe(false);
     expect(await isSame(item('x', 8, THERE), 9)).toBe(false);
     expect(await isSame(item('x', 9, THERE), null)).toBe(false);
     expect(digestOf).not.toHaveBeenCalled();
