@@ -50,7 +50,7 @@ export function report(reason: unknown, format: Format): void {
     return;
   }
   const { what, remedy } = explain(TransferError.from(reason), format);
-  Notification.error([what, remedy].filter(Boolean).join(' '));
+  Notification.error(format.sentences(what, remedy));
 }
 
 const NO_ARGS = { type: 'object', properties: {} } as const;

@@ -100,6 +100,11 @@ export class Format {
     }).format(time);
   }
 
+  /** Sentences one behind the other; Chinese sets no blank between them. */
+  sentences(...all: readonly string[]): string {
+    return all.filter(Boolean).join(this.locale.startsWith('zh') ? '' : ' ');
+  }
+
   private _number(value: number, unit?: string, digits?: number): string {
     const inBytes = unit?.startsWith('byte') ?? false;
     const fraction = digits ?? (inBytes || value >= 9.95 ? 0 : 1);

@@ -116,7 +116,10 @@ export function checkFree(
       format.bytes(Math.max(needed - free, 1))
     )
   );
-  throw new Refusal(trans.__('Not enough room'), sentences.join(' '));
+  throw new Refusal(
+    trans.__('Not enough room'),
+    format.sentences(...sentences)
+  );
 }
 
 /**
@@ -153,7 +156,7 @@ export async function askOthers(
             format.bytes(size ?? 0),
             limit
           )
-        : `${told} ${names.join(', ')}`;
+        : format.sentences(told, names.join(', '));
     throw new Refusal(title, message);
   }
   const result = await showDialog<void>({

@@ -35,6 +35,11 @@ describe('Format', () => {
     expect(format.bytesOf(1.2 * GB, null)).toBe('1.2 GB');
   });
 
+  it('sets sentences as the language does', () => {
+    expect(format.sentences('One.', '', 'Two.')).toBe('One. Two.');
+    expect(formatIn('zh_CN').sentences('一。', '二。')).toBe('一。二。');
+  });
+
   it('shows rates', () => {
     expect(format.rate(84 * MB)).toBe('84 MB/s');
     expect(format.rate(1.25 * KB)).toBe('1.3 kB/s');
