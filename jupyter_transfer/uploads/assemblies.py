@@ -25,7 +25,7 @@ from dataclasses import replace
 from threading import Lock
 
 from ..errors import TransferError, from_os_error
-from ..parts import Part, has_journal
+from ..parts import Part, has_journal, read_journal
 from ..paths import Root
 from .rows import Upload, UploadRows
 from .session import Digest, Session, latest
@@ -187,6 +187,8 @@ class Assemblies:
         self, final: Upload, session: Session, segments: list[Upload]
     ) -> tuple[Upload, bool]:
         try:
+            if not session.published:
+                self._prove(session, segments)
             path, ours = session.publish()
         except TransferError as error:
             if error.code == "digest_mismatch":
@@ -208,6 +210,23 @@ class Assemblies:
                 self._forget(segment)
             session.forget()
         return replace(final, path=path), ours
+
+    def _prove(self, session: Session, segments: list[Upload]) -> None:
+        """`Session.prove` for `segments`, if there is one whose bytes are only acknowledged."""
+        journals = (read_journal(self._root, one.folder, one.id) for one in segments)
+        if not any("boot" in record for journal in journals for record in journal):
+            return
+        try:
+            session._part.sync()
+        except TransferError:
+            for segment in segments:
+                with suppress(TransferError):
+                    one = SegmentSession.open(self._root, segment, None)
+                    try:
+                        one.give_up_unproven()
+                    finally:
+                        one.close()
+            raise
 
     def _unseal(self, final: Upload) -> None:
         """Publishing failed: remove the journal, unless the file has got its name all the same.

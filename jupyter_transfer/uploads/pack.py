@@ -97,10 +97,10 @@ class PackSession(Session):
         super().checkpoint()
         self._unpack()
 
-    def rollback(self, offset: int) -> None:
+    def rollback(self, offset: int, *, proven: bool = False) -> None:
         """Give up bytes behind `offset`, but for those of files that are published or about to."""
         kept = self.unpacked if self._group is None else self._group.end
-        super().rollback(max(offset, kept))
+        super().rollback(max(offset, kept), proven=proven)
         self._reader.seek(self.unpacked)
 
     def publish(self) -> tuple[str, bool]:
@@ -204,7 +204,7 @@ class PackSession(Session):
                 group.entries.append(entry)
                 group.end = member.end
             if group.entries:
-                staged.sync()
+                self._sync(staged)
                 if self.relaxed:  # this sync has brought to the disk what was only written
                     self._part.append({"offset": self.offset})
         except TransferError:
@@ -212,6 +212,15 @@ class PackSession(Session):
             staged.remove(*staged.names())
             raise
         return group
+
+    def _sync(self, staged: StagedFiles) -> None:
+        """Bring everything to the disk; see `Session.prove`."""
+        try:
+            staged.sync()
+        except TransferError:
+            if self.relaxed:
+                self.give_up_unproven()
+            raise
 
     def _next(self, group: _Group) -> Member | None:
         try:
@@ -276,7 +285,7 @@ class PackSession(Session):
                     published.append(path)
                 if state != "done" or path != entry.path:
                     results.append(_result(entry, state, path, error))
-        staged.sync()
+        self._sync(staged)
         self._record_group(group, count, results)
         staged.remove(*staged.names())
         if self.on_published is not None and published:

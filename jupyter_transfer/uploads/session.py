@@ -254,16 +254,35 @@ class Session:
         else:
             self._part.append({"offset": offset})
 
-    def rollback(self, offset: int) -> None:
-        """Give up all bytes behind `offset`: a request brought what must not be kept."""
+    def rollback(self, offset: int, *, proven: bool = False) -> None:
+        """Give up all bytes behind `offset`: a request brought what must not be kept. `proven`
+        says that those before it are on disk."""
         if offset < self.offset:
-            if self.relaxed:  # a record that holds over a power cut may say more
+            if self.relaxed and not proven:  # a record that holds over a power cut may say more
                 self._part.sync()
             self._part.append({"offset": offset})
         self.offset = self.synced = self.written = offset
         self._truncate()
         if self._digest is not None:
             self._digest.rewind(offset)
+
+    def prove(self) -> None:
+        """Bring all bytes to the disk that are only acknowledged. After a sync that failed they
+        are given up: the kernel takes what it could not write for written (fsync(2), ERRORS), so
+        that another sync would prove nothing."""
+        try:
+            self._part.sync()
+        except TransferError:
+            self.give_up_unproven()
+            raise
+        self._part.append({"offset": self.offset})
+
+    def give_up_unproven(self) -> None:
+        """Go back to the offset that is on record for good."""
+        records = [record for record in self._part.records() if "boot" not in record]
+        proven = latest(records).get("offset", 0)
+        if proven < self.offset:
+            self.rollback(proven, proven=True)
 
     def _truncate(self) -> None:
         try:
@@ -311,8 +330,7 @@ class Session:
         except OSError as error:
             raise from_os_error(error, spec.destination) from None
         if self.relaxed:
-            self._part.sync()
-            self._part.append({"offset": self.offset})
+            self.prove()
         path = self._part.publish(spec.destination, spec.conflict, mtime_ns=spec.mtime_ns)
         return path, spec.conflict != "skip" or self._part.root.lstat(path).st_ino == inode
 
