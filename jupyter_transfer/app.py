@@ -24,7 +24,7 @@ from .errors import TransferError
 from .handlers import routes
 from .jobs import JobTable
 from .net import Policy
-from .paths import Root
+from .paths import DIRECT_FROM, Root
 from .queue import Queue, QueueSettings
 from .secrets import split_userinfo
 from .spec import parse_rate
@@ -91,6 +91,13 @@ class TransferApp(ExtensionApp):
     ).tag(config=True)
     upload_fast_path = Bool(
         True, help="Whether the kernel moves uploads from plain HTTP connections to the disk."
+    ).tag(config=True)
+    direct_io_from = Int(
+        DIRECT_FROM,
+        allow_none=True,
+        min=0,
+        help="Bytes from which on a file goes around the page cache (O_DIRECT) where the file "
+        "system can: that costs less processor time and leaves memory to others. None: never.",
     ).tag(config=True)
     trust_forwarded = Bool(
         False, help="Whether X-Forwarded-Proto and X-Forwarded-Host name this server's address."
@@ -205,6 +212,7 @@ class TransferApp(ExtensionApp):
         self._context = {
             "root": self._root_folder,
             "allow_hidden": self._contents_manager.allow_hidden,
+            "direct_from": self.direct_io_from,
             "policy": self.policy.as_dict(),
             "ca_file": self.ca_file or None,
         }
@@ -222,7 +230,11 @@ class TransferApp(ExtensionApp):
         if not isinstance(self._contents_manager, FileContentsManager):
             self.log.warning("The contents are not local files: transfers to them are refused.")
             return None
-        return Root(self._root_folder, allow_hidden=self._contents_manager.allow_hidden)
+        return Root(
+            self._root_folder,
+            allow_hidden=self._contents_manager.allow_hidden,
+            direct_from=self.direct_io_from,
+        )
 
     def _open_store(self) -> Store:
         """The database of this root folder; a second live server on it takes one of its own."""

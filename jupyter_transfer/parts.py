@@ -248,6 +248,18 @@ class Part:
         except OSError as error:
             raise from_os_error(error) from None
 
+    def open_direct(self, size: int | None) -> int:
+        """A second descriptor of the bytes, for writes of whole blocks around the page cache
+        (open(2), O_DIRECT), which the caller closes; -1 where that cannot be, or should not for a
+        file of `size` bytes (None: nobody knows how many)."""
+        least = self.root.direct_from
+        if least is None or (size is not None and size < least):
+            return -1
+        try:
+            return os.open(f"/proc/self/fd/{self.fd}", os.O_WRONLY | os.O_DIRECT | os.O_CLOEXEC)
+        except (OSError, AttributeError):  # a file system, or a kernel, that knows no such thing
+            return -1
+
     def release(self, start: int, end: int) -> None:
         """Give the room of bytes that are needed no more back to the disk, where it can."""
         release_bytes(self.fd, start, end)

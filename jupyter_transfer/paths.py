@@ -243,6 +243,10 @@ class Entry:
     status: os.stat_result
 
 
+DIRECT_FROM = 8 << 20
+"""What `Root.direct_from` is unless somebody says so."""
+
+
 class Root:
     """The folder below which all paths of a user lie.
 
@@ -250,13 +254,21 @@ class Root:
     ----------
     folder: the folder on disk; links in *its* path are resolved once, here.
     allow_hidden: whether names that start with a dot may be read and written.
+    direct_from: bytes from which on a new file goes around the page cache, None is never; a
+        smaller one may well be read soon.
     use_openat2: None asks the kernel; False forces the walk by component (tests).
     """
 
     def __init__(
-        self, folder: str, *, allow_hidden: bool = False, use_openat2: bool | None = None
+        self,
+        folder: str,
+        *,
+        allow_hidden: bool = False,
+        direct_from: int | None = DIRECT_FROM,
+        use_openat2: bool | None = None,
     ) -> None:
         self.allow_hidden = allow_hidden
+        self.direct_from = direct_from
         self._fd = os.open(os.path.realpath(folder), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         beneath = openat2_works() if use_openat2 is None else use_openat2
         self._open_beneath = _openat2 if beneath else _open_by_component

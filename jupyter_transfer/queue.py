@@ -41,7 +41,7 @@ class QueueSettings:
     bandwidth: int | None = None
     """Bytes a second for all jobs together; None is no limit."""
     context: dict[str, Any] = field(default_factory=dict)
-    """What every worker must know: root, allow_hidden, policy, ca_file."""
+    """What every worker must know: root, allow_hidden, direct_from, policy, ca_file."""
 
 
 @dataclass

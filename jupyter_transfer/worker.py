@@ -25,7 +25,7 @@ from .engine.job import JobRequest, JobRun, discard
 from .engine.preview import preview
 from .errors import TransferError
 from .net import Policy
-from .paths import Root
+from .paths import DIRECT_FROM, Root
 from .secrets import Credential, redact
 
 FORGET_AFTER = 2.0
@@ -192,7 +192,11 @@ class Worker:
 
 
 def _root(message: Message) -> Root:
-    return Root(message["root"], allow_hidden=bool(message.get("allow_hidden")))
+    return Root(
+        message["root"],
+        allow_hidden=bool(message.get("allow_hidden")),
+        direct_from=message.get("direct_from", DIRECT_FROM),
+    )
 
 
 def _context(message: Message, options: dict[str, Any]) -> Context:

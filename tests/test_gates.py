@@ -90,7 +90,7 @@ EXCEPTIONS = {
 # Each may import those above it.
 LAYERS = [
     {"errors"},
-    {"spec", "paths", "net", "secrets"},
+    {"spec", "paths", "net", "secrets", "directio"},
     {"parts", "store", "events", "meter"},
     {"jobs", "backends"},
     {"streams", "engine"},

@@ -3,8 +3,7 @@
 The missing spans are cut into segments. Each answer is compared with the plan before one byte of
 it is used: status 206, exactly the range asked for, the same total, validators that prove the same
 state of the file. We do not rely on If-Range: some servers answer 200 to it although nothing has
-changed, others ignore it. Bytes go to their place in the part with `pwrite` as libcurl hands them
-over; every few MiB are given to the `Syncer`.
+changed, others ignore it. Bytes go to their place in the part as libcurl hands them over.
 
 A connection that has nothing left to do takes over half of what the slowest one has still to do.
 """
@@ -14,11 +13,10 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import TransferError
-from .journal import Syncer
+from .drain import Drain
 from .plan import content_length, content_range, error_of_status, validators_in
 from .spans import Span
 from .task import Task
@@ -34,9 +32,6 @@ HURRY_AFTER = 0.25
 """Connections to begin with, and at most: more are opened when those that are open have stayed
 below `FAST` bytes a second for `HURRY_AFTER` seconds. On a fast line two do all there is to do, and
 each further one costs memory and processor time."""
-
-BACKLOG = 48 << 20
-"""Bytes that may be written and not yet recorded before the network has to wait for the disk."""
 
 HAND_OVER_AFTER = 2.0
 """Seconds after which what has come in is recorded, however little it is."""
@@ -117,7 +112,7 @@ class RangedFetch:
         self._allowed = min(FEW, self._most)
         self._not_before = 0.0
         self._handed_at = time.monotonic()
-        self._syncer = Syncer(task.journal)
+        self._drain = Drain(task.journal, remote)
 
     def run(self) -> None:
         """Fetch.
@@ -125,11 +120,11 @@ class RangedFetch:
         Raises `TransferError` when the budget of retries is spent, `StartAgain`, `Expired`,
         `Stopped`. What had come in by then is recorded in every case.
         """
-        self._transport.hold = self._hold
+        self._transport.hold = self._drain.is_full
         try:
             while self._start_segments() or self._live:
                 self._control.check()
-                self._syncer.check()
+                self._drain.check()
                 for exchange in self._transport.run(0.1):
                     self._finish(self._segment_of(exchange))
                 self._tally.tell()
@@ -140,19 +135,15 @@ class RangedFetch:
             for segment in self._live:
                 if segment.exchange is not None:
                     self._transport.stop(segment.exchange)
-            with suppress(TransferError):  # what cannot be written now is fetched again
-                self._hand_over()
-            self._syncer.close()
+            for segment in self._live:
+                segment.writer.close()
+            self._drain.close()
 
     def _hand_over(self) -> None:
         """Record what has come in: on a slow line a block takes too long to wait for."""
         self._handed_at = time.monotonic()
         for segment in self._live:
             segment.writer.hand_over()
-
-    def _hold(self) -> bool:
-        """Whether the network has to wait for the disk."""
-        return self._syncer.backlog > BACKLOG
 
     # -- handing out work --
 
@@ -169,7 +160,7 @@ class RangedFetch:
             span = self._next_span() or self._steal(now)
             if span is None:
                 return False
-            writer = Writer(self._journal.part.fd, span[0], self._syncer, self._tally)
+            writer = Writer(self._drain, span[0], self._tally)
             segment = _Segment(*span, writer, now)
             self._live.append(segment)
             self._start(segment)
@@ -259,7 +250,7 @@ class RangedFetch:
         self._live.remove(segment)
         exchange = segment.exchange
         assert exchange is not None
-        segment.writer.hand_over()
+        segment.writer.close()
         if segment.verdict:
             raise StartAgain(segment.verdict)
         if segment.left == 0:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ..errors import TransferError
 from .coding import Decoder
-from .journal import Syncer
+from .drain import Drain
 from .plan import (
     Remote,
     coding_in,
@@ -16,7 +16,7 @@ from .plan import (
     modified_ns,
     validators_in,
 )
-from .ranged import BACKLOG, EXPIRED, Expired
+from .ranged import EXPIRED, Expired
 from .task import Task
 from .transport import Enough, Exchange
 from .verify import digest_in
@@ -36,7 +36,7 @@ class StreamFetch:
         self._control = task.control
         self._retries = task.retries
         self._tally = task.tally
-        self._syncer: Syncer | None = None
+        self._drain: Drain | None = None
         self._writer: Writer | None = None
         self._decoder: Decoder | None = None
 
@@ -59,24 +59,22 @@ class StreamFetch:
             on_data=self._take,
             unix_socket=self._remote.unix_socket,
         )
-        syncer = self._syncer = Syncer(self._journal)
-        writer = self._writer = Writer(self._journal.part.fd, 0, syncer, self._tally)
-        self._transport.hold = lambda: syncer.backlog > BACKLOG
+        drain = self._drain = Drain(self._journal, self._remote)
+        writer = self._writer = Writer(drain, 0, self._tally)
+        self._transport.hold = drain.is_full
         try:
             self._transport.perform(exchange, self._check)
         finally:
             self._transport.hold = None
-            try:
-                writer.hand_over()
-            finally:
-                syncer.close()
+            writer.close()
+            drain.close()
         return exchange.error or self._shortfall(exchange, writer)
 
     def _check(self) -> None:
         self._control.check()
         self._tally.tell()
-        if self._syncer is not None:
-            self._syncer.check()
+        if self._drain is not None:
+            self._drain.check()
 
     def _read_head(self, exchange: Exchange) -> None:
         """What this very answer says replaces what the probe heard."""

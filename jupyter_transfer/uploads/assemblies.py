@@ -40,8 +40,8 @@ class SegmentSession(Session):
     """The session of one segment: what lies before and behind it in the part is not its own."""
 
     def __init__(self, upload: Upload, part: Part, offset: int, digest: Digest | None) -> None:
-        super().__init__(upload, part, offset, digest)
         self.start = upload.spec.start
+        super().__init__(upload, part, offset, digest)
 
     @classmethod
     def create(cls, root: Root, upload: Upload, digest: Digest | None) -> SegmentSession:
@@ -74,7 +74,7 @@ class SegmentSession(Session):
             session = Session.open(root, final, None)
             if session.published:
                 session.close()
-                self.offset = self.synced = self.written = self.upload.length or 0
+                self._stand_at(self.upload.length or 0)
             else:
                 session.forget()
                 self.sealed = False
@@ -89,7 +89,7 @@ class SegmentSession(Session):
             raise from_os_error(error) from None
         if there < self.offset:  # the disk broke its word
             self._part.append({"offset": there})
-            self.offset = self.synced = self.written = there
+            self._stand_at(there)
 
     def _truncate(self) -> None:
         """Leave what is behind the offset: the next bytes replace it, and others follow it."""

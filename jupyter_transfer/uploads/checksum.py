@@ -44,7 +44,7 @@ class Checksum:
             )
         return cls(algorithm, expected)
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """Take in the next bytes of the body."""
         self._hash.update(data)
 

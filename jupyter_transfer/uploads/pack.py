@@ -75,6 +75,7 @@ class _Group:
 class PackSession(Session):
     """An open upload of a tar stream; see `Session`."""
 
+    is_read_soon = True
     on_published: Callable[[Sequence[str]], None] | None = None
     """Called, in whatever thread, with the paths of files that were published for good."""
 

@@ -11,18 +11,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import TransferError, from_os_error
 from ..parts import Part, Record, boot_id
 from ..paths import Root
+from .appender import Appender, DirectAppender
 from .rows import Upload
-from .socketpipe import SocketPipe
 
-IOV_MAX = 1024
-"""Buffers in one pwritev(2)."""
+WORTH = 512 << 10
+"""Bytes that are worth the start of it."""
 
 _READ = 1 << 20
 _COPY = 256 << 20
@@ -40,7 +40,7 @@ class Digest:
         """End of the bytes that the digest has seen."""
         self._hash = hashlib.sha256()
 
-    def update(self, data: bytes, position: int) -> None:
+    def update(self, data: bytes | memoryview, position: int) -> None:
         """Take in `data`, which stands at `position`, if that is where the digest is."""
         if position == self.position:
             self._hash.update(data)
@@ -73,14 +73,11 @@ class Session:
         self.upload = upload
         self.offset = offset
         """Bytes that are on disk and recorded: what a client may rely on."""
-        self.written = offset
-        """Bytes that were written, synced or not."""
         self.synced = offset
         """Bytes that are on disk, recorded or not."""
-        self.start = 0
-        """Where the first byte stands in the part file."""
         self._part = part
         self._digest = digest
+        self._appender = Appender(part.fd, self.start + offset, self._note)
 
     @classmethod
     def create(cls, root: Root, upload: Upload, digest: Digest | None) -> Session:
@@ -118,6 +115,12 @@ class Session:
 
     sealed = False
     """Whether it takes no more bytes."""
+    start = 0
+    """Where the first byte stands in the part file."""
+    is_read_soon = False
+    """Whether its bytes are better kept in the page cache."""
+    watch: Callable[[memoryview], None] | None = None
+    """Called with all bytes on their way; those from a socket only if they go `around`."""
     relaxed = False
     """Whether bytes count as soon as the kernel has them: they survive this process, but a power
     cut only when the file is published."""
@@ -182,55 +185,82 @@ class Session:
 
     # -- writing --
 
+    @property
+    def written(self) -> int:
+        """Bytes that were written, synced or not."""
+        return self._appender.position - self.start
+
+    @property
+    def held(self) -> int:
+        """Bytes that are not yet written; see `flush`."""
+        return self._appender.held
+
+    @property
+    def taken(self) -> int:
+        """Bytes that were taken off sockets so far."""
+        return self._appender.taken
+
+    @property
+    def around(self) -> bool:
+        """Whether bytes go around the page cache now. Then `watch` is shown all of them."""
+        return self._appender.shows
+
+    def go_around(self) -> bool:
+        """Go around the page cache from here on, if that can be; whether it can."""
+        self._go_direct(WORTH)
+        return self.around
+
     def write(self, pieces: Sequence[bytes]) -> None:
-        """Write `pieces` behind `written`, in one go where the kernel takes them so.
+        """Write `pieces` behind `written`.
 
         Raises ``disk_full`` and others; `written` then says how much got in.
         """
         try:
-            for first in range(0, len(pieces), IOV_MAX):
-                self._write_vector(list(pieces[first : first + IOV_MAX]))
+            self._go_direct(sum(map(len, pieces)))
+            self._appender.write(pieces)
         except OSError as error:
             raise from_os_error(error, self.upload.spec.destination) from None
 
-    def _write_vector(self, pieces: list[bytes]) -> None:
-        while pieces:
-            start = self.written
-            self.written += os.pwritev(self._part.fd, pieces, self.start + start)
-            done = self.written - start
-            while pieces and done >= len(pieces[0]):
-                piece = pieces.pop(0)
-                self._note(piece, start)
-                start += len(piece)
-                done -= len(piece)
-            if done:  # a short write: the disk is nearly full, or a signal came
-                self._note(pieces[0][:done], start)
-                pieces[0] = pieces[0][done:]
-
-    def _note(self, data: bytes, position: int) -> None:
-        if self._digest is not None:
-            self._digest.update(data, position)
-
-    def receive(self, source: int, pipe: SocketPipe, limit: int) -> None:
+    def receive(self, source: int, limit: int) -> None:
         """Move at most `limit` bytes that stand ready in the socket `source` behind `written`.
 
-        Raises ``disk_full`` and others; `written` then says how much got in, `pipe.taken` how much
-        is no longer in the socket.
+        Raises ``disk_full`` and others; `written` then says how much got in, `taken` how much is
+        no longer in the socket.
         """
-        start = self.written
         try:
-            while limit and (count := pipe.fill(source, limit)):
-                limit -= count
-                while count:
-                    moved = pipe.drain(self._part.fd, self.start + self.written, count)
-                    self.written += moved
-                    count -= moved
+            self._go_direct(limit)
+            self._appender.receive(source, limit)
         except OSError as error:
             raise from_os_error(error, self.upload.spec.destination) from None
-        finally:
-            if self._digest is not None and self._digest.position == start:
-                with suppress(OSError):  # it is read when its value is asked for
-                    self._digest.read(self._part.fd, self.written)
+        if self._digest is not None and not self.around:
+            with suppress(OSError):  # it is read when its value is asked for
+                self._digest.read(self._part.fd, self.written)
+
+    def flush(self) -> None:
+        """Write what is held, the beginning of a block. Raises ``disk_full`` and others."""
+        try:
+            self._appender.flush()
+        except OSError as error:
+            raise from_os_error(error, self.upload.spec.destination) from None
+
+    def _go_direct(self, count: int) -> None:
+        """From here on write around the page cache, if `count` bytes are worth it."""
+        if self.is_read_soon or self.around or count < WORTH:
+            return
+        direct = self._part.open_direct(self.upload.length)
+        if direct < 0:
+            self.is_read_soon = True
+            return
+        old, fd = self._appender, self._part.fd
+        self._appender = DirectAppender(fd, old.position, self._note, direct)
+        self._appender.taken = old.taken
+        old.close()
+
+    def _note(self, data: memoryview, position: int) -> None:
+        if self._digest is not None:
+            self._digest.update(data, position)
+        if self.watch is not None:
+            self.watch(data)
 
     def sync(self) -> None:
         """Bring what is written now to the disk, without recording it: after a crash it is gone.
@@ -261,7 +291,7 @@ class Session:
             if self.relaxed and not proven:  # a record that holds over a power cut may say more
                 self._part.sync()
             self._part.append({"offset": offset})
-        self.offset = self.synced = self.written = offset
+        self._stand_at(offset)
         self._truncate()
         if self._digest is not None:
             self._digest.rewind(offset)
@@ -284,6 +314,12 @@ class Session:
         if proven < self.offset:
             self.rollback(proven, proven=True)
 
+    def _stand_at(self, offset: int) -> None:
+        """Go on behind `offset`; what is held is given up."""
+        self.offset = self.synced = offset
+        self._appender.close()
+        self._appender = Appender(self._part.fd, self.start + offset, self._note)
+
     def _truncate(self) -> None:
         try:
             os.ftruncate(self._part.fd, self.offset)
@@ -300,7 +336,7 @@ class Session:
                 if not moved:
                     raise OSError(errno.EIO, "")  # bytes that are on record are not there
                 done += moved
-                self.written += moved
+                self._appender.position += moved
         except OSError as error:
             raise from_os_error(error, self.upload.spec.destination) from None
 
@@ -344,6 +380,7 @@ class Session:
 
     def close(self) -> None:
         """Let go of the files; what is recorded stays for `open`."""
+        self._appender.close()
         self._part.close()
 
 

@@ -17,15 +17,12 @@ _F_SETPIPE_SZ = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # left out by some builds 
 
 
 class SocketPipe:
-    """A pipe between a socket and a file. It is empty between two calls of `move`, unless the
-    file could not take its bytes: then they are lost, as `taken` tells."""
+    """A pipe between a socket and a file. What the file cannot take of its bytes is lost."""
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe2(os.O_CLOEXEC)
         with suppress(OSError):  # over the user's limit: small pipes work too
             fcntl.fcntl(self._write, _F_SETPIPE_SZ, PIPE_SIZE)
-        self.taken = 0
-        """Bytes that were taken off sockets so far."""
 
     def fill(self, source: int, limit: int) -> int:
         """Take at most `limit` bytes that stand ready in the non-blocking socket `source`; 0 when
@@ -35,11 +32,9 @@ class SocketPipe:
         Call `drain` until they are all out, before the next `fill`.
         """
         try:
-            count = os.splice(source, self._write, min(limit, PIPE_SIZE))
+            return os.splice(source, self._write, min(limit, PIPE_SIZE))
         except OSError:
             return 0
-        self.taken += count
-        return count
 
     def drain(self, target: int, position: int, count: int) -> int:
         """Write at most `count` bytes to `position` of the file `target`; how many were written."""

@@ -23,7 +23,6 @@ from ..errors import TransferError
 from .checksum import Checksum
 from .rows import Upload
 from .session import Session
-from .socketpipe import SocketPipe
 
 BUFFER = 4 << 20
 """Bytes of one upload in memory, received and not yet written."""
@@ -33,10 +32,13 @@ CHECKPOINT = 16 << 20
 """Bytes after which what was written is made durable."""
 CHECKPOINT_SECONDS = 1.0
 """Seconds after which it is made durable even if it is less."""
-RECEIVE = 8 << 20
+RECEIVE = 16 << 20
 """Bytes that a thread moves from a socket before other work gets its turn."""
 WINDOW = 32 << 20
 """Bytes that may be written and not yet durable: what a newer request waits for at most."""
+AROUND = 4
+"""How many times `CHECKPOINT` and `WINDOW` are for bytes that went around the page cache: they are
+on their way to the disk already, and a sync has little left to do."""
 
 
 _UNLIMITED = 1 << 62
@@ -79,7 +81,8 @@ class Writer:
         self._closed: asyncio.Future[None] | None = None
         self._error: BaseException | None = None
         self._sync_failed = False
-        self._pipe: SocketPipe | None = None
+        if checksum is not None:
+            session.watch = checksum.update
 
     # -- feeding --
 
@@ -105,7 +108,7 @@ class Writer:
     @property
     def receives(self) -> bool:
         """Whether `receive` may be used: a checksum needs to see the bytes."""
-        return self._checksum is None
+        return self._checksum is None or self._session.go_around()
 
     async def receive(self, source: int, limit: int) -> int:
         """Move at most `limit` bytes that stand ready in the socket `source` straight into the
@@ -117,20 +120,18 @@ class Writer:
             await self._wait_for_room()
         if not self._takes_more:
             return 0
-        if self._pipe is None:
-            self._pipe = SocketPipe()
-        before = self._pipe.taken
+        before = self._session.taken
         limit = min(limit, self._room_left, RECEIVE)
         pieces, self._pieces, self._size = self._pieces, [], 0
         self._in_flight = limit + 1  # nothing else is written meanwhile
-        await self._run(partial(self._receive, self._pipe, pieces, source, limit), self._wrote)
-        taken = self._pipe.taken - before
+        await self._run(partial(self._receive, pieces, source, limit), self._wrote)
+        taken = self._session.taken - before
         self._room_left -= taken
         return taken
 
-    def _receive(self, pipe: SocketPipe, pieces: list[bytes], source: int, limit: int) -> None:
+    def _receive(self, pieces: list[bytes], source: int, limit: int) -> None:
         self._session.write(pieces)
-        self._session.receive(source, pipe, limit)
+        self._session.receive(source, limit)
 
     @property
     def _takes_more(self) -> bool:
@@ -142,7 +143,11 @@ class Writer:
         return self._room
 
     def _fits(self) -> bool:
-        return self._size + self._in_flight < BUFFER and self._unsynced < WINDOW
+        return self._size + self._in_flight < BUFFER and self._unsynced < WINDOW * self._times
+
+    @property
+    def _times(self) -> int:
+        return AROUND if self._session.around else 1
 
     def _tick(self) -> None:
         self._timer = None
@@ -155,16 +160,19 @@ class Writer:
         """Start what may run now, and wake whoever may go on."""
         closing = self._closed is not None
         if self._error is None:
-            if not self._in_flight and (
-                self._size >= BATCH or (self._size and (self._due or closing))
-            ):
-                self._run_write()
+            at_last = self._due or closing
+            if not self._in_flight and (self._size >= BATCH or (self._unwritten and at_last)):
+                self._run_write(flush=at_last)
             unsynced = self._unsynced
-            at_rest = closing and not self._in_flight and not self._size
-            if not self._syncing and unsynced and (unsynced >= CHECKPOINT or self._due or at_rest):
+            at_rest = closing and not self._in_flight and not self._unwritten
+            if (
+                not self._syncing
+                and unsynced
+                and (unsynced >= CHECKPOINT * self._times or self._due or at_rest)
+            ):
                 self._run_sync()
         busy = self._in_flight > 0 or self._syncing
-        left = self._error is None and (busy or self._size > 0 or self._unsynced > 0)
+        left = self._error is None and (busy or self._unwritten > 0 or self._unsynced > 0)
         if left and not closing and self._timer is None:
             self._timer = self._loop.call_later(CHECKPOINT_SECONDS, self._tick)
         if self._room is not None and (self._error is not None or self._fits()):
@@ -177,16 +185,19 @@ class Writer:
     def _unsynced(self) -> int:
         return self._session.written - self._session.synced
 
-    def _run_write(self) -> None:
-        pieces, self._pieces = self._pieces, []
-        self._in_flight, self._size = self._size, 0
-        self._run(partial(self._write, pieces), self._wrote)
+    @property
+    def _unwritten(self) -> int:
+        return self._size + self._session.held
 
-    def _write(self, pieces: list[bytes]) -> None:
-        if self._checksum is not None:
-            for piece in pieces:
-                self._checksum.update(piece)
+    def _run_write(self, *, flush: bool) -> None:
+        pieces, self._pieces = self._pieces, []
+        self._in_flight, self._size = max(1, self._size), 0
+        self._run(partial(self._write, pieces, flush), self._wrote)
+
+    def _write(self, pieces: list[bytes], flush: bool) -> None:
         self._session.write(pieces)
+        if flush:
+            self._session.flush()
 
     def _wrote(self) -> None:
         self._in_flight = 0
@@ -239,8 +250,6 @@ class Writer:
             self._timer.cancel()
         self._step()
         await self._closed
-        if self._pipe is not None:
-            self._pipe.close()
         if self._error is not None:
             await self._loop.run_in_executor(self._pool, self._save)
             raise self._error

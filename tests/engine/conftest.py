@@ -104,7 +104,7 @@ class Harness:
 def harness(tmp_path: Path) -> Iterator[Harness]:
     folder = tmp_path / "root"
     folder.mkdir()
-    root = Root(str(folder))
+    root = Root(str(folder), direct_from=0)
     yield Harness(folder, root)
     root.close()
 
@@ -115,7 +115,6 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     if request.node.get_closest_marker("real_sizes") is None:
         monkeypatch.setattr(ranged, "SEGMENT", 64 << 10)
         monkeypatch.setattr(writer, "BLOCK", 16 << 10)
-        monkeypatch.setattr(writer, "BUFFER", 8 << 10)
     monkeypatch.setattr(retry.Retries.__init__, "__defaults__", (retry.BUDGET, 0.001, max))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
+import random
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_transfer.directio import DirectFile
 from jupyter_transfer.engine import delivery
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.parts import Part
@@ -185,11 +188,12 @@ def test_a_disk_that_fills_up_in_the_middle(harness, chaos, tmp_path):
     folder.mkdir()
     with small_disk(folder, "1m"):
         harness.root = Root(str(folder))
-        resource = Resource(DATA)
+        resource, one = Resource(DATA), threading.Lock()
 
         def fill(request):
-            if not request.is_probe and not (folder / "ballast").exists():
-                (folder / "ballast").write_bytes(bytes(600 << 10))
+            with one:  # nothing is sent before
+                if not request.is_probe and not (folder / "ballast").exists():
+                    (folder / "ballast").write_bytes(bytes(600 << 10))
 
         resource.before = fill
         source = chaos.add("/f", resource)
@@ -203,6 +207,28 @@ def test_a_disk_that_fills_up_in_the_middle(harness, chaos, tmp_path):
         assert (folder / "f").read_bytes() == DATA
         assert chaos.sent() - before < len(DATA)
         harness.root.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_did_not_get_to_the_disk_is_not_recorded(harness, chaos, monkeypatch, seed):
+    """The disk is full for a while, and takes a part of what it is given."""
+    chance = random.Random(seed)
+    real, left = DirectFile.pwrite, [chance.randrange(len(DATA))]
+
+    def pwrite(file, data, position):
+        if not left[0]:
+            raise OSError(errno.ENOSPC, "")
+        count = real(file, data[: left[0]], position)
+        left[0] -= count
+        return count
+
+    monkeypatch.setattr(DirectFile, "pwrite", pwrite)
+    source = chaos.add("/f", Resource(DATA))
+    outcome = harness.run(source)
+    assert (outcome.state, outcome.error.code) == ("failed", "disk_full")
+    monkeypatch.undo()
+    assert harness.run(source).state == "done"
+    assert (harness.folder / "f").read_bytes() == DATA
 
 
 def test_an_error_of_the_disk_is_no_success(harness, chaos, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 import random
@@ -16,6 +17,7 @@ from tornado.testing import bind_unused_port
 
 from jupyter_transfer.handlers import socketloan
 from jupyter_transfer.handlers.uploadbody import UploadBodyHandler
+from jupyter_transfer.uploads import session
 from jupyter_transfer.uploads.session import Session
 
 from ..conftest import until
@@ -25,18 +27,23 @@ from .tus_client import BODY, VERSION
 MIB = 1 << 20
 
 
-@pytest.fixture
-def spliced(monkeypatch) -> list[int]:
-    """Bytes that each call moved from a socket to a part file."""
+@pytest.fixture(params=["direct", "splice"])
+def received(request, transfer_app, monkeypatch) -> list[int]:
+    """Bytes that each call moved from a socket to a part file, around the page cache or by splice.
+    Small files go that way too."""
+    direct = request.param == "direct"
+    transfer_app.root.direct_from = 0 if direct else None
+    monkeypatch.setattr(session, "WORTH", 1)
     counts: list[int] = []
     real = Session.receive
 
-    def receive(self, source, pipe, limit):
-        start = self.written
+    def receive(self, source, limit):
+        start = self.taken
         try:
-            real(self, source, pipe, limit)
+            real(self, source, limit)
         finally:
-            counts.append(self.written - start)
+            counts.append(self.taken - start)
+            assert self.around == direct
 
     monkeypatch.setattr(Session, "receive", receive)
     return counts
@@ -67,19 +74,21 @@ def head_of(raw, id: str, offset: int, length: int) -> bytes:
     return "\r\n".join([*lines, *(f"{k}: {v}" for k, v in fields.items()), "", ""]).encode()
 
 
-async def test_nearly_all_of_a_large_body_is_spliced(raw, tus, jp_root_dir, spliced, streamed):
+async def test_nearly_all_of_a_large_body_is_taken_off_the_socket(
+    raw, tus, jp_root_dir, received, streamed
+):
     data = os.urandom(20 * MIB)
     id = await tus.create(len(data), filename="a")
     answer = await raw.ask("PATCH", f"tus/{id}", patch_headers(0, len(data)), data)
     assert answer.status == 204
     assert answer.headers["upload-offset"] == str(len(data))
     assert (jp_root_dir / "a").read_bytes() == data
-    assert sum(spliced) + sum(streamed) == len(data)
+    assert sum(received) + sum(streamed) == len(data)
     assert len(streamed) == 1
 
 
 @pytest.mark.parametrize("way", ["switched off", "chunked", "expect", "small"])
-async def test_what_is_odd_is_streamed(raw, tus, jp_root_dir, transfer_app, spliced, way):
+async def test_what_is_odd_is_streamed(raw, tus, jp_root_dir, transfer_app, received, way):
     data = os.urandom(socketloan.LEAST - 1 if way == "small" else 3 * MIB)
     transfer_app.upload_fast_path = way != "switched off"
     id = await tus.create(len(data), filename="a")
@@ -96,11 +105,11 @@ async def test_what_is_odd_is_streamed(raw, tus, jp_root_dir, transfer_app, spli
         await request.send(data)
     assert (await request.answer()).status == 204
     assert (jp_root_dir / "a").read_bytes() == data
-    assert spliced == []
+    assert received == []
 
 
 async def test_tls_is_streamed(
-    jp_web_app, jp_base_url, jp_serverapp, tmp_path, jp_root_dir, spliced
+    jp_web_app, jp_base_url, jp_serverapp, tmp_path, jp_root_dir, received
 ):
     names = [str(tmp_path / name) for name in ("key.pem", "certificate.pem")]
     files = ["-keyout", names[0], "-out", names[1]]
@@ -126,13 +135,13 @@ async def test_tls_is_streamed(
         assert response.code == 201
         path = response.headers["Transfer-Path"]
         assert (jp_root_dir / path).read_bytes() == data
-        assert spliced == []
+        assert received == []
     finally:
         server.stop()
         await server.close_all_connections()
 
 
-async def test_the_connection_lives_on(raw, tus, jp_root_dir, spliced):
+async def test_the_connection_lives_on(raw, tus, jp_root_dir, received):
     """Pieces of all sizes on one connection, the next head already behind each body."""
     chance = random.Random(5)
     data = chance.randbytes(24 * MIB)
@@ -153,10 +162,10 @@ async def test_the_connection_lives_on(raw, tus, jp_root_dir, spliced):
     writer.close()
     await writer.wait_closed()
     assert (jp_root_dir / "a").read_bytes() == data
-    assert len([count for count in spliced if count]) > 3
+    assert len([count for count in received if count]) > 3
 
 
-async def test_a_client_that_trickles(raw, tus, jp_root_dir, monkeypatch):
+async def test_a_client_that_trickles(raw, tus, jp_root_dir, received, monkeypatch):
     monkeypatch.setattr(socketloan, "LEAST", 1)
     monkeypatch.setattr(socketloan, "PATIENCE", 0.01)
     data = os.urandom(3000)
@@ -169,7 +178,7 @@ async def test_a_client_that_trickles(raw, tus, jp_root_dir, monkeypatch):
     assert (jp_root_dir / "a").read_bytes() == data
 
 
-async def test_a_newer_request_ends_one_that_went_silent(raw, tus, jp_root_dir):
+async def test_a_newer_request_ends_one_that_went_silent(raw, tus, jp_root_dir, received):
     data = os.urandom(4 * MIB)
     id = await tus.create(len(data), filename="a")
     silent = await raw.open("PATCH", f"tus/{id}", patch_headers(0, len(data)))
@@ -183,18 +192,38 @@ async def test_a_newer_request_ends_one_that_went_silent(raw, tus, jp_root_dir):
     assert (jp_root_dir / "a").read_bytes() == data
 
 
-async def test_a_digest_of_the_whole_is_read_from_the_file(raw, tus, spliced):
+async def test_a_digest_of_the_whole_is_read_from_the_file(raw, tus, received):
     data = os.urandom(9 * MIB)
     digest = hashlib.sha256(data).hexdigest()
     id = await tus.create(len(data), filename="a", sha256=digest)
     answer = await raw.ask("PATCH", f"tus/{id}", patch_headers(0, len(data)), data)
     assert answer.status == 204
     assert answer.headers["transfer-sha256"] == digest
-    assert sum(spliced)
+    assert sum(received)
     wrong = bytes([data[0] ^ 1]) + data[1:]
     id = await tus.create(len(data), filename="b", sha256=digest)
     answer = await raw.ask("PATCH", f"tus/{id}", patch_headers(0, len(data)), wrong)
     assert answer.status == 460
+
+
+@pytest.mark.parametrize("received", ["direct"], indirect=True)
+async def test_a_checksum_sees_what_comes_from_the_socket(raw, tus, jp_root_dir, received):
+    data = os.urandom(9 * MIB)
+    id = await tus.create(len(data), filename="a")
+    middle = 5 * MIB + 77
+    digest = base64.b64encode(hashlib.sha256(data[:middle]).digest()).decode()
+    stated = {"Upload-Checksum": f"sha256 {digest}"}
+    wrong = bytes([data[0] ^ 1]) + data[1:middle]
+    for body, status, offset in ((wrong, 460, 0), (data[:middle], 204, middle)):
+        answer = await raw.ask("PATCH", f"tus/{id}", {**patch_headers(0, middle), **stated}, body)
+        assert answer.status == status
+        assert await tus.offset(id) == offset
+    answer = await raw.ask(
+        "PATCH", f"tus/{id}", patch_headers(middle, len(data) - middle), data[middle:]
+    )
+    assert answer.status == 204
+    assert (jp_root_dir / "a").read_bytes() == data
+    assert sum(received) > 12 * MIB
 
 
 async def test_a_file_system_that_cannot_splice(raw, tus, jp_root_dir, monkeypatch):

@@ -57,7 +57,7 @@ class BareServer:
         *,
         expiry: float = 604800,
         threads: int = 16,
-        fast: bool = True,
+        way: str = "direct",
         durability: str = "ack",
     ) -> None:
         self.root = root
@@ -67,7 +67,7 @@ class BareServer:
             "state": str(state),
             "expiry": expiry,
             "threads": threads,
-            "fast": fast,
+            "way": way,
             "durability": durability,
             "boot": "",
         }

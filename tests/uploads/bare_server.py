@@ -2,7 +2,7 @@
 
     python bare_server.py
 
-For each line ``{"root": …, "state": …, "expiry": …, "threads": …, "fast": …, "durability": …,
+For each line ``{"root": …, "state": …, "expiry": …, "threads": …, "way": …, "durability": …,
 "boot": …}`` on standard input it forks a server and answers ``<pid> <port>`` when that is ready, or
 ``<pid> 0`` when it died before. With another ``boot`` it takes the kernel for another one.
 A whole Jupyter server takes seconds to start; a fork of this takes a fiftieth of one, so that a
@@ -29,6 +29,14 @@ from jupyter_transfer.uploads.admission import UploadSettings
 from jupyter_transfer.uploads.manager import Uploads
 
 TOKEN = "bare-token"
+
+
+WAYS: dict[str, tuple[bool, int | None]] = {
+    "direct": (True, 0),
+    "splice": (True, None),
+    "streamed": (False, None),
+}
+"""The ways of bytes from the socket to the disk: `upload_fast_path` and `direct_io_from`."""
 
 
 def application(uploads: Uploads, fast: bool) -> web.Application:
@@ -61,8 +69,8 @@ def application(uploads: Uploads, fast: bool) -> web.Application:
     )
 
 
-async def serve(root: str, state: str, settings: UploadSettings, fast: bool, ready: int) -> None:
-    uploads = Uploads(Root(root), Store(state), settings)
+async def serve(root: Root, state: str, settings: UploadSettings, fast: bool, ready: int) -> None:
+    uploads = Uploads(root, Store(state), settings)
     await uploads.start()
     server = httpserver.HTTPServer(application(uploads, fast), max_buffer_size=512 << 20)
     sockets = netutil.bind_sockets(0, "127.0.0.1")
@@ -73,7 +81,7 @@ async def serve(root: str, state: str, settings: UploadSettings, fast: bool, rea
 
 
 def fork(
-    *, root: str, state: str, expiry: float, threads: int, fast: bool, durability: str, boot: str
+    *, root: str, state: str, expiry: float, threads: int, way: str, durability: str, boot: str
 ) -> tuple[int, int]:
     """Pid and port of a new server."""
     read, write = os.pipe()
@@ -83,9 +91,10 @@ def fork(
         manager.THREADS = threads
         if boot:
             session.boot_id = lambda: boot
+        fast, direct_from = WAYS[way]
         settings = UploadSettings(expiry=expiry, durability=durability)
         try:
-            asyncio.run(serve(root, state, settings, fast, write))
+            asyncio.run(serve(Root(root, direct_from=direct_from), state, settings, fast, write))
         finally:
             os._exit(1)
     os.close(write)

@@ -60,9 +60,9 @@ def bare_server(bare_servers, folder, tmp_path) -> Iterator[Callable[..., BareSe
 
 
 @pytest.fixture
-def server(bare_server) -> BareServer:
-    """One that runs, on the root `folder`."""
-    server = bare_server()
+def server(request, bare_server) -> BareServer:
+    """One that runs, on the root `folder`; a parameter says which way bytes take (`WAYS`)."""
+    server = bare_server(way=getattr(request, "param", "direct"))
     server.start()
     return server
 

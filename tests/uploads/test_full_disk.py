@@ -15,6 +15,7 @@ from jupyter_transfer.paths import Root
 from jupyter_transfer.uploads.manager import Uploads
 
 from ..handlers.tus_client import metadata
+from .bare_server import WAYS
 from .conftest import SMALL_DISK as SIZE
 from .resuming import ResumingUpload
 from .tars import tar
@@ -116,13 +117,13 @@ async def test_a_disk_that_takes_no_more_files(uploads, small_disk):
 
 
 @pytest.mark.parametrize("state", ["state", "disk/state"])
-@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("files", [3, pytest.param(100, marks=pytest.mark.soak)])
-def test_a_disk_that_is_full_again_and_again(bare_server, small_disk, tmp_path, files, fast, state):
+def test_a_disk_that_is_full_again_and_again(bare_server, small_disk, tmp_path, files, way, state):
     """A real server, perhaps with its list on the same disk; someone else takes the room away."""
     chance = random.Random(files)
     (small_disk / "root").mkdir()
-    server = bare_server(small_disk / "root", tmp_path / state, fast=fast)
+    server = bare_server(small_disk / "root", tmp_path / state, way=way)
     server.start()
     for number in range(files):
         data = chance.randbytes(chance.randrange(1 << 20, 4 << 20))

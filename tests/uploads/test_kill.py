@@ -16,12 +16,14 @@ import pytest
 
 from ..handlers.tus_client import BODY, metadata
 from ..servers.bare import BareServer
+from .bare_server import WAYS
 from .resuming import ResumableUpload, ResumingUpload
 
 SIZE = 24 << 20
 
 
-@pytest.mark.parametrize("kills", [50, pytest.param(1000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("server", WAYS, indirect=True)
+@pytest.mark.parametrize("kills", [20, pytest.param(1000, marks=pytest.mark.soak)])
 @pytest.mark.parametrize("protocol", ["tus", "resumable"])
 def test_kills(server, chance, protocol, kills):
     left = kills

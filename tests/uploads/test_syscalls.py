@@ -200,26 +200,27 @@ KINDS = {
 
 
 @pytest.fixture
-def sweep(bare_server, fast, conflict):
+def sweep(bare_server, way, conflict):
     require_strace()
     kind = KINDS.get(conflict, Sweep)
-    return kind(bare_server(threads=1, fast=fast, durability=kind.durability), conflict)
+    return kind(bare_server(threads=1, way=way, durability=kind.durability), conflict)
 
 
 VARIANTS = pytest.mark.parametrize(
-    ("fast", "conflict"),
+    ("way", "conflict"),
     [
-        (True, "fail"),
-        (True, "overwrite"),
-        (True, "join"),
-        (False, "fail"),
-        (False, "overwrite"),
-        (True, "pack"),
-        (False, "resumable"),
-        pytest.param(True, "relaxed", marks=pytest.mark.soak),
-        pytest.param(True, "relaxed join", marks=pytest.mark.soak),
-        pytest.param(True, "resumable", marks=pytest.mark.soak),
-        pytest.param(False, "pack over old files", marks=pytest.mark.soak),
+        ("direct", "fail"),
+        ("direct", "overwrite"),
+        ("direct", "join"),
+        ("splice", "fail"),
+        ("streamed", "fail"),
+        ("streamed", "overwrite"),
+        ("direct", "pack"),
+        ("streamed", "resumable"),
+        pytest.param("direct", "relaxed", marks=pytest.mark.soak),
+        pytest.param("direct", "relaxed join", marks=pytest.mark.soak),
+        pytest.param("splice", "resumable", marks=pytest.mark.soak),
+        pytest.param("streamed", "pack over old files", marks=pytest.mark.soak),
     ],
 )
 
@@ -287,29 +288,31 @@ def test_a_failure_of_every_look_at_the_disk(sweep, fault):
 
 
 @pytest.mark.parametrize(
-    ("fast", "conflict", "fault", "code"),
+    ("way", "conflict", "fault", "code"),
     [
-        (True, "fail", "EIO", "io_error"),
-        (False, "overwrite", "EDQUOT", "disk_full"),
-        (True, "join", "ENOSPC", "disk_full"),
-        (True, "pack", "EIO", "io_error"),
-        (True, "relaxed", "EIO", "io_error"),
-        (True, "relaxed join", "EIO", "io_error"),
-        pytest.param(False, "relaxed", "ENOSPC", "disk_full", marks=pytest.mark.soak),
-        pytest.param(True, "resumable", "EIO", "io_error", marks=pytest.mark.soak),
-        pytest.param(True, "pack over old files", "ENOSPC", "disk_full", marks=pytest.mark.soak),
-        pytest.param(True, "join", "EIO", "io_error", marks=pytest.mark.soak),
-        pytest.param(True, "overwrite", "ENOSPC", "disk_full", marks=pytest.mark.soak),
-        pytest.param(True, "fail", "EDQUOT", "disk_full", marks=pytest.mark.soak),
-        pytest.param(False, "fail", "ENOSPC", "disk_full", marks=pytest.mark.soak),
-        pytest.param(False, "overwrite", "EIO", "io_error", marks=pytest.mark.soak),
+        ("direct", "fail", "EIO", "io_error"),
+        ("streamed", "overwrite", "EDQUOT", "disk_full"),
+        ("direct", "join", "ENOSPC", "disk_full"),
+        ("direct", "pack", "EIO", "io_error"),
+        ("direct", "relaxed", "EIO", "io_error"),
+        ("direct", "relaxed join", "EIO", "io_error"),
+        pytest.param("streamed", "relaxed", "ENOSPC", "disk_full", marks=pytest.mark.soak),
+        pytest.param("splice", "resumable", "EIO", "io_error", marks=pytest.mark.soak),
+        pytest.param(
+            "splice", "pack over old files", "ENOSPC", "disk_full", marks=pytest.mark.soak
+        ),
+        pytest.param("direct", "join", "EIO", "io_error", marks=pytest.mark.soak),
+        pytest.param("direct", "overwrite", "ENOSPC", "disk_full", marks=pytest.mark.soak),
+        pytest.param("direct", "fail", "EDQUOT", "disk_full", marks=pytest.mark.soak),
+        pytest.param("streamed", "fail", "ENOSPC", "disk_full", marks=pytest.mark.soak),
+        pytest.param("streamed", "overwrite", "EIO", "io_error", marks=pytest.mark.soak),
     ],
 )
 def test_a_failure_of_every_change_of_the_disk(sweep, fault, code):
     failed_at(sweep, fault, code)
 
 
-@pytest.mark.parametrize(("fast", "conflict"), [(True, "fail"), (False, "fail")])
+@pytest.mark.parametrize(("way", "conflict"), [("direct", "fail"), ("streamed", "fail")])
 def test_writes_that_are_cut_short(sweep):
     """A limit in the middle of a write: the kernel takes a part of it, then refuses the rest."""
     for _ in range(10):

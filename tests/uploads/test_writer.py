@@ -13,7 +13,7 @@ import pytest
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.uploads import writer as writer_module
 from jupyter_transfer.uploads.session import Digest, Session
-from jupyter_transfer.uploads.writer import BUFFER, CHECKPOINT, WINDOW, Writer
+from jupyter_transfer.uploads.writer import AROUND, BUFFER, CHECKPOINT, WINDOW, Writer
 
 from ..conftest import until
 from .test_session import upload
@@ -25,8 +25,10 @@ def pool():
         yield pool
 
 
-@pytest.fixture
-def session_of(root):
+@pytest.fixture(params=["cached", "around"])
+def session_of(root, request):
+    """Makes sessions whose bytes go through the page cache or around it."""
+    root.direct_from = None if request.param == "cached" else 0
     sessions = []
 
     def make(length: int, digest: Digest | None = None) -> Session:
@@ -76,13 +78,14 @@ async def test_few_bytes_are_durable_after_a_while_without_more(session_of, pool
 
 
 async def test_a_long_body_is_durable_on_the_way(session_of, pool):
-    session = session_of(4 * CHECKPOINT)
+    size = 3 * AROUND * CHECKPOINT
+    session = session_of(2 * size)
     writer = Writer(session, pool)
     piece = bytes(1 << 20)
-    await feed_all(writer, [piece] * (3 * CHECKPOINT // len(piece)))
+    await feed_all(writer, [piece] * (size // len(piece)))
     await until(lambda: session.offset >= CHECKPOINT)
     await writer.close()
-    assert session.offset == 3 * CHECKPOINT
+    assert session.offset == size
 
 
 async def test_a_slow_disk_holds_the_sender_back(session_of, pool, monkeypatch):
@@ -105,19 +108,20 @@ async def test_a_slow_disk_holds_the_sender_back(session_of, pool, monkeypatch):
 
 async def test_a_disk_that_syncs_slowly_holds_the_sender_back(session_of, pool, monkeypatch):
     gate = threading.Event()
-    session = session_of(10 * WINDOW)
+    session = session_of(10 * AROUND * WINDOW)
     real = session.checkpoint
     monkeypatch.setattr(session, "checkpoint", lambda: (gate.wait(30), real()))
     writer = Writer(session, pool)
     piece, fed = bytes(1 << 20), 0
-    while fed <= 2 * WINDOW:
+    while fed <= 2 * AROUND * WINDOW:
         wait = writer.feed(piece)
         fed += len(piece)
         if wait is not None:
             done, _ = await asyncio.wait([wait], timeout=1)
             if not done:
                 break
-    assert WINDOW <= fed <= WINDOW + 2 * BUFFER
+    window = WINDOW * (AROUND if session.around else 1)
+    assert window <= fed <= window + 2 * BUFFER
     gate.set()
     await wait
     await writer.close()

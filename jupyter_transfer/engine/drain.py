@@ -1,0 +1,118 @@
+"""The thread that brings what has come in to the disk, while the network goes on."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from ..directio import DirectFile, buffers
+from ..errors import TransferError, from_os_error
+from .journal import Journal, Syncer
+from .plan import Remote
+
+UNWRITTEN, UNRECORDED = 16 << 20, 48 << 20
+"""Bytes that may have come in and not yet be written, and be written and not yet recorded, before
+the network has to wait for the disk."""
+
+FEW = 6 << 20
+MOMENT = 0.02
+"""Unwritten bytes up to which a block is taken at once, and seconds that it waits at most if there
+are more: a disk that is only a little slower than the network makes no pauses so."""
+
+CACHED = 256 << 10
+"""Bytes in one write through the page cache, which then works in large folios: that halves the
+processor time of a whole fetch (measured on ext4, Linux 6.18: 0.6 instead of 1.1 seconds a GiB;
+writes of a whole MiB cost 1.6)."""
+
+
+@dataclass
+class _Block:
+    buffer: memoryview
+    first: int
+    end: int
+    offset: int
+
+
+class Drain:
+    """Writes blocks in the order in which they are put, and has the `Syncer` record them.
+
+    Parameters
+    ----------
+    journal: of the part that the blocks belong to.
+    remote: the file that they are of.
+    """
+
+    def __init__(self, journal: Journal, remote: Remote) -> None:
+        part = journal.part
+        # What is read again to be verified is better kept in memory.
+        direct = -1 if remote.proof is not None else part.open_direct(remote.size)
+        self._file = DirectFile(part.fd, direct)
+        self._syncer = Syncer(journal)
+        self._blocks: deque[_Block] = deque()
+        self._change = threading.Condition()
+        self._closing = False
+        self._error: TransferError | None = None
+        self._backlog = 0
+        self._thread = threading.Thread(target=self._work, name="drain", daemon=True)
+        self._thread.start()
+
+    def put(self, buffer: memoryview, first: int, end: int, offset: int) -> None:
+        """Write the bytes of `buffer` from `first` to `end` to `offset`, and give it back then."""
+        with self._change:
+            self._blocks.append(_Block(buffer, first, end, offset))
+            self._backlog += end - first
+            self._change.notify()
+            if self._backlog > FEW:
+                self._change.wait(MOMENT)
+
+    def is_full(self) -> bool:
+        """Whether the network has to wait for the disk."""
+        return self._backlog > UNWRITTEN or self._syncer.backlog > UNRECORDED
+
+    def check(self) -> None:
+        """Raise what went wrong: ``disk_full``, ``io_error`` …"""
+        if self._error is not None:
+            raise self._error
+        self._syncer.check()
+
+    def close(self) -> None:
+        """Write and record everything; raises what went wrong, with as much recorded as is there
+        for certain."""
+        with self._change:
+            self._closing = True
+            self._change.notify()
+        self._thread.join()
+        self._file.close()
+        self._syncer.close()
+        self.check()
+
+    def _work(self) -> None:
+        while True:
+            with self._change:
+                while not self._blocks and not self._closing:
+                    self._change.wait()
+                if not self._blocks:
+                    return
+                block = self._blocks.popleft()
+            try:
+                if self._error is None:  # after a failure nothing is right any more
+                    self._write(block)
+            except OSError as error:
+                self._error = from_os_error(error)
+            finally:
+                buffers.back(block.buffer)
+            with self._change:
+                self._backlog -= block.end - block.first
+                self._change.notify()
+
+    def _write(self, block: _Block) -> None:
+        first = start = block.first
+        try:
+            while first < block.end:
+                end = block.end if self._file.direct else min(block.end, first + CACHED)
+                offset = block.offset + first - start
+                first += self._file.pwrite(block.buffer[first:end], offset)
+        finally:
+            if first > start:
+                self._syncer.add(block.offset, block.offset + first - start)
