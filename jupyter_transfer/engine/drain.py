@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from dataclasses import dataclass
 
 from ..directio import DirectFile, buffers
 from ..errors import TransferError, from_os_error
+from .control import as_transfer_error
 from .journal import Journal, Syncer
 from .plan import Remote
+
+_log = logging.getLogger(__name__)
 
 UNWRITTEN, UNRECORDED = 16 << 20, 48 << 20
 """Bytes that may have come in and not yet be written, and be written and not yet recorded, before
@@ -100,6 +104,9 @@ class Drain:
                     self._write(block)
             except OSError as error:
                 self._error = from_os_error(error)
+            except Exception as error:  # a bug: no success must come of it
+                _log.exception("A block could not be written")
+                self._error = as_transfer_error(error)
             finally:
                 buffers.back(block.buffer)
             with self._change:

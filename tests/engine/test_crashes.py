@@ -231,6 +231,16 @@ def test_what_did_not_get_to_the_disk_is_not_recorded(harness, chaos, monkeypatc
     assert (harness.folder / "f").read_bytes() == DATA
 
 
+def test_a_bug_in_writing_is_no_success(harness, chaos, monkeypatch):
+    def broken(file, data, position):
+        raise ValueError("a bug")
+
+    monkeypatch.setattr(DirectFile, "pwrite", broken)
+    outcome = harness.run(chaos.add("/f", Resource(DATA)))
+    assert (outcome.state, outcome.error.code) == ("failed", "internal")
+    assert harness.visible() == []
+
+
 def test_an_error_of_the_disk_is_no_success(harness, chaos, monkeypatch):
     def broken(self):
         raise TransferError("io_error", "The disk of the server reported: Input/output error")
