@@ -9,7 +9,7 @@ import random
 import pytest
 
 from ..servers.strace import require_strace, traced
-from ..test_store_faults import ROWS, filled
+from ..store.test_faults import ROWS, filled
 from .resuming import ResumingUpload
 
 DATA = random.Random(7).randbytes(100_000)

@@ -20,7 +20,7 @@ LONG = "x" * 2000
 def filled(folder: Path) -> Store:
     """A database with many uploads, opened anew."""
     store = Store(str(folder))
-    with store._transaction():
+    with store.transaction():
         for number in range(ROWS):
             store._db.execute(
                 "insert into uploads (id, owner, folder, destination, created, expires, state,"
@@ -94,7 +94,7 @@ def test_a_database_that_is_none_any_more(tmp_path):
 
 def test_a_database_that_was_moved_away(tmp_path, monkeypatch):
     """SQLite takes it for read-only then; it is written again when it is back."""
-    monkeypatch.setattr("jupyter_transfer.store.on_network_filesystem", lambda path: True)
+    monkeypatch.setattr("jupyter_transfer.store.database.on_network_filesystem", lambda path: True)
     with closing(filled(tmp_path)) as store:
         os.rename(store.path, tmp_path / "away")
         error = written(store)

@@ -1,0 +1,71 @@
+"""The database: jobs in pages, the files of their reports, what was removed and delivered."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jupyter_transfer.spec import Progress, State
+
+from .conftest import job
+
+
+def test_a_job_comes_back_as_it_was(store):
+    saved = job(store, progress=Progress(5, 10, 1, 2), verified=True, reason={"code": "x"})
+    store.job_save(saved)
+    assert store.job_get(saved.id) == saved
+    store.job_save(replace(saved, state=State.DONE))
+    assert store.job_get(saved.id).state is State.DONE
+    assert store.job_get("unknown") is None
+
+
+def test_pages(store):
+    jobs = [job(store, created=f"2026-01-01T00:00:{n:02}Z") for n in range(10)]
+    for one in jobs:
+        store.job_save(one)
+    store.job_save(job(store, owner="other"))
+    page, total = store.jobs_list("me", None, -1, 3, 2)
+    assert [one.id for one in page] == [jobs[n].id for n in (7, 6, 5)]
+    assert total == 10
+    page, total = store.jobs_list("me", None, jobs[7].revision, 100, 0)
+    assert {one.id for one in page} == {jobs[8].id, jobs[9].id}
+    assert store.jobs_list("me", "done", -1, 100, 0) == ([], 0)
+
+
+def test_removed_jobs_are_remembered(store):
+    one = job(store)
+    store.job_save(one)
+    store.files_save(one.id, [{"path": "a", "state": "done"}])
+    before = store.revision
+    store.job_remove(one.id, "me", store.next_revision())
+    assert store.job_get(one.id) is None
+    assert store.files_list(one.id, None, 10, 0) == ([], 0)
+    assert store.jobs_removed("me", before) == [one.id]
+    assert store.jobs_removed("other", before) == []
+
+
+def test_files_failed_first(store):
+    one = job(store)
+    store.job_save(one)
+    error = {"code": "remote_not_found", "message": "Gone."}
+    store.files_save(
+        one.id,
+        [
+            {"path": "a", "state": "done", "size": 3, "verified": True, "seconds": 0.5},
+            {"path": "z", "state": "failed", "error": error},
+        ],
+    )
+    files, total = store.files_list(one.id, None, 10, 0)
+    assert [file["path"] for file in files] == ["z", "a"]
+    assert total == 2
+    assert files[0]["error"] == error
+    assert files[1]["verified"] is True
+
+
+def test_delivered(store):
+    file = {"path": "x", "size": 1, "mtime_ns": 2, "digest": None, "validators": {"etag": '"a"'}}
+    store.delivered_save("https://x.org/a", [file])
+    store.delivered_save("https://x.org/a", [{**file, "size": 9}])
+    assert store.delivered_list("https://x.org/a") == [
+        {**file, "size": 9, "source": "https://x.org/a"}
+    ]
+    assert store.delivered_list("https://x.org/b") == []
