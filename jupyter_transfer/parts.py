@@ -23,7 +23,8 @@ from functools import cache
 from typing import Any
 
 from .errors import TransferError, from_os_error
-from .paths import Conflict, Root, release_bytes, split_path, sync_filesystem
+from .names import Conflict, split_path
+from .paths import Root, release_bytes, sync_filesystem
 
 Record = dict[str, Any]
 

@@ -98,6 +98,7 @@ SQL = re.compile(
 # Each may import those above it.
 LAYERS = [
     {"errors"},
+    {"names"},
     {"spec", "paths", "net", "secrets", "directio"},
     {"parts", "store", "events", "meter"},
     {"jobs", "backends"},
@@ -113,6 +114,7 @@ NEVER = {
     "engine": ("jupyter_server", "jupyter_core", "traitlets", "tornado", "sqlite3", "asyncio"),
     "backends": ("jupyter_server", "jupyter_core", "traitlets", "tornado", "sqlite3", "asyncio"),
     "worker": ("jupyter_server", "jupyter_core", "traitlets", "tornado", "sqlite3"),
+    "names": ("jupyter_server", "tornado", "asyncio", "ctypes", "fcntl"),
     "paths": ("jupyter_server", "tornado", "asyncio"),
     "net": ("jupyter_server", "tornado", "asyncio"),
 }

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from jupyter_transfer.errors import TransferError
+from jupyter_transfer.names import STAGING
 from jupyter_transfer.parts import Part
-from jupyter_transfer.paths import STAGING, Root
+from jupyter_transfer.paths import Root
 
 
 @pytest.fixture

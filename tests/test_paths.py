@@ -10,14 +10,8 @@ import time
 import pytest
 
 from jupyter_transfer.errors import TransferError
-from jupyter_transfer.paths import (
-    STAGING,
-    Root,
-    alternative_names,
-    openat2_works,
-    parse_path,
-    safe_name,
-)
+from jupyter_transfer.names import STAGING
+from jupyter_transfer.paths import Root, openat2_works
 
 WAYS = [pytest.param(None, id="openat2"), pytest.param(False, id="by component")]
 
@@ -40,65 +34,6 @@ def code_of(action) -> str:
         action()
     assert "/tmp" not in caught.value.message
     return caught.value.code
-
-
-BAD_PATHS = [
-    "../x",
-    "a/../../x",
-    "a/..",
-    "..",
-    "/etc/passwd",
-    "//x",
-    "./x",
-    "a//b",
-    "a/./b",
-    "a\0b",
-    "\0",
-    "x" * 256,
-    "é" * 128,
-    "/".join(["d" * 200] * 21),
-    "/".join(["d"] * 10_000),
-]
-BAD_NEW_PATHS = [
-    "..\\x",
-    "C:\\x",
-    "\\\\host\\share",
-    "a\nb",
-    "a\x1b[2Jb",
-    "a\x7fb",
-    "photo\u202egpj.exe",
-    "a\ud800b",
-]
-HIDDEN_PATHS = [".ssh/authorized_keys", "x/.env", "a/.ipynb_checkpoints/b", "..."]
-
-
-@pytest.mark.parametrize("path", BAD_PATHS)
-def test_bad_paths_are_refused(path):
-    assert code_of(lambda: parse_path(path, allow_hidden=True)) == "invalid_path"
-
-
-@pytest.mark.parametrize("path", BAD_NEW_PATHS)
-def test_names_that_we_would_not_create(path):
-    assert code_of(lambda: parse_path(path, new=True)) == "invalid_path"
-
-
-@pytest.mark.parametrize("path", HIDDEN_PATHS)
-def test_hidden_paths(path):
-    assert code_of(lambda: parse_path(path)) == "hidden_path"
-    assert parse_path(path, allow_hidden=True) == path
-
-
-@pytest.mark.parametrize("path", [STAGING, f"a/{STAGING}", f"{STAGING}/x.part"])
-def test_the_staging_folder_is_nobodys(path):
-    assert code_of(lambda: parse_path(path, allow_hidden=True)) == "hidden_path"
-
-
-@pytest.mark.parametrize(
-    ("path", "normal"),
-    [("", ""), (".", ""), ("/", ""), ("a", "a"), ("a/b/", "a/b"), ("数据/训练 集.csv",) * 2],
-)
-def test_good_paths(path, normal):
-    assert parse_path(path, new=True) == normal
 
 
 def test_links_lead_nowhere_outside(root, tmp_path):
@@ -199,43 +134,6 @@ def test_nearest_folder(root, tmp_path):
     assert root.nearest_folder("new") == ""
     assert code_of(lambda: root.nearest_folder("file/x")) == "not_a_directory"
     assert code_of(lambda: root.nearest_folder("file")) == "not_a_directory"
-
-
-@pytest.mark.parametrize(
-    ("given", "safe"),
-    [
-        ("report.pdf", "report.pdf"),
-        ("../../etc/passwd", "passwd"),
-        ("C:\\temp\\x.txt", "x.txt"),
-        ("a/b/", "b"),
-        (".bashrc", "bashrc"),
-        ("..", "download"),
-        ("", "download"),
-        ("a\r\nb\0c\x1b.txt", "abc.txt"),
-        ("name. . ", "name"),
-        ("gpj\u202e.exe", "gpj.exe"),
-        ("a\ud800.txt", "a.txt"),
-        ("résumé 数据.csv", "résumé 数据.csv"),
-    ],
-)
-def test_safe_name(given, safe):
-    assert safe_name(given) == safe
-    assert parse_path(safe_name(given), new=True) == safe
-
-
-def test_a_long_name_keeps_its_extension():
-    name = safe_name("数" * 200 + ".tar.gz")
-    assert len(name.encode()) <= 255
-    assert name.endswith("数.tar.gz")
-
-
-def test_alternative_names():
-    names = alternative_names("data.tar.gz")
-    assert [next(names) for _ in range(3)] == ["data.tar.gz", "data (1).tar.gz", "data (2).tar.gz"]
-    longest = "x" * 251 + ".csv"
-    names = alternative_names(longest)
-    next(names)
-    assert len(next(names)) == 255
 
 
 @pytest.mark.parametrize("replace", [False, True])

@@ -18,7 +18,7 @@ import pytest
 
 from jupyter_transfer.engine import ranged
 from jupyter_transfer.engine.writer import BLOCK
-from jupyter_transfer.paths import STAGING
+from jupyter_transfer.names import STAGING
 
 from .servers.chaos import ChaosServer, Connection, Resource, noise, running_chaos, status, times
 from .servers.nginx import Nginx, running_nginx

@@ -19,7 +19,8 @@ from typing import Protocol
 from tornado.iostream import StreamClosedError
 
 from ..errors import TransferError
-from ..paths import Root, safe_name, split_path
+from ..names import safe_name, split_path
+from ..paths import Root
 from ..spec import JobSpec, State, new_id
 from .coverage import Coverage, Span
 from .crc import CrcCache

@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from ..errors import TransferError, from_os_error
-from ..paths import Root, join_path, shown_path, split_path
+from ..names import join_path, shown_path, split_path
+from ..paths import Root
 from .names import Names
 
 MAX_MEMBERS = 500_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ..paths import alternative_names
+from ..names import alternative_names
 
 _FORBIDDEN = re.compile(
     '[\x00-\x1f\x7f-\x9f"*:<>?|/\\\\\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]'

@@ -28,8 +28,8 @@ from typing import Any, ClassVar, Literal
 from urllib.parse import unquote, urlsplit
 
 from ..errors import TransferError
+from ..names import safe_name
 from ..net import Policy
-from ..paths import safe_name
 from ..secrets import Credential
 
 OptionType = Literal["text", "integer", "number", "flag", "bytes", "path"]

@@ -11,8 +11,9 @@ from typing import Any
 
 from ..backends.base import Backend, Entry, Locator
 from ..errors import TransferError
+from ..names import Conflict, split_path
 from ..parts import Part
-from ..paths import Conflict, Root, split_path
+from ..paths import Root
 from .control import Control, Message, Report, Stopped, Tally
 from .fetch import FileFetch, look
 from .journal import Journal

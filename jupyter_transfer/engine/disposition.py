@@ -1,6 +1,6 @@
 """The file name in a Content-Disposition header (RFC 6266, RFC 5987, RFC 2047 as seen in the wild).
 
-What comes out is a proposal of the other side: `paths.safe_name` makes it safe.
+What comes out is a proposal of the other side: `names.safe_name` makes it safe.
 """
 
 from __future__ import annotations

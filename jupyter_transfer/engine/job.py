@@ -20,8 +20,9 @@ from typing import Any
 from ..backends import find
 from ..backends.base import Context, Entry
 from ..errors import TransferError
+from ..names import split_path
 from ..parts import Part
-from ..paths import Root, split_path
+from ..paths import Root
 from ..secrets import redact
 from .control import Control, Message, Report, Stopped, Tally, as_transfer_error
 from .delivery import Delivery, Setting, row

@@ -22,8 +22,9 @@ from typing import Any
 
 from ..backends.base import Digest, Validators
 from ..errors import TransferError, from_os_error
+from ..names import split_path
 from ..parts import Part
-from ..paths import Root, split_path
+from ..paths import Root
 from .plan import Remote
 from .spans import Span, Spans
 

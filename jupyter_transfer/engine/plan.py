@@ -17,8 +17,8 @@ from urllib.parse import unquote
 
 from ..backends.base import Digest, Locator, Validators
 from ..errors import TransferError
+from ..names import safe_name
 from ..net import MAX_REDIRECTS, Url, redirect_target
-from ..paths import safe_name
 from .disposition import filename_of
 from .transport import SCHEMES, Enough, Exchange, Headers, Transport, parse
 from .verify import digest_in

@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from ..backends.base import Digest, Validators
 from ..errors import TransferError
-from ..paths import CONFLICTS, Conflict, Root, join_path, safe_name, shorten_name, split_path
+from ..names import CONFLICTS, Conflict, join_path, safe_name, shorten_name, split_path
+from ..paths import Root
 from .plan import Remote
 
 Row = Mapping[str, Any]

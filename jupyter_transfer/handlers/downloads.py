@@ -11,7 +11,7 @@ import os
 
 from ..archives.manifest import Member, identity_of
 from ..archives.stream import FileSource
-from ..paths import split_path
+from ..names import split_path
 from .base import allow
 from .conditions import Validators
 from .delivery import DeliveryHandler, Representation, entity_tag

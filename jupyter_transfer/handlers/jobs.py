@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..errors import TransferError
-from ..paths import CONFLICTS
+from ..names import CONFLICTS
 from ..spec import JobSpec, State
 from .base import MAX_PAGE, TransferHandler, allow
 

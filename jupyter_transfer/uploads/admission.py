@@ -6,7 +6,8 @@ import stat
 from dataclasses import dataclass
 
 from ..errors import TransferError
-from ..paths import Root, split_path
+from ..names import split_path
+from ..paths import Root
 from .metadata import UploadSpec
 from .rows import UploadRows
 

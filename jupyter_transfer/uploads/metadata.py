@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import TransferError
-from ..paths import CONFLICTS, Conflict, join_path
+from ..names import CONFLICTS, Conflict, join_path
 
 # Years 1 to 9999; what lies outside is no date that a file can have.
 _EARLIEST_MS, _LATEST_MS = -62_135_596_800_000, 253_402_300_799_999

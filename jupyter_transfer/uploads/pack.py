@@ -25,8 +25,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..errors import TransferError, from_os_error
+from ..names import join_path
 from ..parts import Part, StagedFiles, read_journal
-from ..paths import Folders, Root, join_path
+from ..paths import Folders, Root
 from .rows import Upload
 from .session import Digest, Session, latest
 from .tarstream import Member, TarReader

@@ -19,8 +19,9 @@ from threading import Lock
 from typing import Any, ParamSpec, TypeVar
 
 from ..errors import TransferError
+from ..names import split_path
 from ..parts import Part, StagedFiles, left_journals
-from ..paths import Root, split_path
+from ..paths import Root
 from ..spec import new_id
 from .admission import Admission, UploadSettings
 from .assemblies import Assemblies, SegmentSession, assembly_id

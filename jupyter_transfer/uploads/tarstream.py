@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..errors import TransferError
-from ..paths import CONFLICTS, Conflict
+from ..names import CONFLICTS, Conflict
 
 BLOCK = 512
 MAX_PAX = 64 << 10

@@ -11,7 +11,8 @@ import pytest
 from jupyter_transfer.archives import manifest
 from jupyter_transfer.archives.manifest import freeze
 from jupyter_transfer.errors import TransferError, from_os_error
-from jupyter_transfer.paths import STAGING, Root
+from jupyter_transfer.names import STAGING
+from jupyter_transfer.paths import Root
 
 
 def names(root, *paths, **options):

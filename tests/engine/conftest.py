@@ -13,8 +13,9 @@ from jupyter_transfer.backends.base import Context
 from jupyter_transfer.engine import ranged, retry, writer
 from jupyter_transfer.engine.control import Control
 from jupyter_transfer.engine.job import JobRequest, JobRun, Outcome
+from jupyter_transfer.names import STAGING
 from jupyter_transfer.net import Policy
-from jupyter_transfer.paths import STAGING, Root
+from jupyter_transfer.paths import Root
 from jupyter_transfer.secrets import Credential
 
 from ..servers.chaos import ChaosServer, running_chaos

@@ -16,8 +16,9 @@ import pytest
 from jupyter_transfer.directio import DirectFile
 from jupyter_transfer.engine import delivery
 from jupyter_transfer.errors import TransferError
+from jupyter_transfer.names import STAGING
 from jupyter_transfer.parts import Part
-from jupyter_transfer.paths import STAGING, Root
+from jupyter_transfer.paths import Root
 
 from ..servers.chaos import Connection, Resource, noise, status, times
 

@@ -12,7 +12,7 @@ from jupyter_transfer.backends.base import Context
 from jupyter_transfer.engine import ranged
 from jupyter_transfer.engine.control import Control
 from jupyter_transfer.engine.job import JobRequest, discard
-from jupyter_transfer.paths import STAGING
+from jupyter_transfer.names import STAGING
 
 from ..servers.chaos import Connection, Resource, noise, status, times
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_transfer.errors import TransferError
-from jupyter_transfer.paths import parse_path
+from jupyter_transfer.names import parse_path
 from jupyter_transfer.uploads.metadata import UploadSpec, parse_metadata
 
 from ..handlers.tus_client import metadata
