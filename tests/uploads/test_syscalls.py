@@ -38,8 +38,8 @@ class Sweep:
 
     kind = ResumingUpload
     durability = "ack"
-    proofs: tuple[int, ...] = (1, 2)
-    """Which calls of fdatasync prove that bytes are on disk, and that the journal says so."""
+    proofs: frozenset[tuple[str, int]] = frozenset({("fdatasync", 1), ("fdatasync", 2)})
+    """Which calls prove that bytes are on disk, and that the journal says so."""
 
     def __init__(self, server: BareServer, conflict: str) -> None:
         self.server, self.conflict = server, conflict
@@ -95,7 +95,7 @@ class Sweep:
 class JoinSweep(Sweep):
     """The same with files that arrived in segments; the last request joins them."""
 
-    proofs = ()
+    proofs = frozenset()
 
     def begun(self) -> Segments:
         file = Segments(self.server, self.chance, self.server.root / "f")
@@ -116,7 +116,7 @@ class RelaxedSweep(Sweep):
     """The same where bytes are acknowledged before they are on disk, all proven at the end."""
 
     durability = "publish"
-    proofs = (1,)
+    proofs = frozenset({("fdatasync", 1)})
 
     def __init__(self, server: BareServer, mode: str) -> None:
         super().__init__(server, "fail")
@@ -130,7 +130,7 @@ class RelaxedJoinSweep(JoinSweep):
     """Segments in the same mode."""
 
     durability = "publish"
-    proofs = (2,)  # the first one is of the seal
+    proofs = frozenset({("fdatasync", 2)})  # the first one is of the seal
 
     def check_unproven(self, upload: Segments) -> None:
         upload.forget_acknowledged()
@@ -162,7 +162,7 @@ class SmallPack(KilledPack):
 class PackSweep(Sweep):
     """The same with packs; the last request brings and publishes a group of files."""
 
-    proofs = ()
+    proofs = frozenset()
 
     def begun(self) -> SmallPack:
         pack = SmallPack(self.server, self.chance, "p", 0)
@@ -189,6 +189,16 @@ class PackSweep(Sweep):
         shutil.rmtree(self.server.root / "p")
 
 
+class RelaxedPackSweep(PackSweep):
+    """Packs in the mode where the syncfs of a group is the only proof of the stream's bytes."""
+
+    durability = "publish"
+    proofs = frozenset({("syncfs", 1)})
+
+    def check_unproven(self, upload: SmallPack) -> None:
+        assert upload.look(upload.id) == upload.half  # the group before has proven that
+
+
 KINDS = {
     "join": JoinSweep,
     "resumable": ResumableSweep,
@@ -196,6 +206,7 @@ KINDS = {
     "relaxed join": RelaxedJoinSweep,
     "pack": PackSweep,
     "pack over old files": PackSweep,
+    "relaxed pack": RelaxedPackSweep,
 }
 
 
@@ -219,6 +230,7 @@ VARIANTS = pytest.mark.parametrize(
         ("streamed", "resumable"),
         pytest.param("direct", "relaxed", marks=pytest.mark.soak),
         pytest.param("direct", "relaxed join", marks=pytest.mark.soak),
+        pytest.param("direct", "relaxed pack", marks=pytest.mark.soak),
         pytest.param("splice", "resumable", marks=pytest.mark.soak),
         pytest.param("streamed", "pack over old files", marks=pytest.mark.soak),
     ],
@@ -256,16 +268,19 @@ def test_death_at_every_call(sweep):
 
 def failed_at(sweep: Sweep, fault: str, code: str) -> None:
     """Let each of the calls fail once."""
+    met = set()
     for name, number in sweep.points(CHANGES):
         upload = sweep.begun()
         with traced(sweep.server.pid, name, f"error={fault}:when={number}"):
             response = sweep.last(upload)
         if response.status >= 300:
             assert json.loads(response.content)["error"]["code"] == code, (name, number)
-        if name == "fdatasync" and number in sweep.proofs:
+        if (name, number) in sweep.proofs:
             assert response.status >= 300
             sweep.check_unproven(upload)
         sweep.ended(upload)
+        met.add((name, number))
+    assert sweep.proofs <= met
     assert sweep.server.lives
     sweep.restart()
     assert list(sweep.server.root.iterdir()) == []
@@ -296,6 +311,7 @@ def test_a_failure_of_every_look_at_the_disk(sweep, fault):
         ("direct", "pack", "EIO", "io_error"),
         ("direct", "relaxed", "EIO", "io_error"),
         ("direct", "relaxed join", "EIO", "io_error"),
+        ("direct", "relaxed pack", "EIO", "io_error"),
         pytest.param("streamed", "relaxed", "ENOSPC", "disk_full", marks=pytest.mark.soak),
         pytest.param("splice", "resumable", "EIO", "io_error", marks=pytest.mark.soak),
         pytest.param(
