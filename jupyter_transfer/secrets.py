@@ -49,6 +49,26 @@ class Credential:
         return "Basic " + b64encode(pair).decode("ascii")
 
 
+@dataclass(frozen=True)
+class Login:
+    """What FTP and SFTP log in with. Its `repr` shows nothing secret.
+
+    Parameters
+    ----------
+    key_file, passphrase: a private key of the person, and what opens it.
+    agent: whether the keys of ``ssh-agent`` may be offered.
+    host_key: the fingerprint that the person accepted, ``SHA256:`` and base64; None to go by
+        ``known_hosts`` alone.
+    """
+
+    username: str = ""
+    password: str = field(default="", repr=False)
+    key_file: str | None = None
+    passphrase: str = field(default="", repr=False)
+    agent: bool = True
+    host_key: str | None = None
+
+
 def split_userinfo(url: str) -> tuple[str, Credential | None]:
     """`url` without ``user:password@``, and what stood there.
 

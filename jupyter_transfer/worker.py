@@ -21,7 +21,7 @@ from typing import Any
 
 from .backends.base import Context
 from .engine.control import Control, Message, as_transfer_error
-from .engine.job import JobRequest, JobRun, discard
+from .engine.job import JobRequest, Run, discard, make_run
 from .engine.preview import preview
 from .errors import TransferError
 from .net import Policy
@@ -83,7 +83,7 @@ class Worker:
         self._messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._control: Control | None = None
-        self._finished: tuple[JobRun, Root] | None = None
+        self._finished: tuple[Run, Root] | None = None
 
     def main(self) -> None:
         """Serve until standard input closes."""
@@ -150,7 +150,7 @@ class Worker:
         error: TransferError | None
         try:
             root = _root(message)
-            run = JobRun(
+            run = make_run(
                 root,
                 JobRequest.from_dict(message["job"], message.get("delivered") or ()),
                 _context(message, message["job"].get("options") or {}),

@@ -17,20 +17,26 @@ documentation and the flags of the CLI, so importing the module must stay cheap.
 
 One engine (`jupyter_transfer.engine`) fetches the locators in ranges, journals, verifies and
 publishes. So resume, verification, limits and progress hold for every backend.
+
+A backend that can be written to also has `find`, `sink` (see `jupyter_transfer.backends.sink`) and
+`delete`; one whose service copies within itself has `copy`. What it can is declared in `can`.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
-from urllib.parse import unquote, urlsplit
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import TransferError
 from ..names import safe_name
 from ..net import Policy
-from ..secrets import Credential
+from ..secrets import Credential, Login
+
+if TYPE_CHECKING:
+    from .sink import Sink, SourceFile
 
 OptionType = Literal["text", "integer", "number", "flag", "bytes", "path"]
 Value = str | int | float | bool
@@ -180,6 +186,7 @@ class Entry:
     size: bytes, None while unknown.
     guessed: whether `path` is only a guess from the address, which a name that the server states
         (Content-Disposition) overrules.
+    mtime_ns: when it was changed, nanoseconds since 1970; None where the listing does not say.
     """
 
     path: str
@@ -188,6 +195,7 @@ class Entry:
     validators: Validators = field(default_factory=Validators)
     digest: Digest | None = None
     guessed: bool = False
+    mtime_ns: int | None = None
 
 
 @dataclass(frozen=True)
@@ -196,10 +204,12 @@ class Locator:
 
     Parameters
     ----------
-    url: an ``http:`` or ``https:`` address.
+    url: an ``http:``, ``https:``, ``ftp:``, ``ftps:`` or ``sftp:`` address.
     headers: private to the origin of `url`: they are dropped when a redirect leaves it.
     size, validators, digest: what the service states, where it states it.
     unix_socket: path of the socket of a private server that this job has started.
+    login: what FTP and SFTP log in with; HTTP has `headers` for that.
+    mirrors: other addresses of the same bytes, tried when `url` fails; only of use with a `digest`.
     """
 
     url: str
@@ -208,16 +218,61 @@ class Locator:
     validators: Validators = field(default_factory=Validators)
     digest: Digest | None = None
     unix_socket: str | None = None
+    login: Login | None = None
+    mirrors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a service answered to a small request: status, address after redirects, headers by
+    their names in lower case, body."""
+
+    status: int
+    url: str
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+class Caller(Protocol):
+    """How a backend asks its service for something small. No backend opens connections itself:
+    this one goes by the address policy, proxies and certificate authorities of the job."""
+
+    def call(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = 8 << 20,
+        follow: bool = True,
+        unix_socket: str | None = None,
+    ) -> Answer:
+        """Send the request; any status is an answer.
+
+        `headers` go to the origin of `url` only; redirects are followed unless `follow` is False.
+        Raises ``remote_lied`` for a body of more than `limit` bytes, `TransferError` when no
+        answer comes, and whatever stops the job.
+        """
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a backend works with: the options of its job, the address policy, a credential."""
+    """What a backend works with: the options of its job, the address policy, a credential.
+
+    `options` hold the values of the job's declared options, its `secret` ones too: those come
+    from memory or from a reference that `secrets` resolved, never from the job's record.
+    """
 
     options: Mapping[str, Any] = field(default_factory=dict)
     policy: Policy = field(default_factory=Policy)
     ca_file: str | None = None
     credential: Credential | None = None
+    caller: Caller | None = None
+    """None in the server process, which only checks addresses and options."""
+
+
+Ability = Literal["fetch", "send", "delete", "copy", "browse"]
 
 
 class Backend(ABC):
@@ -227,6 +282,9 @@ class Backend(ABC):
     title: ClassVar[str]
     schemes: ClassVar[tuple[str, ...]]
     options: ClassVar[tuple[Option, ...]] = ()
+    can: ClassVar[frozenset[Ability]] = frozenset({"fetch"})
+    """What it can do: `send` needs `find` and `sink`, `delete` needs `delete`, `copy` (within the
+    service, no byte passing through us) needs `copy`, `browse` needs `browse`."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
@@ -245,6 +303,7 @@ class Backend(ABC):
             "title": cls.title,
             "schemes": list(cls.schemes),
             "options": [option.as_dict() for option in cls.options],
+            "can": sorted(cls.can),
         }
 
     def option(self, name: str) -> Any:
@@ -267,6 +326,46 @@ class Backend(ABC):
     @abstractmethod
     def locate(self, entry: Entry) -> Locator:
         """Where the bytes of `entry` lie now; asked again when a locator has expired."""
+
+    def browse(self, address: str) -> Iterator[Entry]:
+        """What lies directly below `address`, lazily. A folder (a prefix, a bucket) is an entry
+        whose `path` ends in ``/`` and whose `address` can be browsed in turn."""
+        raise self._cannot("browse")
+
+    def find(self, address: str) -> Entry | None:
+        """What stands at exactly `address`; None when nothing does. A folder is an entry whose
+        `path` ends in ``/``."""
+        raise self._cannot("send")
+
+    def join(self, address: str, path: str) -> str:
+        """The address of what lies at the relative `path` below the folder `address`."""
+        return f"{address.rstrip('/')}/{quote(path)}"
+
+    def sink(self, address: str, source: SourceFile) -> Sink:
+        """Where the file `source` goes when it is sent to exactly `address`."""
+        raise self._cannot("send")
+
+    def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:
+        """Remove `entries` for good; for each what went wrong, or None."""
+        raise self._cannot("delete")
+
+    def copy(self, entry: Entry, address: str) -> Entry:
+        """Let the service itself copy `entry`, which it holds, to exactly `address`; what stands
+        there then. `entry` must not have changed since it was listed: ``remote_changed``."""
+        raise self._cannot("copy")
+
+    def _cannot(self, ability: Ability) -> TransferError:
+        return TransferError(
+            "bad_request",
+            f"{self.title}: there is no way to {ability}.",
+            "Use another kind of address.",
+        )
+
+    @property
+    def caller(self) -> Caller:
+        """How to ask the service."""
+        assert self.context.caller is not None
+        return self.context.caller
 
     def name_for(self, address: str) -> str:
         """A safe name for what `address` holds: its last segment."""

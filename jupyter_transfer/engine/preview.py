@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
-from ..backends import find
-from ..backends.base import Context
+from ..backends.base import Backend, Context, Entry
 from ..errors import TransferError
+from .client import opened
 from .control import Control
 from .fetch import look
 from .retry import Retries
@@ -25,7 +25,11 @@ def preview(source: str, context: Context) -> dict[str, Any]:
     A source that wants credentials is an answer (``needs``), no error.
     Raises `TransferError` with what else is in the way.
     """
-    backend = find(source)(context)
+    with opened(source, context) as (backend, transport):
+        return _look(backend, source, transport)
+
+
+def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]:
     result: dict[str, Any] = {
         "backend": backend.name,
         "title": backend.name_for(source),
@@ -37,29 +41,13 @@ def preview(source: str, context: Context) -> dict[str, Any]:
         "needs": None,
     }
     try:
-        backend.check(source)
-        with Transport(context.policy, context.ca_file) as transport:
-            entries = list(islice(backend.entries(source), MOST_ENTRIES + 1))
-            if len(entries) == 1:
-                locate = lambda: backend.locate(entries[0])  # noqa: E731
-                remote = look(transport, locate, Control(), Retries(TRIES))
-                chosen = None if entries[0].guessed else entries[0].path
-                name = chosen or remote.name or entries[0].path
-                result |= {
-                    "title": name,
-                    "files": 1,
-                    "bytes": remote.size,
-                    "entries": [{"path": name, "size": remote.size}],
-                    "resumable": remote.in_parts,
-                    "verifiable": remote.proof is not None,
-                }
-                return result
+        entries = list(islice(backend.entries(source), MOST_ENTRIES + 1))
+        if len(entries) == 1:
+            return result | _look_at_one(backend, entries[0], transport)
     except TransferError as error:
         if error.code != "needs_credentials":
             raise
         return result | {"needs": "credentials"}
-    finally:
-        backend.close()
     shown = entries[:MOST_ENTRIES]
     sizes = [entry.size for entry in shown]
     complete = len(entries) == len(shown)
@@ -70,3 +58,17 @@ def preview(source: str, context: Context) -> dict[str, Any]:
     result["resumable"] = True
     result["verifiable"] = bool(shown) and all(entry.digest for entry in shown)
     return result
+
+
+def _look_at_one(backend: Backend, entry: Entry, transport: Transport) -> dict[str, Any]:
+    remote = look(transport, lambda: backend.locate(entry), Control(), Retries(TRIES))
+    chosen = None if entry.guessed else entry.path
+    name = chosen or remote.name or entry.path
+    return {
+        "title": name,
+        "files": 1,
+        "bytes": remote.size,
+        "entries": [{"path": name, "size": remote.size}],
+        "resumable": remote.in_parts,
+        "verifiable": remote.proof is not None,
+    }

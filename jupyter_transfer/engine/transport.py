@@ -52,6 +52,10 @@ class Headers:
         """The value of a field, None when it is not there."""
         return self._fields.get(name.lower())
 
+    def as_dict(self) -> dict[str, str]:
+        """All fields, their names in lower case."""
+        return dict(self._fields)
+
 
 @dataclass(frozen=True)
 class Timeouts:
@@ -68,6 +72,8 @@ class Exchange:
     ----------
     url: where to.
     headers: sent as they are.
+    method: of HTTP.
+    body: what is sent, if it is small enough to be held in memory.
     byte_range: first and last byte to ask for.
     on_head: called when the head of the answer is there, before its body.
     on_data: called with each piece of the body; valid during the call only.
@@ -80,6 +86,8 @@ class Exchange:
         url: Url,
         headers: Mapping[str, str] | None = None,
         *,
+        method: str = "GET",
+        body: bytes | None = None,
         byte_range: tuple[int, int] | None = None,
         on_head: Callable[[Exchange], None] | None = None,
         on_data: Callable[[memoryview], None] | None = None,
@@ -87,6 +95,8 @@ class Exchange:
     ) -> None:
         self.url = url
         self.sent = dict(headers or {})
+        self.method = method
+        self.body = body
         self.byte_range = byte_range
         self.on_head = on_head
         self.on_data = on_data
@@ -263,6 +273,7 @@ class Transport:
         handle.setopt(pycurl.USERAGENT, USER_AGENT)
         sent = {"Accept": "*/*", "Accept-Encoding": "identity", **exchange.sent}
         handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in sent.items()])
+        _set_up_method(handle, exchange)
         if exchange.byte_range:
             handle.setopt(pycurl.RANGE, "{}-{}".format(*exchange.byte_range))
         if exchange.unix_socket:
@@ -323,6 +334,17 @@ class Transport:
             return None
 
         return read
+
+
+def _set_up_method(handle: Any, exchange: Exchange) -> None:
+    if exchange.body is not None:
+        handle.setopt(pycurl.POST, 1)
+        handle.setopt(pycurl.POSTFIELDSIZE_LARGE, len(exchange.body))
+        handle.setopt(pycurl.COPYPOSTFIELDS, exchange.body)
+    if exchange.method == "HEAD":
+        handle.setopt(pycurl.NOBODY, 1)
+    elif exchange.method != ("GET" if exchange.body is None else "POST"):
+        handle.setopt(pycurl.CUSTOMREQUEST, exchange.method)
 
 
 def _ignore(_data: memoryview) -> None:

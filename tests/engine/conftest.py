@@ -12,7 +12,7 @@ import pytest
 from jupyter_transfer.backends.base import Context
 from jupyter_transfer.engine import ranged, retry, writer
 from jupyter_transfer.engine.control import Control
-from jupyter_transfer.engine.job import JobRequest, JobRun, Outcome
+from jupyter_transfer.engine.job import JobRequest, Outcome, make_run
 from jupyter_transfer.names import STAGING
 from jupyter_transfer.net import Policy
 from jupyter_transfer.paths import Root
@@ -73,7 +73,7 @@ class Harness:
     ) -> Outcome:
         context = Context(options, self.policy, self.ca_file, self.credential)
         request = JobRequest(id, source, destination, options, delivered)
-        job = JobRun(self.root, request, context, self.control, self.report)
+        job = make_run(self.root, request, context, self.control, self.report)
         outcome = job.run()
         if close:
             job.close()

@@ -1,0 +1,107 @@
+"""What a file is sent to: a *sink* says how it is cut and where each piece goes, and ends it; the
+one sender (`jupyter_transfer.engine`) reads the file and moves the bytes.
+
+What was sent is asked of the service (`Sink.begin`), never remembered by us: ``ListParts`` of S3,
+the size of the file that FTP or SFTP appends to. Only the sink's `state`, which names the thing
+that is being written (an upload id, a temporary name), is kept in the job's journal.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from ..secrets import Login
+from .base import Digest, Entry
+
+Span = tuple[int, int]
+"""First byte, and the one behind the last."""
+
+State = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """The file that is sent.
+
+    Parameters
+    ----------
+    name: its last segment, from which the service may guess its type.
+    size: bytes.
+    mtime_ns: nanoseconds since 1970; kept by the service where it can.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True)
+class Outlet:
+    """One request that takes a span of the file, valid for the moment: like a `Locator`.
+
+    Parameters
+    ----------
+    headers: private to the origin of `url`.
+    append_at: FTP and SFTP: the offset at which the span goes into what is there; None elsewhere.
+    commands: FTP and SFTP: sent when the span is written (rename), in libcurl's POSTQUOTE form.
+    """
+
+    url: str
+    method: Literal["PUT", "POST"] = "PUT"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    unix_socket: str | None = None
+    login: Login | None = None
+    append_at: int | None = None
+    commands: tuple[str, ...] = ()
+
+
+class Gone(Exception):  # noqa: N818 - a turn, not an error
+    """The service does not know the `state` any more (aborted, expired): begin anew."""
+
+
+class Sink(ABC):
+    """One file on its way to the service. Where the service allows it, nothing shows under the
+    final name before `finish`, and what stood there stays until then."""
+
+    piece_size: int
+    """Bytes of every piece but the last one."""
+
+    in_order: ClassVar[bool] = False
+    """Whether a piece may only follow on the one before it, on one connection at a time."""
+
+    digests: ClassVar[tuple[str, ...]] = ()
+    """Digests of the whole file (names of hashlib) that `finish` can use: the sender computes
+    them on the way."""
+
+    @abstractmethod
+    def begin(self, state: State | None) -> Sequence[Span]:
+        """Begin, or go on with the `state` of an earlier process; the spans that the service
+        holds for certain already. Raises `Gone` for a state that is lost, `TransferError`."""
+
+    @abstractmethod
+    def state(self) -> State:
+        """What `begin` needs to go on later: plain JSON, nothing secret."""
+
+    @abstractmethod
+    def outlet(self, span: Span) -> Outlet:
+        """Where `span` goes now; asked again when an outlet has expired."""
+
+    def sent(self, span: Span, headers: Mapping[str, str]) -> None:
+        """`span` was taken; `headers` of the answer by their names in lower case. Raises
+        ``digest_mismatch`` where they show that other bytes arrived."""
+        return
+
+    @abstractmethod
+    def finish(self, digests: Sequence[Digest]) -> Entry:
+        """Give the whole its final name; what stands there then, with validators and the digest
+        that the *service* states. Doing it again after a crash finds the same.
+
+        Raises ``exists`` where the name was taken meanwhile and may not be replaced, ``gone``.
+        """
+
+    @abstractmethod
+    def abort(self) -> None:
+        """Remove what was sent; nothing is left at the service. Never raises for what is gone."""

@@ -1,0 +1,96 @@
+"""Small requests for backends: a listing, a checksum beside a file, a call of a service's API.
+
+They go over the one transport, so the address policy, proxies, certificate authorities, timeouts
+and cancelling hold for them as for every byte of data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+from ..backends import find
+from ..backends.base import Answer, Backend, Context
+from ..errors import TransferError
+from ..net import MAX_REDIRECTS, redirect_target
+from .limits import Bandwidth
+from .transport import SCHEMES, Exchange, Transport, parse
+
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+class Client:
+    """The engine's `Caller`.
+
+    Parameters
+    ----------
+    check: called all the while; may raise `Stopped`.
+    """
+
+    def __init__(self, transport: Transport, check: Callable[[], None]) -> None:
+        self._transport = transport
+        self._check = check
+
+    def call(
+        self,
+        url: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        limit: int = 8 << 20,
+        follow: bool = True,
+        unix_socket: str | None = None,
+    ) -> Answer:
+        """See `jupyter_transfer.backends.base.Caller`."""
+        target, sent = parse(url), dict(headers or {})
+        for _ in range(MAX_REDIRECTS + 1):
+            exchange = Exchange(target, sent, method=method, body=body, unix_socket=unix_socket)
+            answer = self._perform(exchange, limit)
+            location = answer.headers.get("location")
+            if not (follow and location and answer.status in _REDIRECTS):
+                return answer
+            onward = redirect_target(target, location, SCHEMES)
+            if onward.origin != target.origin:
+                sent = {}
+            if answer.status == 303 or (method == "POST" and answer.status in (301, 302)):
+                method, body = "GET", None
+            target = onward
+        raise TransferError(
+            "too_many_redirects", f"“{target.host}” redirects more than {MAX_REDIRECTS} times."
+        )
+
+    def _perform(self, exchange: Exchange, limit: int) -> Answer:
+        body = bytearray()
+
+        def collect(data: memoryview) -> None:
+            if len(body) + len(data) > limit:
+                raise TransferError(
+                    "remote_lied", f"The answer of “{exchange.url.host}” is longer than it may be."
+                )
+            body.extend(data)
+
+        exchange.on_data = collect
+        self._transport.perform(exchange, self._check)
+        if exchange.error:
+            raise exchange.error
+        return Answer(exchange.status, str(exchange.url), exchange.headers.as_dict(), bytes(body))
+
+
+@contextmanager
+def opened(
+    address: str,
+    context: Context,
+    check: Callable[[], None] = lambda: None,
+    bandwidth: Bandwidth | None = None,
+) -> Iterator[tuple[Backend, Transport]]:
+    """The backend of `address` and a transport that both it and the engine use; closed at the
+    end. Raises ``unsupported_scheme``, ``invalid_address`` and what `Backend.check` raises."""
+    with Transport(context.policy, context.ca_file, bandwidth) as transport:
+        backend = find(address)(replace(context, caller=Client(transport, check)))
+        try:
+            backend.check(address)
+            yield backend, transport
+        finally:
+            backend.close()

@@ -1,0 +1,164 @@
+"""What the runs of all kinds of jobs share: the request, progress, outcome.
+
+Doing a job again is always safe. Each kind (`fetch`, `send` …) is a `Run` of its own in
+a module of its own; `jupyter_transfer.engine.job` knows which.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from traceback import format_exc
+from typing import Any
+
+from ..backends.base import Context
+from ..errors import TransferError
+from ..paths import Root
+from ..secrets import redact
+from .control import Control, Message, Report, Stopped, Tally, as_transfer_error
+from .target import Row, Targets
+
+_log = logging.getLogger(__name__)
+
+PROGRESS_INTERVAL = 0.25
+"""Seconds between two reports of progress."""
+
+_FATAL = {"disk_full", "read_only", "needs_credentials", "address_refused", "internal"}
+"""Codes that would meet every other file of the job too."""
+
+
+@dataclass(frozen=True)
+class JobRequest:
+    """What a job is to do."""
+
+    id: str
+    source: str
+    destination: str
+    options: dict[str, Any] = field(default_factory=dict)
+    delivered: tuple[Row, ...] = ()
+    kind: str = "fetch"
+
+    @classmethod
+    def from_dict(cls, job: Message, delivered: Iterable[Row] = ()) -> JobRequest:
+        """The request in the message ``run``."""
+        return cls(
+            job["id"],
+            job["source"],
+            job["destination"],
+            dict(job.get("options") or {}),
+            tuple(delivered),
+            job.get("kind", "fetch"),
+        )
+
+    def targets(self, root: Root) -> Targets:
+        """Where its files land. Raises ``bad_request``."""
+        return Targets(
+            root, self.destination, self.options.get("conflict"), self.source, self.delivered
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a job ended: done, failed, paused, cancelled, or waiting for a person."""
+
+    state: str
+    error: TransferError | None = None
+    verified: bool | None = None
+
+
+class Run(ABC):
+    """One run of a job.
+
+    Parameters
+    ----------
+    context: policy, certificate authorities, credential and the options of the job.
+    """
+
+    def __init__(
+        self, root: Root, request: JobRequest, context: Context, control: Control, report: Report
+    ) -> None:
+        self._root = root
+        self._request = request
+        self._context = context
+        self._control = control
+        self._report = report
+        self._errors: list[TransferError] = []
+        self._verdicts: list[bool | None] = []
+        self._bytes_before = 0
+        self._size: int | None = None
+        self._files_total: int | None = None
+        self._tally = Tally(self._tell)
+        self._told = 0.0
+
+    def run(self) -> Outcome:
+        """Do it. Never raises: whatever happens is the outcome."""
+        try:
+            self._run_all()
+        except Stopped as stopped:
+            self._tell(now=True)
+            return Outcome("cancelled" if stopped.how == "cancel" else "paused")
+        except TransferError as error:
+            self._errors.append(error)
+        except Exception as error:
+            _log.error("A job failed unexpectedly:\n%s", redact(format_exc()))
+            self._errors.append(as_transfer_error(error))
+        self._tell(now=True)
+        if self._errors:
+            return _failure(self._errors)
+        return Outcome("done", verified=_together(self._verdicts))
+
+    def close(self) -> None:
+        """Forget what is only needed until whoever drives the job has saved its report."""
+        return
+
+    @abstractmethod
+    def _run_all(self) -> None:
+        """Do the job, file by file."""
+
+    # -- one file --
+
+    def _failed(self, error: TransferError) -> None:
+        """One file failed: go on with the next, or raise where that would fare no better."""
+        if error.code in _FATAL:
+            raise error
+        self._errors.append(error)
+
+    def _succeeded(self, verified: bool | None) -> None:
+        self._verdicts.append(verified)
+        self._bytes_before += self._tally.bytes
+        self._tally.bytes = 0
+
+    # -- progress --
+
+    def _set_size(self, size: int | None) -> None:
+        self._size = size
+        self._tell(now=True)
+
+    def _tell(self, *, now: bool = False) -> None:
+        moment = time.monotonic()
+        if not now and moment - self._told < PROGRESS_INTERVAL:
+            return
+        self._told = moment
+        single = self._files_total == 1
+        self._report.progress(
+            bytes_done=self._bytes_before + self._tally.bytes,
+            bytes_total=self._size if single else None,
+            bytes_moved=self._tally.moved,
+            files_done=len(self._verdicts),
+            files_total=self._files_total,
+            files_failed=len(self._errors),
+        )
+
+
+def _failure(errors: list[TransferError]) -> Outcome:
+    """One outcome of all that failed: worth a retry if anything of it is."""
+    worst = next((error for error in errors if error.retryable), errors[0])
+    state = "waiting" if worst.code in ("needs_credentials", "needs_decision") else "failed"
+    return Outcome(state, worst)
+
+
+def _together(verdicts: list[bool | None]) -> bool | None:
+    return True if verdicts and all(verdict is True for verdict in verdicts) else None
