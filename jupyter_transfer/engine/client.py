@@ -86,11 +86,10 @@ def opened(
     bandwidth: Bandwidth | None = None,
 ) -> Iterator[tuple[Backend, Transport]]:
     """The backend of `address` and a transport that both it and the engine use; closed at the
-    end. Raises ``unsupported_scheme``, ``invalid_address`` and what `Backend.check` raises."""
+    end. Raises ``unsupported_scheme``, ``invalid_address``."""
     with Transport(context.policy, context.ca_file, bandwidth) as transport:
         backend = find(address)(replace(context, caller=Client(transport, check)))
         try:
-            backend.check(address)
             yield backend, transport
         finally:
             backend.close()

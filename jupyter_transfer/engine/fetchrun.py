@@ -47,6 +47,7 @@ class FetchRun(Run):
             backend,
             transport,
         ):
+            backend.check(request.source)
             setting = Setting(
                 self._root,
                 request.id,

@@ -26,6 +26,7 @@ def preview(source: str, context: Context) -> dict[str, Any]:
     Raises `TransferError` with what else is in the way.
     """
     with opened(source, context) as (backend, transport):
+        backend.check(source)
         return _look(backend, source, transport)
 
 

@@ -40,7 +40,8 @@ def test_what_no_backend_serves(address, code):
 def test_declared_data_is_whole_and_json(backend):
     described = backend.describe()
     assert json.loads(json.dumps(described)) == described
-    assert set(described) == {"name", "title", "schemes", "options"}
+    assert set(described) == {"name", "title", "schemes", "options", "can"}
+    assert set(described["can"]) & {"fetch", "send"}
     assert described["title"]
     assert described["schemes"]
     for option in described["options"]:
