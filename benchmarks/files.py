@@ -41,7 +41,7 @@ PER_FOLDER = 100
 ROUND_TRIPS = (0.0, 0.025)
 CONNECTIONS = 6
 PACKS = 3
-FEW = {0.0: 4000, 0.025: 200}
+FEW = {0.0: 1000, 0.025: 200}
 """Files that JupyterLab's way has to send: it is slow, and its rate does not depend on them."""
 SOME = {0.0: 4000, 0.025: 2000}
 """The same for one request a file on six connections."""
