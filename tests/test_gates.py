@@ -68,7 +68,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "transport": (
         ("pycurl", "socket.socket"),
-        {"engine/transport.py", "engine/curlerrors.py"},
+        {"engine/transport.py", "engine/body.py", "engine/curlerrors.py"},
     ),
     "secrets": (
         ("netrc", "keyring", "getpass", "os.environ", "os.environb", "os.getenv", "pycurl.NETRC*"),

@@ -8,7 +8,8 @@ with a `TransferError`, never with an exception out of `run`.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,7 @@ import pycurl
 from ..errors import TransferError
 from ..net import Policy, Url, parse_url, proxy_for
 from .authorities import authorities, ca_file_of_environment
+from .body import Body, set_up_upload
 from .curlerrors import error_of
 from .limits import Bandwidth
 from .retry import parse_retry_after
@@ -59,10 +61,12 @@ class Headers:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: to connect, and without a byte before an answer counts as stalled."""
+    """Seconds: to connect, without a byte before an answer counts as stalled, and without a sign
+    of life while a body is sent or its answer awaited (the service may have to store it first)."""
 
     connect: float = 20.0
     stall: float = 30.0
+    answer: float = 180.0
 
 
 class Exchange:
@@ -74,6 +78,9 @@ class Exchange:
     headers: sent as they are.
     method: of HTTP.
     body: what is sent, if it is small enough to be held in memory.
+    upload: what is sent, read meanwhile; by the method PUT unless `method` says POST.
+    append_at: FTP and SFTP: the offset in the remote file at which `upload` goes on.
+    commands: FTP and SFTP: sent when `upload` is written, in libcurl's POSTQUOTE form.
     byte_range: first and last byte to ask for.
     on_head: called when the head of the answer is there, before its body.
     on_data: called with each piece of the body; valid during the call only.
@@ -88,6 +95,9 @@ class Exchange:
         *,
         method: str = "GET",
         body: bytes | None = None,
+        upload: Body | None = None,
+        append_at: int | None = None,
+        commands: Sequence[str] = (),
         byte_range: tuple[int, int] | None = None,
         on_head: Callable[[Exchange], None] | None = None,
         on_data: Callable[[memoryview], None] | None = None,
@@ -97,6 +107,9 @@ class Exchange:
         self.sent = dict(headers or {})
         self.method = method
         self.body = body
+        self.upload = upload
+        self.append_at = append_at
+        self.commands = tuple(commands)
         self.byte_range = byte_range
         self.on_head = on_head
         self.on_data = on_data
@@ -114,6 +127,15 @@ class Exchange:
     def retry_after(self) -> float | None:
         """Seconds that the other side asks to wait."""
         return parse_retry_after(self.headers.get("retry-after"))
+
+    def fail(self, error: Exception) -> None:
+        """End with what the owner's callback raised: with `Enough` well, else with an error."""
+        if isinstance(error, Enough):
+            self.enough = True
+        elif isinstance(error, TransferError):
+            self.error = error
+        else:
+            self.error = TransferError("internal", f"Unexpected {type(error).__name__}.")
 
 
 class Enough(Exception):  # noqa: N818 - not an error
@@ -267,13 +289,15 @@ class Transport:
         handle.setopt(_QUICK_EXIT, 1)  # a halt must not wait for a name server
         handle.setopt(pycurl.CONNECTTIMEOUT_MS, int(self._timeouts.connect * 1000))
         handle.setopt(pycurl.LOW_SPEED_LIMIT, 1)
-        handle.setopt(pycurl.LOW_SPEED_TIME, max(1, round(self._timeouts.stall)))
+        patience = self._timeouts.stall if exchange.upload is None else self._timeouts.answer
+        handle.setopt(pycurl.LOW_SPEED_TIME, max(1, round(patience)))
         handle.setopt(pycurl.BUFFERSIZE, self._buffer_size())
         handle.setopt(pycurl.TCP_KEEPALIVE, 1)
         handle.setopt(pycurl.USERAGENT, USER_AGENT)
-        sent = {"Accept": "*/*", "Accept-Encoding": "identity", **exchange.sent}
-        handle.setopt(pycurl.HTTPHEADER, [f"{name}: {value}" for name, value in sent.items()])
+        handle.setopt(pycurl.HTTPHEADER, _header_lines(exchange))
         _set_up_method(handle, exchange)
+        if exchange.upload is not None:
+            set_up_upload(handle, exchange, self._bandwidth, self._wait)
         if exchange.byte_range:
             handle.setopt(pycurl.RANGE, "{}-{}".format(*exchange.byte_range))
         if exchange.unix_socket:
@@ -309,7 +333,7 @@ class Transport:
                         return pycurl.SOCKET_BAD
                 elif proxy is None:  # else it is the proxy's; its target was judged before
                     self._policy.check_socket(exchange.url.host, address.addr[0])
-                return socket.socket(address.family, address.socktype, address.protocol)
+                return self._socket(address)
             except TransferError as error:
                 exchange.refusal = error
             except OSError:
@@ -317,6 +341,15 @@ class Transport:
             return pycurl.SOCKET_BAD
 
         return open_socket
+
+    def _socket(self, address: Any) -> socket.socket:
+        """A socket that gives up when nobody takes what it sends: libcurl, which counts bytes as
+        sent when the kernel has them, would not notice."""
+        opened = socket.socket(address.family, address.socktype, address.protocol)
+        with suppress(OSError):  # a unix socket
+            patience = int(self._timeouts.stall * 1000)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+        return opened
 
     def _body_reader(self, exchange: Exchange) -> Callable[[memoryview], int | None]:
         bandwidth = self._bandwidth
@@ -336,7 +369,22 @@ class Transport:
         return read
 
 
+def _header_lines(exchange: Exchange) -> list[str]:
+    """The fields to send; a line without a value keeps libcurl from adding that field: a wait for
+    ``100 Continue``, which costs a round trip, and a form's media type."""
+    sent = {"Accept": "*/*", "Accept-Encoding": "identity", **exchange.sent}
+    lines = [f"{name}: {value}" for name, value in sent.items()]
+    if exchange.body is not None or exchange.upload is not None:
+        names = {name.lower() for name in sent}
+        lines += [f"{name}:" for name in ("Expect", "Content-Type") if name.lower() not in names]
+    return lines
+
+
 def _set_up_method(handle: Any, exchange: Exchange) -> None:
+    if exchange.upload is not None:
+        if exchange.method == "POST":
+            handle.setopt(pycurl.CUSTOMREQUEST, exchange.method)
+        return
     if exchange.body is not None:
         handle.setopt(pycurl.POST, 1)
         handle.setopt(pycurl.POSTFIELDSIZE_LARGE, len(exchange.body))
@@ -352,13 +400,8 @@ def _ignore(_data: memoryview) -> None:
 
 
 def _end(exchange: Exchange, error: Exception) -> int:
-    """What an exception of the exchange's owner means; the result makes libcurl stop."""
-    if isinstance(error, Enough):
-        exchange.enough = True
-    elif isinstance(error, TransferError):
-        exchange.error = error
-    else:
-        exchange.error = TransferError("internal", f"Unexpected {type(error).__name__}.")
+    """Let `exchange` end with `error`; the result makes libcurl stop."""
+    exchange.fail(error)
     return 0
 
 

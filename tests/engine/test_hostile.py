@@ -146,7 +146,7 @@ def test_a_name_that_does_not_exist(harness):
 @pytest.fixture
 def impatient(monkeypatch):
     monkeypatch.setattr(
-        transport.Timeouts.__init__, "__defaults__", (2.0, 1.0)
+        transport.Timeouts.__init__, "__defaults__", (2.0, 1.0, 1.0)
     )  # connect, stall: seconds
 
 

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 LONG_AGO = 1_600_000_000.0
 
@@ -31,6 +32,8 @@ class Request:
     path: str
     headers: dict[str, str]
     sent: int = 0
+    taken: int = 0
+    """Bytes of its body that the server has read."""
     status: int = 0
 
     @property
@@ -46,9 +49,27 @@ class Request:
 class Connection:
     """The server's end of one connection, with the ways to break it."""
 
-    def __init__(self, sock: socket.socket, request: Request) -> None:
+    def __init__(self, sock: socket.socket, request: Request, reader: BinaryIO) -> None:
         self.sock = sock
         self.request = request
+        self._reader = reader
+        self.untaken = int(request.headers.get("content-length", "0"))
+        """Bytes of the request's body that nobody has read yet."""
+
+    def take(self, count: int | None = None, *, rate: float | None = None) -> bytes:
+        """Read the request's body, or `count` bytes of it, at `rate` bytes a second."""
+        wanted = self.untaken if count is None else min(count, self.untaken)
+        taken = bytearray()
+        while len(taken) < wanted:
+            data = self._reader.read(min(16384 if rate else 262144, wanted - len(taken)))
+            if not data:
+                raise ConnectionAbortedError
+            taken += data
+            self.untaken -= len(data)
+            self.request.taken += len(data)
+            if rate:
+                time.sleep(len(data) / rate)
+        return bytes(taken)
 
     def send_raw(self, data: bytes) -> None:
         self.sock.sendall(data)
@@ -267,7 +288,10 @@ class ChaosServer:
                     self.requests.append(request)
                     path = request.path.partition("?")[0]
                     answer = self.resources.get(path, status(404))
-                    answer(Connection(sock, request))
+                    connection = Connection(sock, request, reader)
+                    answer(connection)
+                    if connection.untaken:
+                        return
         except (OSError, ValueError):
             pass
         finally:
@@ -275,13 +299,13 @@ class ChaosServer:
             sock.close()
 
 
-def _read_request(reader: object) -> Request | None:
-    line = reader.readline(65536).decode("latin-1")  # type: ignore[attr-defined]
+def _read_request(reader: BinaryIO) -> Request | None:
+    line = reader.readline(65536).decode("latin-1")
     if not line.strip():
         return None
     method, path, _ = line.split(" ", 2)
     headers = {}
-    while (field_line := reader.readline(65536).decode("latin-1").strip()) != "":  # type: ignore[attr-defined]
+    while (field_line := reader.readline(65536).decode("latin-1").strip()) != "":
         name, _, value = field_line.partition(":")
         headers[name.lower()] = value.strip()
     return Request(method, path, headers)
