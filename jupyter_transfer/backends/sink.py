@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from ..secrets import Login
-from .base import Digest, Entry
+from .base import Digest, Entry, Validators
 
 Span = tuple[int, int]
 """First byte, and the one behind the last."""
@@ -31,11 +31,17 @@ class SourceFile:
     name: its last segment, from which the service may guess its type.
     size: bytes.
     mtime_ns: nanoseconds since 1970; kept by the service where it can.
+    replace: whether what stands at the address may be replaced; else the sink refuses (``exists``)
+        wherever the service lets it, for somebody may take the name meanwhile.
+    replaces: the only state that may be replaced, where that is known; with another one there
+        `finish` raises ``exists``, wherever the service lets it.
     """
 
     name: str
     size: int
     mtime_ns: int | None = None
+    replace: bool = False
+    replaces: Validators | None = None
 
 
 @dataclass(frozen=True)
@@ -79,7 +85,11 @@ class Sink(ABC):
     @abstractmethod
     def begin(self, state: State | None) -> Sequence[Span]:
         """Begin, or go on with the `state` of an earlier process; the spans that the service
-        holds for certain already. Raises `Gone` for a state that is lost, `TransferError`."""
+        holds for certain already. Raises `Gone` for a state that is lost, `TransferError`.
+
+        Asked once more, with the `state` of this process, after a piece failed: what did arrive?
+        Even after `Gone`, `finish` may be called: an earlier process may have finished the whole.
+        """
 
     @abstractmethod
     def state(self) -> State:
@@ -99,9 +109,11 @@ class Sink(ABC):
         """Give the whole its final name; what stands there then, with validators and the digest
         that the *service* states. Doing it again after a crash finds the same.
 
-        Raises ``exists`` where the name was taken meanwhile and may not be replaced, ``gone``.
+        Raises ``exists`` where the name was taken meanwhile and may not be replaced, ``gone`` where
+        neither what was sent nor the finished whole is there.
         """
 
     @abstractmethod
     def abort(self) -> None:
-        """Remove what was sent; nothing is left at the service. Never raises for what is gone."""
+        """Remove what was sent, if it is not finished: nothing of it is left at the service. Called
+        after `begin`; never raises for what is gone."""

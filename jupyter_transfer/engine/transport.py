@@ -165,6 +165,7 @@ class Transport:
         self._multi = pycurl.CurlMulti()
         self._live: dict[Any, Exchange] = {}
         self._idle: list[Any] = []
+        self._ended_early: list[Exchange] = []
         self._judged: set[tuple[str, int]] = set()
         self.hold: Callable[[], bool] | None = None
         """Asked before bytes are taken in: whether they have to wait for the disk."""
@@ -192,6 +193,12 @@ class Transport:
 
     def run(self, seconds: float) -> list[Exchange]:
         """Move bytes for about `seconds` at most; the exchanges that ended meanwhile."""
+        if self._ended_early:
+            ended, self._ended_early = self._ended_early, []
+            return ended
+        return self._turn(seconds)
+
+    def _turn(self, seconds: float) -> list[Exchange]:
         wait = self._resume()
         while self._multi.perform()[0] == pycurl.E_CALL_MULTI_PERFORM:
             pass
@@ -206,10 +213,15 @@ class Transport:
             self._release(exchange)
 
     def perform(self, exchange: Exchange, check: Callable[[], None]) -> Exchange:
-        """Run one exchange to its end, calling `check` (which may raise) all the while."""
+        """Run one exchange to its end, calling `check` (which may raise) all the while; others
+        go on, and those that end are returned by the next `run`."""
         self.start(exchange)
         try:
-            while exchange not in self.run(0.1):
+            while True:
+                ended = self._turn(0.1)
+                self._ended_early += [other for other in ended if other is not exchange]
+                if exchange in ended:
+                    break
                 check()
         finally:
             self.stop(exchange)

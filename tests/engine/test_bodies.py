@@ -139,6 +139,21 @@ def test_bandwidth_holds(chaos: ChaosServer, opened: Callable[[bytes], int]):
         assert time.monotonic() - started == pytest.approx(3, rel=0.15)
 
 
+def test_a_small_request_does_not_swallow_the_end_of_another(
+    transport: Transport, chaos: ChaosServer, opened: Callable[[bytes], int]
+):
+    def slow(connection: Connection) -> None:
+        time.sleep(0.5)
+        connection.head(200, {"Content-Length": "0"})
+
+    shelf_url, slow_url = chaos.add("/f", Shelf()), chaos.add("/slow", slow)
+    sent = put(shelf_url, FileBody(opened(b"abc"), 0, 3))
+    transport.start(sent)
+    assert transport.perform(Exchange(parse(slow_url)), _go_on).status == 200
+    assert transport.run(0) == [sent]
+    assert sent.status == 201
+
+
 def test_cancel_is_quick(chaos: ChaosServer, opened: Callable[[bytes], int]):
     url, size, control = chaos.add("/f", Shelf(rate=MIB)), 64 * MIB, Control()
     with Transport(LOOPBACK) as transport:
