@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from itertools import count
+from urllib.parse import quote
+
 import pytest
 
 from jupyter_transfer.backends.base import Context, Digest
 from jupyter_transfer.backends.http import HttpBackend
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.secrets import Credential
+
+from .contract import BackendContract
+from .site import Access, CannotHold, Site
 
 SHA = "ab" * 32
 
@@ -67,3 +74,41 @@ def test_check_finds_what_needs_no_network(address, options, code):
     with pytest.raises(TransferError) as caught:
         HttpBackend(Context(options)).check(address)
     assert caught.value.code == code
+
+
+class NginxSite(Site):
+    """The folder that an nginx serves; below ``/private/`` only with a password."""
+
+    _moments = count(1_600_000_000, 10)
+
+    def __init__(self, nginx):
+        self._nginx = nginx
+
+    def put(self, name, data):
+        if len(name) > 255 or not name.isprintable() or ".." in name:
+            raise CannotHold
+        new = self._nginx.work / "new"
+        new.write_bytes(data)
+        moment = next(self._moments)  # the ETag is made of the time in seconds and the size
+        os.utime(new, (moment, moment))
+        new.rename(self._nginx.files / name)
+
+    def access(self, name=""):
+        return Access(f"{self._nginx.url}/{quote(name)}")
+
+    def denied(self, name, how):
+        address = f"{self._nginx.url}/private/{quote(name)}"
+        if how == "missing":
+            return Access(address)
+        secret = "wrong-but-secret"
+        return Access(address, credential=Credential("u", secret), secrets=(secret,))
+
+
+class TestNginx(BackendContract):
+    """An address is one file: there is nothing to list."""
+
+    lists = False
+
+    @pytest.fixture
+    def site(self, nginx):
+        return NginxSite(nginx)

@@ -71,13 +71,22 @@ class Harness:
         close: bool = True,
         **options: Any,
     ) -> Outcome:
-        context = Context(options, self.policy, self.ca_file, self.credential)
+        context = self.context(options)
         request = JobRequest(id, source, destination, options, delivered)
         job = make_run(self.root, request, context, self.control, self.report)
         outcome = job.run()
         if close:
             job.close()
         return outcome
+
+    def context(self, options: dict[str, Any]) -> Context:
+        """What a backend of a job with `options` works with."""
+        return Context(options, self.policy, self.ca_file, self.credential)
+
+    def fresh_control(self) -> None:
+        """Nobody has asked the next job for anything."""
+        self.control = Control()
+        self.report.on_progress = None
 
     def delivered(self, source: str) -> tuple[dict[str, Any], ...]:
         """The rows that a server would have saved for what was done."""

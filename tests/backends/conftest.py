@@ -1,0 +1,11 @@
+"""The backends' tests run jobs as the engine's tests do."""
+
+from __future__ import annotations
+
+from ..engine.conftest import (  # noqa: F401 - fixtures
+    certificate,
+    chaos,
+    harness,
+    nginx,
+    quick,
+)
