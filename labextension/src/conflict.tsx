@@ -1,14 +1,13 @@
 /**
- * Names that are taken: found before the first byte, asked about once a batch.
+ * What is done where names are taken: asked about once a batch.
  */
 
 import { Dialog, showDialog } from '@jupyterlab/apputils';
-import type { Contents } from '@jupyterlab/services';
 import * as React from 'react';
 import type { Format } from './format';
-import { Pace } from './uploads';
-import type { ConflictPolicy, IUploadItem } from './uploads/tokens';
 import { folderName } from './names';
+import type { ILook, ITaken } from './taken';
+import type { ConflictPolicy } from './uploads/tokens';
 
 /** What settings say; `ask` shows the dialog. */
 export type ConflictDefault =
@@ -29,87 +28,8 @@ export function policyOf(setting: ConflictDefault): ConflictPolicy {
 /** What a person chose; `different` leaves files alone that are the same. */
 export type ConflictChoice = ConflictPolicy | 'different';
 
-/** A file to upload and the one that has its name. */
-export interface ITaken {
-  readonly item: IUploadItem;
-  readonly size: number | null;
-  readonly modified: string | null;
-}
-
 /** Pairs shown in the dialog. */
 const SHOWN = 5;
-
-/** Folders looked into before the dialog; a deeper tree keeps both. */
-const MAX_FOLDERS = 200;
-
-type Listing = ReadonlyMap<string, Contents.IModel>;
-
-/**
- * Files among `items` whose names are taken below `destination`.
- *
- * A folder is looked into only where it exists already, so that a new folder
- * of 10,000 files costs one request.
- */
-export async function findTaken(
-  items: readonly IUploadItem[],
-  destination: string,
-  contents: Pick<Contents.IManager, 'get'>,
-  maxFolders = MAX_FOLDERS
-): Promise<ITaken[]> {
-  const listings = new Map<string, Promise<Listing | null>>();
-  const listingOf = (folder: string): Promise<Listing | null> => {
-    let listing = listings.get(folder);
-    if (!listing) {
-      listing =
-        listings.size < maxFolders ? readFolder() : Promise.resolve(null);
-      listings.set(folder, listing);
-    }
-    return listing;
-
-    async function readFolder(): Promise<Listing | null> {
-      if (folder) {
-        const cut = folder.lastIndexOf('/');
-        const parent = await listingOf(folder.slice(0, Math.max(cut, 0)));
-        const own = parent?.get(folder.slice(cut + 1));
-        if (own?.type !== 'directory') {
-          return null;
-        }
-      }
-      const path = [destination, folder].filter(Boolean).join('/');
-      try {
-        // Given any options, JupyterLab asks for no content unless told to.
-        const model = await contents.get(path, {
-          type: 'directory',
-          content: true
-        });
-        const children = (model.content ?? []) as Contents.IModel[];
-        return new Map(children.map(child => [child.name, child]));
-      } catch {
-        // No such folder yet, or none that we may read: the server decides.
-        return null;
-      }
-    }
-  };
-
-  const taken: ITaken[] = [];
-  const pace = new Pace();
-  for (const item of items) {
-    await pace.rest();
-    const cut = item.relativePath.lastIndexOf('/');
-    const listing = await listingOf(
-      item.relativePath.slice(0, Math.max(cut, 0))
-    );
-    const there = listing?.get(item.relativePath.slice(cut + 1));
-    if (there && there.type !== 'directory') {
-      taken.push({
-        item,
-        size: there.size ?? null,
-        modified: there.last_modified ?? null
-      });
-    }
-  }
-  return taken;
-}
 
 /**
  * Ask once what to do with all taken names.
@@ -117,7 +37,7 @@ export async function findTaken(
  * @returns null when the person thought better of it.
  */
 export async function askConflict(
-  taken: readonly ITaken[],
+  { taken, unseen }: ILook,
   destination: string,
   format: Format
 ): Promise<ConflictChoice | null> {
@@ -144,7 +64,7 @@ export async function askConflict(
   const more = taken.length - shown.length;
   const result = await showDialog<void>({
     title,
-    body: <ConflictBody {...{ shown, more, destination, format }} />,
+    body: <ConflictBody {...{ shown, more, unseen, destination, format }} />,
     buttons: [
       Dialog.cancelButton(),
       button('skip', trans.__('Skip'), trans.__('Leave the old files')),
@@ -182,10 +102,12 @@ function ConflictBody(props: {
   shown: readonly IShown[];
   /** Files that are not shown. */
   more: number;
+  /** Folders of which nobody knows what is in them. */
+  unseen: number;
   destination: string;
   format: Format;
 }): JSX.Element {
-  const { shown, more, destination, format } = props;
+  const { shown, more, unseen, destination, format } = props;
   const { trans } = format;
   return (
     <div className="jp-TransfersConflict">
@@ -214,6 +136,15 @@ function ConflictBody(props: {
         </tbody>
       </table>
       {more > 0 && <p>{trans.__('and %1 more', format.count(more))}</p>}
+      {unseen > 0 && (
+        <p>
+          {trans._n(
+            'One folder could not be looked into: what you choose holds for its files, too.',
+            '%1 folders could not be looked into: what you choose holds for their files, too.',
+            unseen
+          )}
+        </p>
+      )}
     </div>
   );
 }

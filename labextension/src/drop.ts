@@ -3,12 +3,10 @@
  */
 
 import { Notification } from '@jupyterlab/apputils';
+import { busyWhile } from './busy';
 import type { Format } from './format';
 import type { IDrop, IUploadOptions } from './uploads';
 import { readDrop } from './uploads';
-
-/** Milliseconds after which a person wonders; 20,000 files take several seconds to read. */
-const PATIENCE = 1000;
 
 /** Names of unreadable folders in a message. */
 const SHOWN = 5;
@@ -22,7 +20,9 @@ export async function takeDrop(
   data: DataTransfer,
   format: Format
 ): Promise<IDrop> {
-  const drop = await busyWhile(readDrop(data), format);
+  const message = format.trans.__('Reading what was dropped…');
+  // 20,000 files take several seconds.
+  const drop = await busyWhile(readDrop(data), message);
   if (drop.unreadable.length > 0) {
     warn(drop.unreadable, format);
   }
@@ -46,24 +46,6 @@ export function folderWarning(
       );
     }
   };
-}
-
-/** Tell that a large folder is still being read. */
-async function busyWhile<T>(work: Promise<T>, format: Format): Promise<T> {
-  let id = '';
-  const timer = window.setTimeout(() => {
-    const message = format.trans.__('Reading what was dropped…');
-    id = Notification.emit(message, 'in-progress', { autoClose: false });
-  }, PATIENCE);
-  try {
-    return await work;
-  } finally {
-    window.clearTimeout(timer);
-    // Without an id it would dismiss those of everybody.
-    if (id) {
-      Notification.dismiss(id);
-    }
-  }
 }
 
 function warn(paths: readonly string[], format: Format): void {

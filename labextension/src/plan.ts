@@ -6,13 +6,16 @@
 import { Notification } from '@jupyterlab/apputils';
 import { PathExt } from '@jupyterlab/coreutils';
 import type { Contents } from '@jupyterlab/services';
-import type { ConflictDefault, ITaken } from './conflict';
-import { askConflict, findTaken } from './conflict';
+import { busyWhile } from './busy';
+import type { ConflictDefault } from './conflict';
+import { askConflict } from './conflict';
 import type { Format } from './format';
 import type { IRoom } from './room';
 import type { DigestOf } from './same';
 import { findSame } from './same';
 import { askOthers, checkFree, measure, needOf, tooLarge } from './room';
+import type { ILook, ITaken } from './taken';
+import { findTaken } from './taken';
 import { nameOf } from './uploads';
 import type { ConflictPolicy, ILeftover, IUploadItem } from './uploads/tokens';
 
@@ -30,6 +33,8 @@ export interface IPlan {
 interface IDraft extends IPlan {
   readonly taken: readonly ITaken[] | null;
 }
+
+type Looker = () => Promise<ILook>;
 
 export interface IPlannerOptions {
   readonly contents: Pick<Contents.IManager, 'get'>;
@@ -64,19 +69,23 @@ export class Planner {
     // Old servers do not tell; then each upload finds out by itself.
     const room = this._options.room(destination).catch(() => null);
     const resumes = this._leftOf(items, destination);
-    const arrived = resumes ? await this._arrived(items, destination) : NONE;
+    const look = this._looker(items, destination);
+    const arrived = resumes ? await this._arrived(look) : NONE;
     if (arrived.size > 0) {
       tellSame(arrived.size, this._options.format);
     }
     const rest =
       arrived.size > 0 ? items.filter(item => !arrived.has(item)) : items;
-    const draft = await this._settleNames(rest, destination);
+    const lookAtRest = async () => without(await look(), arrived);
+    const draft = await this._settleNames(rest, destination, lookAtRest);
     if (draft === null) {
       return null;
     }
     const known = await room;
     const plan =
-      known === null ? draft : await this._fit(draft, known, destination);
+      known === null
+        ? draft
+        : await this._fit(draft, known, destination, lookAtRest);
     return (
       plan && { ...plan, left: new Set([...plan.left, ...arrived]), resumes }
     );
@@ -95,38 +104,36 @@ export class Planner {
   }
 
   /** Files that an earlier page has sent: they are there, the same. */
-  private async _arrived(
-    items: readonly IUploadItem[],
-    destination: string
-  ): Promise<ReadonlySet<IUploadItem>> {
-    const { contents, digestOf } = this._options;
-    const taken = await findTaken(items, destination, contents, Infinity);
-    return findSame(taken, destination, digestOf);
+  private async _arrived(look: Looker): Promise<ReadonlySet<IUploadItem>> {
+    const { taken } = await look();
+    return findSame(taken, this._options.digestOf);
   }
 
   /** What to do where names are taken. */
   private async _settleNames(
     items: readonly IUploadItem[],
-    destination: string
+    destination: string,
+    look: Looker
   ): Promise<IDraft | null> {
-    const { contents, conflict, format } = this._options;
+    const { conflict, format } = this._options;
     const settled = conflict();
     if (settled !== 'ask' && settled !== 'different') {
       return { items, left: NONE, conflict: settled, taken: null };
     }
-    const taken = await findTaken(items, destination, contents);
+    const seen = await look();
+    const { taken } = seen;
     if (taken.length === 0) {
-      // A name that is taken while we look gets a new one beside it.
+      // A name that is taken while we look, or where we cannot, gets a new one beside it.
       return { items, left: NONE, conflict: 'rename', taken };
     }
     const choice =
       settled === 'ask'
-        ? await askConflict(taken, destination, format)
+        ? await askConflict(seen, destination, format)
         : settled;
     if (choice !== 'different') {
       return choice && { items, left: NONE, conflict: choice, taken };
     }
-    const same = await findSame(taken, destination, this._options.digestOf);
+    const same = await findSame(taken, this._options.digestOf);
     if (same.size > 0) {
       tellSame(same.size, format);
     }
@@ -134,12 +141,26 @@ export class Planner {
     return { items: others, left: same, conflict: 'overwrite', taken };
   }
 
+  /** Looks, when it is first asked, which names are taken. */
+  private _looker(items: readonly IUploadItem[], destination: string): Looker {
+    const { contents, format } = this._options;
+    let look: Promise<ILook> | null = null;
+    return () => {
+      const message = format.trans.__(
+        'Looking which files are there already…'
+      );
+      look ??= busyWhile(findTaken(items, destination, contents), message);
+      return look;
+    };
+  }
+
   private async _fit(
     draft: IDraft,
     room: IRoom,
-    destination: string
+    destination: string,
+    look: Looker
   ): Promise<IPlan | null> {
-    const { contents, format } = this._options;
+    const { format } = this._options;
     await measure(draft.items);
     const large = tooLarge(draft.items, room);
     const items =
@@ -155,7 +176,7 @@ export class Planner {
       needOf(items, this._spares(destination, conflict, taken ?? []));
     const mayShrink = conflict === 'overwrite' || conflict === 'skip';
     if (taken === null && mayShrink && need() > room.free_bytes) {
-      taken = await findTaken(items, destination, contents);
+      ({ taken } = await look());
     }
     checkFree(need(), room, destination, format);
     return { items, conflict, left: new Set([...draft.left, ...large]) };
@@ -184,6 +205,12 @@ export class Planner {
       return conflict === 'skip' ? size : there;
     };
   }
+}
+
+/** A look as it would be without these items. */
+function without(look: ILook, items: ReadonlySet<IUploadItem>): ILook {
+  const taken = look.taken.filter(({ item }) => !items.has(item));
+  return { ...look, taken };
 }
 
 function tellSame(count: number, format: Format): void {

@@ -2,8 +2,7 @@
  * Files that are on the server already, the same.
  */
 
-import { PathExt } from '@jupyterlab/coreutils';
-import type { ITaken } from './conflict';
+import type { ITaken } from './taken';
 import { base64Of, nativeDigest, Pace } from './uploads';
 import type { IUploadItem } from './uploads/tokens';
 
@@ -20,24 +19,22 @@ const ROUNDING = 2;
 export type DigestOf = (path: string) => Promise<string | null>;
 
 /**
- * Those among `taken`, below `destination`, that need not be sent: size and date
- * are those of the file that is there, or the SHA-256 is.
+ * Those among `taken` that need not be sent: size and date are those of the file
+ * that is there, or the SHA-256 is.
  */
 export async function findSame(
   taken: readonly ITaken[],
-  destination: string,
   digestOf: DigestOf
 ): Promise<ReadonlySet<IUploadItem>> {
   const same = new Set<IUploadItem>();
   const pace = new Pace();
   for (const each of taken) {
     await pace.rest();
-    const { item, size, modified } = each;
+    const { item, path, size, modified } = each;
     const file = await item.open().catch(() => null);
     if (file === null || file.size !== size) {
       continue;
     }
-    const path = PathExt.join(destination, item.relativePath);
     const isSame =
       haveSameDate(file.lastModified, Date.parse(modified ?? '')) ||
       (await haveSameDigest(file, path, digestOf));

@@ -63,6 +63,26 @@ describe('Intake', () => {
     });
   });
 
+  it('says that it cannot know of a folder that is not listed', async () => {
+    const contents = contentsOf('a.csv', 'locked/');
+    const { get } = contents;
+    contents.get = jest.fn(path =>
+      path === 'locked' ? Promise.reject(new Error('403')) : get(path)
+    );
+    const items = [item('a.csv'), item('locked/b.csv')];
+    const done = intake('ask', contents).upload(items, '');
+    const dialog = await shown();
+    expect(dialog.textContent).toContain('One folder could not be looked into');
+    press(dialog, 'Keep both');
+    await done;
+    // Without anything to ask about nothing is replaced.
+    await intake('ask', contents).upload(items.slice(1), '');
+    expect(upload).toHaveBeenLastCalledWith(
+      items.slice(1),
+      expect.objectContaining({ conflict: 'rename' })
+    );
+  });
+
   it('leaves out what is there already, the same', async () => {
     const contents = contentsOf('a.csv', 'b.csv', 'c.csv');
     const dated = (name: string, text: string, date: string) =>
@@ -162,6 +182,18 @@ describe('Intake', () => {
       );
       expect(messages()).toEqual([
         'One file was left out, because the same one is there.'
+      ]);
+    });
+
+    it('lists no folder twice', async () => {
+      const contents = there('a', 'b');
+      const items = [given('a'), given('b', 'other')];
+      const done = intake('ask', contents).upload(items, 'data');
+      press(await shown(), 'Replace');
+      await done;
+      expect(contents.get.mock.calls.map(([folder]) => folder)).toEqual([
+        'data',
+        'data/d'
       ]);
     });
 

@@ -22,8 +22,9 @@ describe('findSame', () => {
   const digestOf = jest.fn();
 
   const isSame = async (mine: FileItem, size: number | null) => {
-    const taken = [{ item: mine, size, modified: THERE }];
-    return (await findSame(taken, 'data', digestOf)).has(mine);
+    const path = 'data/d/a.bin';
+    const taken = [{ item: mine, path, size, modified: THERE }];
+    return (await findSame(taken, digestOf)).has(mine);
   };
 
   beforeEach(() => {

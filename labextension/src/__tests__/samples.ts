@@ -106,7 +106,7 @@ export function contentsOf(...paths: string[]) {
     get: jest.fn(async (folder: string) => {
       const prefix = folder ? `${folder}/` : '';
       if (folder && !paths.includes(prefix)) {
-        throw new Error('404');
+        throw Object.assign(new Error('404'), { response: { status: 404 } });
       }
       const content = paths
         .filter(path => path.startsWith(prefix) && path !== prefix)
