@@ -70,7 +70,7 @@ export class Planner {
     const room = this._options.room(destination).catch(() => null);
     const resumes = this._leftOf(items, destination);
     const look = this._looker(items, destination);
-    const arrived = resumes ? await this._arrived(look) : NONE;
+    const arrived = resumes ? await this._arrived(resumes, look) : NONE;
     if (arrived.size > 0) {
       tellSame(arrived.size, this._options.format);
     }
@@ -104,9 +104,13 @@ export class Planner {
   }
 
   /** Files that an earlier page has sent: they are there, the same. */
-  private async _arrived(look: Looker): Promise<ReadonlySet<IUploadItem>> {
-    const { taken } = await look();
-    return findSame(taken, this._options.digestOf);
+  private async _arrived(
+    { conflict }: ILeftover,
+    look: Looker
+  ): Promise<ReadonlySet<IUploadItem>> {
+    const { taken, beside } = await look();
+    const mayBe = conflict === 'rename' ? [...taken, ...beside] : taken;
+    return findSame(mayBe, this._options.digestOf);
   }
 
   /** What to do where names are taken. */
@@ -146,9 +150,7 @@ export class Planner {
     const { contents, format } = this._options;
     let look: Promise<ILook> | null = null;
     return () => {
-      const message = format.trans.__(
-        'Looking which files are there already…'
-      );
+      const message = format.trans.__('Looking which files are there already…');
       look ??= busyWhile(findTaken(items, destination, contents), message);
       return look;
     };

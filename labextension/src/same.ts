@@ -31,6 +31,9 @@ export async function findSame(
   for (const each of taken) {
     await pace.rest();
     const { item, path, size, modified } = each;
+    if (same.has(item)) {
+      continue;
+    }
     const file = await item.open().catch(() => null);
     if (file === null || file.size !== size) {
       continue;

@@ -7,7 +7,7 @@ import { forEachAtMost } from './atmost';
 import { Pace } from './uploads';
 import type { IUploadItem } from './uploads/tokens';
 
-/** A file to upload and the one that has its name. */
+/** A file to upload and one that is there. */
 export interface ITaken {
   readonly item: IUploadItem;
   /** Where that one is, below the server's root. */
@@ -20,6 +20,8 @@ export interface ITaken {
 export interface ILook {
   /** In the order of the items. */
   readonly taken: readonly ITaken[];
+  /** Files that may be an item which got another name, as its own was taken. */
+  readonly beside: readonly ITaken[];
   /** Folders that are there and could not be listed: what is taken in them is unknown. */
   readonly unseen: number;
 }
@@ -50,6 +52,7 @@ export async function findTaken(
 ): Promise<ILook> {
   const pace = new Pace();
   const found = new Map<IUploadItem, ITaken>();
+  const beside: ITaken[] = [];
   let unseen = 0;
   let level = [await treeOf(items, destination, pace)];
   while (level.length > 0) {
@@ -60,9 +63,10 @@ export async function findTaken(
         unseen += 1;
         return;
       }
-      for (const each of await compare(folder, listing, pace)) {
+      for (const each of await sameNames(folder, listing, pace)) {
         found.set(each.item, each);
       }
+      beside.push(...(await otherNames(folder, listing, pace)));
       for (const [name, below] of folder.below) {
         if (listing.get(name)?.type === 'directory') {
           next.push(below);
@@ -72,7 +76,7 @@ export async function findTaken(
     level = next;
   }
   const taken = items.flatMap(item => found.get(item) ?? []);
-  return { taken, unseen };
+  return { taken, beside, unseen };
 }
 
 /** The items by their folders. */
@@ -130,7 +134,7 @@ async function list(path: string, contents: Source): Promise<Listing | null> {
   }
 }
 
-async function compare(
+async function sameNames(
   { path, items }: IFolder,
   listing: Listing,
   pace: Pace
@@ -144,6 +148,41 @@ async function compare(
     }
   }
   return taken;
+}
+
+/** A name that the server gives where its own is taken: `a (1).tar.gz`. */
+const NUMBERED = /^(.*) \(\d+\)((?:\.tar)?(?:\.[^.]*)?)$/;
+
+/** The name that was taken when a file got this one; null for any other name. */
+function ownName(name: string): string | null {
+  const [, stem, extension] = NUMBERED.exec(name) ?? [];
+  return stem && !stem.endsWith('.tar') ? stem + extension : null;
+}
+
+/** Files in the folder that have a name which the server may have given an item. */
+async function otherNames(
+  { path, items }: IFolder,
+  listing: Listing,
+  pace: Pace
+): Promise<ITaken[]> {
+  const numbered = new Map<string, Contents.IModel[]>();
+  for (const [name, model] of listing) {
+    const own = ownName(name);
+    if (own !== null && model.type !== 'directory') {
+      numbered.set(own, [...(numbered.get(own) ?? []), model]);
+    }
+    await pace.rest();
+  }
+  const found: ITaken[] = [];
+  // A file of the batch that has such a name by itself is no other one's.
+  const names = new Set(numbered.size > 0 ? items.map(nameOf) : []);
+  for (const item of numbered.size > 0 ? items : []) {
+    const models = numbered.get(nameOf(item)) ?? [];
+    const others = models.filter(({ name }) => !names.has(name));
+    found.push(...others.map(model => takenBy(item, path, model)));
+    await pace.rest();
+  }
+  return found;
 }
 
 function takenBy(

@@ -149,3 +149,40 @@ test('a folder of small files goes on by one click', async ({
   await panel.reaches('photos', 'done');
   expect(harvest(shown)).toEqual(expected(tree));
 });
+
+test('files that got another name are not sent a second time', async ({
+  page,
+  panel,
+  desk,
+  shown
+}) => {
+  const tree = photos();
+  const old: Tree = {};
+  const renamed: Tree = {};
+  for (const [name, content] of Object.entries(tree)) {
+    old[name] = 'old';
+    renamed[name.replace('.jpg', ' (1).jpg')] = content;
+  }
+  plant(desk, tree);
+  plant(shown, old);
+  await panel.open();
+  const throttle = new Throttle(page);
+  await throttle.set(2 * MiB);
+  const keepBoth = page.locator('.jp-Dialog').getByText('Keep both');
+  await drop(page, panel.node, [path.join(desk, 'photos')]);
+  await keepBoth.click();
+  await expect
+    .poll(() => arrived(renamed, shown).length, { timeout: 60_000 })
+    .toBeGreaterThan(30);
+  page.on('dialog', dialog => void dialog.accept());
+  await page.reload();
+  await throttle.set(null);
+  await panel.open();
+  await panel.reaches('photos', 'asking');
+
+  await drop(page, panel.node, [path.join(desk, 'photos')]);
+  await keepBoth.click();
+  await expect(leftovers(panel)).toHaveCount(0);
+  await panel.reaches('photos', 'done');
+  expect(harvest(shown)).toEqual({ ...expected(old), ...expected(renamed) });
+});

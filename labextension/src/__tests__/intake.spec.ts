@@ -160,6 +160,7 @@ describe('Intake', () => {
       id: 'left',
       name: 'd',
       destination: 'data',
+      conflict: 'rename',
       size: 0,
       offset: 0,
       canReopen: true,
@@ -183,6 +184,33 @@ describe('Intake', () => {
       expect(messages()).toEqual([
         'One file was left out, because the same one is there.'
       ]);
+    });
+
+    it('knows those that got another name, as theirs was taken', async () => {
+      const items = [given('a.txt', 'other'), given('b.txt', 'other')];
+      const [mine] = items;
+      const contents = there('a.txt', 'b.txt');
+      const { get } = contents;
+      contents.get = jest.fn(async path => {
+        const { content } = await get(path);
+        const [a] = content.filter((each: any) => each.name === 'a.txt');
+        const more = { ...a, name: 'a (1).txt', size: mine.size };
+        return { content: a ? [...content, more] : content } as any;
+      });
+      const keepBoth = async () => {
+        const done = intake('ask', contents).upload(items, 'data');
+        press(await shown(), 'Keep both');
+        await done;
+      };
+      await keepBoth();
+      expect(upload).toHaveBeenLastCalledWith(
+        [items[1]],
+        expect.objectContaining({ conflict: 'rename' })
+      );
+      // Where nothing was to be renamed, it is not ours.
+      leftovers = [{ ...left, conflict: 'skip' }];
+      await keepBoth();
+      expect(upload).toHaveBeenLastCalledWith(items, expect.anything());
     });
 
     it('lists no folder twice', async () => {

@@ -262,6 +262,7 @@ describe('TransferModel', () => {
       id: 'x',
       name: 'big.bin',
       destination: 'data',
+      conflict: 'rename' as const,
       size: 200,
       offset: 126,
       canReopen: false

@@ -112,9 +112,8 @@ describe('room for a batch', () => {
 
   it('lets go on what an earlier page began: its room is promised', async () => {
     const [id, name, destination] = ['1', 'a', 'data'];
-    leftovers = [
-      { id, name, destination, size: 9 * MB, offset: 5 * MB, canReopen: false }
-    ];
+    const place = { id, name, destination, conflict: 'rename' as const };
+    leftovers = [{ ...place, size: 9 * MB, offset: 5 * MB, canReopen: false }];
     const go = (size: number) => intake(MB).upload([sized('a', size)], 'data');
     expect(await go(9 * MB)).toBe('batch');
     upload.mockClear();

@@ -2,7 +2,7 @@ import { findTaken } from '../taken';
 import { FileItem } from '../uploads';
 import { contentsOf, item } from './samples';
 
-const NOTHING = { taken: [], unseen: 0 };
+const NOTHING = { taken: [], beside: [], unseen: 0 };
 
 describe('findTaken', () => {
   it('finds names that are taken, with size and date', async () => {
@@ -71,6 +71,33 @@ describe('findTaken', () => {
       contents
     );
     expect(taken.map(each => each.path)).toEqual(['é/é.txt']);
+  });
+
+  it('finds what the server may have named otherwise', async () => {
+    const contents = contentsOf(
+      ...['a.txt', 'a (1).txt', 'a (12).txt', 'a (x).txt', 'a (2).txt/'],
+      ...['b (1).tar.gz', 'b.tar (1).gz', '.c (1)', 'd (1).v2.txt', 'e (1)']
+    );
+    const names = ['a.txt', 'b.tar.gz', '.c', 'd.v2.txt', 'e'];
+    const { beside } = await findTaken(
+      names.map(name => item(name)),
+      '',
+      contents
+    );
+    expect(beside.map(each => [each.item.relativePath, each.path])).toEqual([
+      ['a.txt', 'a (1).txt'],
+      ['a.txt', 'a (12).txt'],
+      ['b.tar.gz', 'b (1).tar.gz'],
+      ['.c', '.c (1)'],
+      ['e', 'e (1)']
+    ]);
+  });
+
+  it('takes no file of the batch for another with a number', async () => {
+    const contents = contentsOf('a.txt', 'a (1).txt');
+    const items = [item('a.txt'), item('a (1).txt')];
+    const { beside } = await findTaken(items, '', contents);
+    expect(beside).toEqual([]);
   });
 
   it('lists each of very many folders once, a few at a time', async () => {

@@ -109,9 +109,9 @@ export class Leftovers {
       await this._memory.forget(trace.id);
       return;
     }
-    const { id, relativePath, destination } = trace;
+    const { id, relativePath, destination, conflict } = trace;
     this._show(trace, {
-      ...{ id, name: relativePath, destination, size: 0, offset: 0 },
+      ...{ id, name: relativePath, destination, conflict, size: 0, offset: 0 },
       canReopen: roots !== null,
       folder: { filesTotal, filesDone }
     });
@@ -140,10 +140,11 @@ export class Leftovers {
   }
 
   private _add(trace: ITrace, offset: number): void {
-    const { id, relativePath, destination, size, handle } = trace;
+    const { id, relativePath, destination, conflict, size, handle } = trace;
     const name = PathExt.basename(relativePath);
     const canReopen = handle !== null;
-    this._show(trace, { id, name, destination, size, offset, canReopen });
+    const place = { id, name, destination, conflict };
+    this._show(trace, { ...place, size, offset, canReopen });
   }
 
   private _show(trace: ITrace, leftover: ILeftover): void {

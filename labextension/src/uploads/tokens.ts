@@ -104,6 +104,8 @@ export interface ILeftover {
   readonly name: string;
   /** The folder below the server's root; '' is the root. */
   readonly destination: string;
+  /** What was to happen where a name is taken. */
+  readonly conflict: ConflictPolicy;
   readonly size: number;
   /** Bytes that the server has. */
   readonly offset: number;
