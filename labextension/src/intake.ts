@@ -25,7 +25,8 @@ export class Intake {
   constructor(options: Intake.IOptions) {
     this._options = options;
     const leftovers = () => options.uploader.leftovers;
-    this._planner = new Planner({ ...options, leftovers });
+    const giveBack = (id: string) => options.uploader.giveBack(id);
+    this._planner = new Planner({ ...options, leftovers, giveBack });
   }
 
   /**
@@ -46,21 +47,27 @@ export class Intake {
   }
 
   /**
-   * Go on with a folder that an earlier page left: the browser asks the person
-   * for it, so call it when they clicked.
+   * Go on with what an earlier page left. The browser or we ask the person for
+   * the files, so call it when they clicked.
    *
-   * @returns null when all is there already or the person thought better of it.
+   * @returns null when all is there already, it goes on already, or the person
+   *   thought better of it.
    * @throws UploadError `source_changed`, if its files are not all there any more.
    * @throws Refusal when the server has no room for them.
    */
   async goOn(leftover: ILeftover): Promise<IUploadBatch | null> {
-    const { id, canReopen, destination } = leftover;
-    const { uploader } = this._options;
-    const { items, roots } = canReopen
-      ? await uploader.reopen(id)
-      : { items: await chooseFiles(true), roots: null };
-    const plan = await this._planner.plan(items, destination);
-    return plan && this._upload(plan, destination, { roots });
+    const { id, folder } = leftover;
+    if (this._resumed.has(id)) {
+      return null;
+    }
+    this._resumed.add(id);
+    try {
+      return await (folder
+        ? this._goOnFolder(leftover)
+        : this._goOnFile(leftover));
+    } finally {
+      this._resumed.delete(id);
+    }
   }
 
   /**
@@ -77,6 +84,35 @@ export class Intake {
     const plan = await this._plan(items, folder);
     plan?.left.forEach(item => onFile?.(item, null, null));
     return plan && this._upload(plan, folder, { onFile });
+  }
+
+  private async _goOnFolder({
+    id,
+    canReopen,
+    destination
+  }: ILeftover): Promise<IUploadBatch | null> {
+    const { items, roots } = canReopen
+      ? await this._options.uploader.reopen(id)
+      : { items: await chooseFiles(true), roots: null };
+    const plan = await this._planner.plan(items, destination);
+    return plan && this._upload(plan, destination, { roots });
+  }
+
+  private async _goOnFile({
+    id,
+    canReopen,
+    destination,
+    conflict
+  }: ILeftover): Promise<IUploadBatch | null> {
+    const [chosen] = canReopen ? [] : await chooseFiles(false);
+    if (!canReopen && !chosen) {
+      return null;
+    }
+    const { uploader } = this._options;
+    const { items } = await uploader.reopen(id, await chosen?.open());
+    // What is to happen where its name is taken was settled when it began.
+    const plan = await this._planner.fit(items, destination, conflict);
+    return plan && this._upload(plan, destination, { goesOn: id });
   }
 
   private _plan(
@@ -106,13 +142,15 @@ export class Intake {
 
   private _options: Intake.IOptions;
   private _planner: Planner;
+  /** Leftovers that are being gone on with. */
+  private _resumed = new Set<string>();
 }
 
 export namespace Intake {
   export interface IOptions {
     readonly uploader: Pick<
       Uploader,
-      'discard' | 'leftovers' | 'reopen' | 'upload'
+      'discard' | 'giveBack' | 'leftovers' | 'reopen' | 'upload'
     >;
     readonly contents: Pick<Contents.IManager, 'get' | 'localPath'>;
     readonly conflict: () => ConflictDefault;

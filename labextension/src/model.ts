@@ -121,11 +121,6 @@ export class TransferModel extends VDomModel {
     return this._uploader.leftovers.find(({ id }) => `leftover:${id}` === key);
   }
 
-  /** Go on with a leftover, with the file that was chosen if the browser has none. */
-  async goOn(leftover: ILeftover, chosen?: File): Promise<void> {
-    await this._uploader.goOn(leftover.id, chosen);
-  }
-
   retry(key: string): Promise<void> {
     return this._act(key, 'retry', batch => batch.retry());
   }
@@ -337,7 +332,7 @@ export namespace TransferModel {
   export type IFeed = Pick<JobFeed, 'changed' | 'jobs' | 'problem' | 'refresh'>;
   export type IUploads = Pick<
     Uploader,
-    'batches' | 'changed' | 'discard' | 'goOn' | 'leftovers' | 'remove'
+    'batches' | 'changed' | 'discard' | 'leftovers' | 'remove'
   >;
 
   export interface IOptions {

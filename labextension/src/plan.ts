@@ -4,16 +4,16 @@
  */
 
 import { Notification } from '@jupyterlab/apputils';
-import { PathExt } from '@jupyterlab/coreutils';
 import type { Contents } from '@jupyterlab/services';
 import { busyWhile } from './busy';
 import type { ConflictDefault } from './conflict';
 import { askConflict } from './conflict';
 import type { Format } from './format';
+import { begunAmong, costs, needOf, roomFor } from './need';
 import type { IRoom } from './room';
 import type { DigestOf } from './same';
 import { findSame } from './same';
-import { askOthers, checkFree, measure, needOf, tooLarge } from './room';
+import { askOthers, checkFree, measure, tooLarge } from './room';
 import type { ILook, ITaken } from './taken';
 import { findTaken } from './taken';
 import { nameOf } from './uploads';
@@ -44,8 +44,10 @@ export interface IPlannerOptions {
   readonly digestOf: DigestOf;
   /** What a folder takes; rejects where the server cannot tell. */
   readonly room: (folder: string) => Promise<IRoom>;
-  /** What earlier pages left unfinished: the server has promised it room. */
+  /** What earlier pages left unfinished. */
   readonly leftovers: () => readonly ILeftover[];
+  /** Lets the server free what it keeps for the packs of a folder that was left. */
+  readonly giveBack: (id: string) => Promise<void>;
 }
 
 const NONE: ReadonlySet<IUploadItem> = new Set();
@@ -66,9 +68,8 @@ export class Planner {
     if (items.length === 0) {
       return { items, left: NONE, conflict: 'rename' };
     }
-    // Old servers do not tell; then each upload finds out by itself.
-    const room = this._options.room(destination).catch(() => null);
     const resumes = this._leftOf(items, destination);
+    const room = this._room(destination, resumes);
     const look = this._looker(items, destination);
     const arrived = resumes ? await this._arrived(resumes, look) : NONE;
     if (arrived.size > 0) {
@@ -81,14 +82,43 @@ export class Planner {
     if (draft === null) {
       return null;
     }
-    const known = await room;
-    const plan =
-      known === null
-        ? draft
-        : await this._fit(draft, known, destination, lookAtRest);
+    const plan = await this._fit(draft, await room, destination, lookAtRest);
     return (
       plan && { ...plan, left: new Set([...plan.left, ...arrived]), resumes }
     );
+  }
+
+  /**
+   * Plan how `items` go on, where it is settled what happens to taken names.
+   *
+   * @returns null when the person thought better of it.
+   * @throws Refusal when the server has no room for them.
+   */
+  async fit(
+    items: readonly IUploadItem[],
+    destination: string,
+    conflict: ConflictPolicy
+  ): Promise<IPlan | null> {
+    const draft = { items, left: NONE, conflict, taken: null };
+    const look = this._looker(items, destination);
+    return this._fit(draft, await this._room(destination), destination, look);
+  }
+
+  /** What the folder takes; null where the server cannot tell. */
+  private async _room(
+    destination: string,
+    resumes?: ILeftover
+  ): Promise<IRoom | null> {
+    const { giveBack, room } = this._options;
+    try {
+      if (resumes) {
+        await giveBack(resumes.id);
+      }
+      return await room(destination);
+    } catch {
+      // Old servers do not tell; then each upload finds out by itself.
+      return null;
+    }
   }
 
   /** What an earlier page left of these very files. */
@@ -158,10 +188,13 @@ export class Planner {
 
   private async _fit(
     draft: IDraft,
-    room: IRoom,
+    room: IRoom | null,
     destination: string,
     look: Looker
   ): Promise<IPlan | null> {
+    if (room === null) {
+      return draft;
+    }
     const { format } = this._options;
     await measure(draft.items);
     const large = tooLarge(draft.items, room);
@@ -173,39 +206,17 @@ export class Planner {
       return null;
     }
     const { conflict } = draft;
+    const { leftovers } = this._options;
+    const begun = begunAmong(items, destination, leftovers());
+    const ours = roomFor(begun.values(), room);
     let { taken } = draft;
-    const need = () =>
-      needOf(items, this._spares(destination, conflict, taken ?? []));
+    const need = () => needOf(items, costs(conflict, taken ?? [], begun));
     const mayShrink = conflict === 'overwrite' || conflict === 'skip';
-    if (taken === null && mayShrink && need() > room.free_bytes) {
+    if (taken === null && mayShrink && need() > ours.free_bytes) {
       ({ taken } = await look());
     }
-    checkFree(need(), room, destination, format);
+    checkFree(need(), ours, destination, format);
     return { items, conflict, left: new Set([...draft.left, ...large]) };
-  }
-
-  /** How many bytes of an item need no room. */
-  private _spares(
-    destination: string,
-    conflict: ConflictPolicy,
-    taken: readonly ITaken[]
-  ): (item: IUploadItem) => number {
-    const begun = this._options
-      .leftovers()
-      .filter(each => each.destination === destination);
-    const old = new Map(taken.map(each => [each.item, each.size ?? 0]));
-    return item => {
-      const size = item.size ?? 0;
-      const name = PathExt.basename(item.relativePath);
-      if (begun.some(each => each.name === name && each.size === size)) {
-        return size;
-      }
-      const there = old.get(item);
-      if (there === undefined || conflict === 'rename') {
-        return 0;
-      }
-      return conflict === 'skip' ? size : there;
-    };
   }
 }
 

@@ -63,28 +63,6 @@ export function tooLarge(
   return items.filter(({ size }) => (size ?? 0) > limit);
 }
 
-/**
- * Bytes that `items` need, as far as their sizes are known.
- *
- * @param spares - Bytes that become free, or are not sent, with an item: those
- *   of a file that it replaces, or its own if it is skipped.
- */
-export function needOf(
-  items: readonly IUploadItem[],
-  spares: (item: IUploadItem) => number = () => 0
-): number {
-  let sum = 0;
-  let largest = 0;
-  for (const item of items) {
-    const size = item.size ?? 0;
-    const spared = spares(item);
-    sum += size - spared;
-    // An old file stays until the new one is whole.
-    largest = Math.max(largest, spared < size ? size : 0);
-  }
-  return Math.max(sum, largest);
-}
-
 /** @throws Refusal if `needed` bytes are more than `room` has. */
 export function checkFree(
   needed: number,

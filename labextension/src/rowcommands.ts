@@ -18,10 +18,8 @@ import { report } from './commands';
 import { errorDetails } from './errors';
 import { pauseIcon } from './icons';
 import { CommandIDs } from './ids';
-import { chooseFiles } from './intake';
 import type { ITransfer } from './transfer';
 import { isOver } from './transfer';
-import type { ILeftover } from './uploads';
 
 export interface IRowContext extends ICommandContext {
   readonly contents: Pick<Contents.IManager, 'get'>;
@@ -84,7 +82,7 @@ function adder(
 }
 
 function addStateCommands(context: IRowContext): void {
-  const { model } = context;
+  const { intake, model } = context;
   const { trans } = context.format;
   const add = adder(context);
 
@@ -111,7 +109,7 @@ function addStateCommands(context: IRowContext): void {
     applies: t => t.can.retry,
     act: t => {
       const leftover = model.leftover(t.key);
-      return leftover ? goOn(context, leftover) : model.retry(t.key);
+      return leftover ? intake.goOn(leftover) : model.retry(t.key);
     }
   });
   add(CommandIDs.approve, {
@@ -186,21 +184,4 @@ function addResultCommands(context: IRowContext): void {
       }
     }
   });
-}
-
-/** Go on with what an earlier page left; the person chooses the file if need be. */
-async function goOn(context: IRowContext, leftover: ILeftover): Promise<void> {
-  const { intake, model } = context;
-  if (leftover.folder) {
-    await intake.goOn(leftover);
-    return;
-  }
-  if (leftover.canReopen) {
-    await model.goOn(leftover);
-    return;
-  }
-  const [item] = await chooseFiles(false);
-  if (item) {
-    await model.goOn(leftover, await item.open());
-  }
 }

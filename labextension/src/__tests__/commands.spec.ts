@@ -24,10 +24,12 @@ describe('commands', () => {
     uploadsAllowed: true,
     reveal: jest.fn(async () => undefined)
   };
+  const intake = { goOn: jest.fn(async () => null) };
   const contents = { get: jest.fn(async () => ({ type: 'file' })) };
   let commands: CommandRegistry;
   let feed: any;
   let model: TransferModel;
+  let uploads: Uploads;
 
   function show(...jobs: IJob[]): void {
     feed.jobs = new Map(jobs.map(each => [each.id, each]));
@@ -39,15 +41,16 @@ describe('commands', () => {
     commands = new CommandRegistry();
     feed = { jobs: new Map(), problem: null, refresh: jest.fn() };
     feed.changed = new Signal(feed);
+    uploads = new Uploads();
     model = new TransferModel({
       api: api as any,
       feed,
-      uploader: new Uploads() as any
+      uploader: uploads as any
     });
     const context: any = {
       ...{ commands, api, model, place, contents },
       format: new Format(),
-      intake: {},
+      intake,
       conflict: () => 'ask',
       showPanel: jest.fn()
     };
@@ -71,6 +74,18 @@ describe('commands', () => {
     expect(api.changeJob).toHaveBeenLastCalledWith('b', 'pause');
     await commands.execute(CommandIDs.pause, { key: 'job:a' });
     expect(api.changeJob).toHaveBeenLastCalledWith('a', 'pause');
+  });
+
+  it('go on with what an earlier page left by the way in of all uploads', async () => {
+    const [left] = (uploads.leftovers = [
+      {
+        ...{ id: 'x', name: 'a', relativePath: 'd/a', destination: 'data' },
+        ...{ conflict: 'rename', size: 9, offset: 5, canReopen: true }
+      }
+    ]);
+    uploads.changed.emit();
+    await commands.execute(CommandIDs.retry, { key: 'leftover:x' });
+    expect(intake.goOn).toHaveBeenCalledWith(left);
   });
 
   it('are there only where they make sense', () => {

@@ -10,10 +10,11 @@ describe('Intake', () => {
   const upload = jest.fn(() => 'batch' as any);
   const discard = jest.fn();
   const reopen = jest.fn();
+  const giveBack = jest.fn(async () => undefined);
   let leftovers: ILeftover[] = [];
   const intake = (conflict: any, contents = contentsOf()) =>
     new Intake({
-      uploader: { upload, discard, reopen, leftovers },
+      uploader: { upload, discard, giveBack, reopen, leftovers },
       contents,
       conflict: () => conflict,
       room: () => Promise.reject(new Error('404')),
@@ -159,6 +160,7 @@ describe('Intake', () => {
     const left: ILeftover = {
       id: 'left',
       name: 'd',
+      relativePath: 'd',
       destination: 'data',
       conflict: 'rename',
       size: 0,
@@ -257,6 +259,33 @@ describe('Intake', () => {
       await intake('ask', there('a')).upload([given('a')], 'data');
       expect(upload).not.toHaveBeenCalled();
       expect(discard).toHaveBeenCalledWith('left');
+    });
+
+    it('goes on once, however often it is told to', async () => {
+      const items = [given('a')];
+      reopen.mockResolvedValue({ items, roots: null });
+      const taker = intake('ask');
+      const { folder, ...file } = left;
+      const told = [taker.goOn(file), taker.goOn(file)];
+      expect(await Promise.all(told)).toEqual(['batch', null]);
+      expect(upload.mock.calls).toEqual([
+        [items, { destination: 'data', conflict: 'rename', goesOn: 'left' }]
+      ]);
+      expect(await taker.goOn(file)).toBe('batch');
+    });
+
+    it('goes on with the file that the person chooses', async () => {
+      const { file } = given('a');
+      reopen.mockResolvedValue({ items: [given('a')], roots: null });
+      const input = jest.spyOn(document, 'createElement');
+      const { folder, ...rest } = left;
+      const done = intake('ask').goOn({ ...rest, canReopen: false });
+      const [{ value: chooser }] = input.mock.results;
+      Object.defineProperty(chooser, 'files', { value: [file] });
+      chooser.dispatchEvent(new Event('change'));
+      expect(await done).toBe('batch');
+      expect(reopen).toHaveBeenCalledWith('left', file);
+      input.mockRestore();
     });
 
     it('goes on by one click where the browser kept the folder', async () => {

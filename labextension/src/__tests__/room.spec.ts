@@ -1,7 +1,8 @@
 import { Format } from '../format';
 import { Intake } from '../intake';
+import { needOf } from '../need';
 import type { IRoom } from '../room';
-import { measure, needOf, Refusal } from '../room';
+import { measure, Refusal } from '../room';
 import { FileItem } from '../uploads';
 import type { ILeftover, IUploadItem } from '../uploads';
 import { entriesOf, makeDrop } from '../uploads/__tests__/drops';
@@ -20,6 +21,9 @@ function sized(relativePath: string, size: number): FileItem {
 
 describe('room for a batch', () => {
   const upload = jest.fn(() => 'batch' as any);
+  const giveBack = jest.fn(async () => undefined);
+  const reopen = jest.fn();
+  const looks = jest.fn();
   let leftovers: ILeftover[] = [];
 
   const intake = (
@@ -32,19 +36,19 @@ describe('room for a batch', () => {
       uploader: {
         upload,
         discard: jest.fn(),
-        reopen: jest.fn(),
+        giveBack,
+        reopen,
         get leftovers() {
           return leftovers;
         }
       },
       contents,
       conflict: () => conflict,
-      room: async () => ({
-        free_bytes: free,
-        reserved_bytes: 0,
-        max_upload_size: null,
-        ...change
-      }),
+      room: async () => {
+        looks();
+        const room = { free_bytes: free, reserved_bytes: 0 };
+        return { ...room, max_upload_size: null, ...change };
+      },
       digestOf: async () => null,
       format: new Format()
     });
@@ -60,7 +64,7 @@ describe('room for a batch', () => {
   };
 
   beforeEach(() => {
-    upload.mockClear();
+    [upload, giveBack, looks].forEach(each => each.mockClear());
     leftovers = [];
   });
 
@@ -110,14 +114,57 @@ describe('room for a batch', () => {
     await refusalOf(done);
   });
 
-  it('lets go on what an earlier page began: its room is promised', async () => {
-    const [id, name, destination] = ['1', 'a', 'data'];
-    const place = { id, name, destination, conflict: 'rename' as const };
-    leftovers = [{ ...place, size: 9 * MB, offset: 5 * MB, canReopen: false }];
-    const go = (size: number) => intake(MB).upload([sized('a', size)], 'data');
-    expect(await go(9 * MB)).toBe('batch');
-    upload.mockClear();
-    await refusalOf(go(8 * MB));
+  describe('that an earlier page began', () => {
+    const left: ILeftover = {
+      id: '1',
+      name: 'a',
+      relativePath: 'd/a',
+      destination: 'data',
+      conflict: 'fail',
+      size: 9 * MB,
+      offset: 5 * MB,
+      canReopen: true
+    };
+
+    beforeEach(() => (leftovers = [left]));
+
+    it('is sent into the room that was promised', async () => {
+      const promised = { reserved_bytes: 4 * MB };
+      const go = (path: string, size: number) =>
+        intake(MB, promised).upload([sized(path, size)], 'data');
+      expect(await go('d/a', 9 * MB)).toBe('batch');
+      upload.mockClear();
+      await refusalOf(go('d/a', 8 * MB));
+      await refusalOf(go('e/a', 9 * MB));
+    });
+
+    it('needs room for the rest only, and for that once nothing is promised', async () => {
+      const items = [sized('d/a', 9 * MB)];
+      expect(await intake(4 * MB).upload(items, 'data')).toBe('batch');
+      upload.mockClear();
+      const { message } = await refusalOf(intake(MB).upload(items, 'data'));
+      expect(message).toContain('This needs 4 MB, but data/ has room for 1 MB');
+    });
+
+    it('is looked at before it goes on by a click', async () => {
+      const items = [sized('d/a', 9 * MB)];
+      reopen.mockResolvedValue({ items, roots: null });
+      await refusalOf(intake(3 * MB).goOn(left));
+      expect(await intake(4 * MB).goOn(left)).toBe('batch');
+      expect(upload.mock.calls).toEqual([
+        [items, { destination: 'data', conflict: 'fail', goesOn: '1' }]
+      ]);
+    });
+
+    it('is a folder: its packs give their room back first', async () => {
+      const folder = { filesTotal: 9, filesDone: 0 };
+      const place = { name: 'd', relativePath: 'd', size: 0, offset: 0 };
+      leftovers = [{ ...left, ...place, folder }];
+      await intake(9).upload([sized('d/b', 9)], 'data');
+      const [given] = giveBack.mock.invocationCallOrder;
+      const [looked] = looks.mock.invocationCallOrder;
+      expect(given).toBeLessThan(looked);
+    });
   });
 
   it('names a file that is too large by itself', async () => {

@@ -130,7 +130,6 @@ export class Uploads {
   leftovers: ILeftover[] = [];
   readonly changed = new Signal<any, void>(this);
   readonly discard = jest.fn(() => Promise.resolve());
-  readonly goOn = jest.fn(() => Promise.resolve());
   readonly remove = jest.fn((id: string) => {
     this.batches = this.batches.filter(each => each.id !== id);
     this.changed.emit();

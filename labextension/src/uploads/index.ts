@@ -11,6 +11,7 @@ export type {
   ConflictPolicy,
   IFolderRoots,
   ILeftover,
+  IReopened,
   ITransferErrorData,
   IUploadBatch,
   IUploadFailure,

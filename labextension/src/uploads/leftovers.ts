@@ -2,7 +2,7 @@ import { PathExt } from '@jupyterlab/coreutils';
 import { clientErrors } from './errors';
 import { FileItem } from './fileitem';
 import { readFolders } from './readfolders';
-import type { IFolderRoots, ILeftover, IUploadItem } from './tokens';
+import type { ILeftover, IReopened } from './tokens';
 import type { IFolderTrace, ITrace } from './trace';
 import type { TusClient } from './tusclient';
 import { isGone } from './tusanswer';
@@ -18,7 +18,7 @@ export class Leftovers {
     private _client: TusClient,
     private _changed: () => void
   ) {
-    _memory.claimed.connect((_, id) => this._remove(id));
+    _memory.claimed.connect((_, id) => this.remove(id));
   }
 
   get list(): readonly ILeftover[] {
@@ -46,59 +46,74 @@ export class Leftovers {
   }
 
   /**
-   * The file of a leftover: the one that was `chosen`, or by the handle that
+   * The files of a leftover: the one that was `chosen`, or by the handles that
    * the browser kept. That asks the person, so call it when they clicked.
    *
-   * @throws UploadError `source_changed`, if it is not the same any more.
+   * @throws UploadError `source_changed`, if they are not the same any more.
    */
-  async reopen(
-    id: string,
-    chosen?: File
-  ): Promise<{ item: FileItem; trace: ITrace }> {
+  async reopen(id: string, chosen?: File): Promise<IReopened> {
     const trace = this._traces.get(id)!;
-    const { handle, relativePath, fingerprint } = trace;
-    try {
-      const file = chosen ?? (await fileOf(handle));
-      const found = await this._memory.fingerprintOf(file, relativePath);
-      if (found === fingerprint) {
-        const again = Promise.resolve(handle);
-        this._remove(id);
-        const item = new FileItem(file, relativePath, again);
-        return { item, trace };
-      }
-    } catch {
-      // Moved, removed, or the person said no.
+    const reopened = trace.folder
+      ? await this._reopenFolder(trace.folder)
+      : await this._reopenFile(trace, chosen);
+    if (reopened === null) {
+      throw clientErrors.sourceChanged([trace.relativePath]);
     }
-    throw clientErrors.sourceChanged([relativePath]);
+    return reopened;
   }
 
   /**
-   * The files of a folder, by the handles that the browser kept. That asks the
-   * person, so call it when they clicked.
-   *
-   * @throws UploadError `source_changed`, if they are not all there any more.
+   * End the packs of a folder: what arrived of them stands there, and the room
+   * that the server keeps for the rest is free again.
    */
-  async reopenFolder(
-    id: string
-  ): Promise<{ items: IUploadItem[]; roots: IFolderRoots }> {
-    const { folder, relativePath } = this._traces.get(id)!;
-    const roots = folder!.roots!;
-    const items = await readFolders(roots.handles).catch(() => []);
-    if (items.length < roots.files) {
-      // Handles do not tell of all kinds of files: a drop does.
-      throw clientErrors.sourceChanged([relativePath]);
+  async giveBack(id: string): Promise<void> {
+    const { folder, urls = [] } = this._traces.get(id) ?? {};
+    await this._terminate(folder ? urls : []);
+  }
+
+  /** It is gone on with, or given up. */
+  remove(id: string): void {
+    if (this._traces.delete(id)) {
+      this._list = this._list.filter(each => each.id !== id);
+      this._changed();
     }
-    return { items, roots };
   }
 
   /** Give a leftover up, on the server too. */
   async discard(id: string): Promise<void> {
-    const trace = this._traces.get(id);
-    this._remove(id);
+    const { urls = [] } = this._traces.get(id) ?? {};
+    this.remove(id);
     await this._memory.forget(id);
-    const urls = trace?.urls.filter(url => url !== null) ?? [];
+    await this._terminate(urls);
+  }
+
+  private async _reopenFile(
+    { relativePath, fingerprint, handle }: ITrace,
+    chosen?: File
+  ): Promise<IReopened | null> {
+    try {
+      const file = chosen ?? (await fileOf(handle));
+      const found = await this._memory.fingerprintOf(file, relativePath);
+      const item = new FileItem(file, relativePath, Promise.resolve(handle));
+      return found === fingerprint ? { items: [item], roots: null } : null;
+    } catch {
+      // Moved, removed, or the person said no.
+      return null;
+    }
+  }
+
+  private async _reopenFolder({
+    roots
+  }: IFolderTrace): Promise<IReopened | null> {
+    const items = await readFolders(roots!.handles).catch(() => []);
+    // Handles do not tell of all kinds of files: a drop does.
+    return items.length < roots!.files ? null : { items, roots };
+  }
+
+  private async _terminate(urls: readonly (string | null)[]): Promise<void> {
+    const begun = urls.filter(url => url !== null);
     // Best effort: what cannot be deleted now expires on the server.
-    await Promise.allSettled(urls.map(url => this._client.terminate(url)));
+    await Promise.allSettled(begun.map(url => this._client.terminate(url)));
   }
 
   private async _lookAtFolder(
@@ -111,7 +126,8 @@ export class Leftovers {
     }
     const { id, relativePath, destination, conflict } = trace;
     this._show(trace, {
-      ...{ id, name: relativePath, destination, conflict, size: 0, offset: 0 },
+      ...{ id, name: relativePath, relativePath, destination, conflict },
+      ...{ size: 0, offset: 0 },
       canReopen: roots !== null,
       folder: { filesTotal, filesDone }
     });
@@ -143,7 +159,7 @@ export class Leftovers {
     const { id, relativePath, destination, conflict, size, handle } = trace;
     const name = PathExt.basename(relativePath);
     const canReopen = handle !== null;
-    const place = { id, name, destination, conflict };
+    const place = { id, name, relativePath, destination, conflict };
     this._show(trace, { ...place, size, offset, canReopen });
   }
 
@@ -152,13 +168,6 @@ export class Leftovers {
     this._traces.set(id, trace);
     this._list = [...this._list.filter(each => each.id !== id), leftover];
     this._changed();
-  }
-
-  private _remove(id: string): void {
-    if (this._traces.delete(id)) {
-      this._list = this._list.filter(each => each.id !== id);
-      this._changed();
-    }
   }
 
   private _traces = new Map<string, ITrace>();

@@ -102,6 +102,8 @@ export interface IUploadBatch {
 export interface ILeftover {
   readonly id: string;
   readonly name: string;
+  /** Of the file, below the destination; of a folder its name. */
+  readonly relativePath: string;
   /** The folder below the server's root; '' is the root. */
   readonly destination: string;
   /** What was to happen where a name is taken. */
@@ -113,6 +115,13 @@ export interface ILeftover {
   readonly canReopen: boolean;
   /** Of a folder, or many files that were given together. */
   readonly folder?: { readonly filesTotal: number; readonly filesDone: number };
+}
+
+/** The files of a leftover, opened again. */
+export interface IReopened {
+  readonly items: IUploadItem[];
+  /** Of a folder what opens it again after the next reload. */
+  readonly roots: IFolderRoots | null;
 }
 
 /** What opens dropped folders again after a reload. */
@@ -133,6 +142,8 @@ export interface IUploadOptions {
   readonly onFolderFailed?: (path: string, error: ITransferErrorData) => void;
   /** Where the files came from, if the browser can go there again. */
   readonly roots?: IFolderRoots | null;
+  /** The id of the leftover that this goes on with: it is listed no longer. */
+  readonly goesOn?: string;
   /** The name of the row; by default the common folder or the first file. */
   readonly name?: string;
   /**

@@ -14,8 +14,8 @@ import { PieceSizer } from './piecesizer';
 import type { ITiming } from './timing';
 import { DEFAULT_TIMING } from './timing';
 import type {
-  IFolderRoots,
   ILeftover,
+  IReopened,
   IUploadBatch,
   IUploadItem,
   IUploadOptions
@@ -101,25 +101,21 @@ export class Uploader implements IDisposable {
   }
 
   /**
-   * Go on with a leftover: with the `chosen` file, or one that `canReopen`. The
-   * browser asks the person then, so call it when they clicked.
+   * The files of a leftover: the `chosen` one, or those of one that `canReopen`.
+   * The browser asks the person then, so call it when they clicked.
    *
-   * @throws UploadError `source_changed`, if it is not the same file any more.
+   * @throws UploadError `source_changed`, if they are not the same any more.
    */
-  async goOn(id: string, chosen?: File): Promise<IUploadBatch> {
-    const { item, trace } = await this._leftovers.reopen(id, chosen);
-    const { destination, conflict } = trace;
-    return this.upload([item], { destination, conflict });
+  reopen(id: string, chosen?: File): Promise<IReopened> {
+    return this._leftovers.reopen(id, chosen);
   }
 
   /**
-   * The files of a folder that an earlier page left and that `canReopen`. The
-   * browser asks the person then, so call it when they clicked.
-   *
-   * @throws UploadError `source_changed`, if they are not all there any more.
+   * Let the server free the room that it keeps for the packs of a folder that an
+   * earlier page left. It goes on without them: what arrived is there.
    */
-  reopen(id: string): Promise<{ items: IUploadItem[]; roots: IFolderRoots }> {
-    return this._leftovers.reopenFolder(id);
+  giveBack(id: string): Promise<void> {
+    return this._leftovers.giveBack(id);
   }
 
   /** Give a leftover up, on the server too. */
@@ -160,6 +156,9 @@ export class Uploader implements IDisposable {
       giveBack: count => this._giveBack(count)
     });
     folder?.start(batch.name);
+    if (options.goesOn !== undefined) {
+      this._leftovers.remove(options.goesOn);
+    }
     this._batches.push(batch);
     this._folders.set(batch, folder);
     if (!batch.isEnded) {

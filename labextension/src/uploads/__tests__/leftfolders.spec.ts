@@ -113,6 +113,14 @@ describe('a folder that an earlier page left', () => {
     expect(page.leftovers).toHaveLength(1);
   });
 
+  it('lets the server free what it keeps for it', async () => {
+    await leave();
+    expect(server.uploads.size).toBeGreaterThan(0);
+    await page.giveBack(page.leftovers[0].id);
+    expect(server.uploads.size).toBe(0);
+    expect(page.leftovers).toHaveLength(1);
+  });
+
   it('can be given up', async () => {
     await leave();
     await page.discard(page.leftovers[0].id);

@@ -117,7 +117,11 @@ describe('what an earlier page left', () => {
     const handle = { getFile: async () => file, requestPermission } as any;
     await leave(new FileItem(file, 'x', Promise.resolve(handle)));
     expect(page.leftovers[0].canReopen).toBe(true);
-    const batch = await page.goOn(page.leftovers[0].id);
+    const [{ id }] = page.leftovers;
+    const { items } = await page.reopen(id);
+    expect(page.leftovers).toHaveLength(1);
+    const batch = page.upload(items, { ...options, goesOn: id });
+    expect(page.leftovers).toEqual([]);
     await batch.finished;
     expect(requestPermission).toHaveBeenCalled();
     expect(server.files.get('data/x')?.equals(data)).toBe(true);
@@ -132,7 +136,7 @@ describe('what an earlier page left', () => {
       requestPermission: async () => 'granted'
     } as any;
     await leave(new FileItem(file, 'x', Promise.resolve(handle)));
-    await expect(page.goOn(page.leftovers[0].id)).rejects.toMatchObject({
+    await expect(page.reopen(page.leftovers[0].id)).rejects.toMatchObject({
       code: 'source_changed'
     });
   });
