@@ -265,7 +265,7 @@ describe('Intake', () => {
       const items = [given('a')];
       reopen.mockResolvedValue({ items, roots: null });
       const taker = intake('ask');
-      const { folder, ...file } = left;
+      const file = { ...left, folder: undefined };
       const told = [taker.goOn(file), taker.goOn(file)];
       expect(await Promise.all(told)).toEqual(['batch', null]);
       expect(upload.mock.calls).toEqual([
@@ -278,8 +278,8 @@ describe('Intake', () => {
       const { file } = given('a');
       reopen.mockResolvedValue({ items: [given('a')], roots: null });
       const input = jest.spyOn(document, 'createElement');
-      const { folder, ...rest } = left;
-      const done = intake('ask').goOn({ ...rest, canReopen: false });
+      const one = { ...left, folder: undefined, canReopen: false };
+      const done = intake('ask').goOn(one);
       const [{ value: chooser }] = input.mock.results;
       Object.defineProperty(chooser, 'files', { value: [file] });
       chooser.dispatchEvent(new Event('change'));
