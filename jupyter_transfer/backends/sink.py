@@ -82,6 +82,10 @@ class Sink(ABC):
     """Digests of the whole file (names of hashlib) that `finish` can use: the sender computes
     them on the way."""
 
+    piece_digest: str | None = None
+    """Digest of each piece (a name of hashlib) that `sent` can use: the sender computes it from the
+    bytes as they are sent."""
+
     @abstractmethod
     def begin(self, state: State | None) -> Sequence[Span]:
         """Begin, or go on with the `state` of an earlier process; the spans that the service
@@ -99,9 +103,10 @@ class Sink(ABC):
     def outlet(self, span: Span) -> Outlet:
         """Where `span` goes now; asked again when an outlet has expired."""
 
-    def sent(self, span: Span, headers: Mapping[str, str]) -> None:
-        """`span` was taken; `headers` of the answer by their names in lower case. Raises
-        ``digest_mismatch`` where they show that other bytes arrived."""
+    def sent(self, span: Span, headers: Mapping[str, str], digest: Digest | None = None) -> None:
+        """`span` was taken; `headers` of the answer by their names in lower case, `digest` of the
+        piece if `piece_digest` asks for one. Raises ``digest_mismatch`` where they show that other
+        bytes arrived: the piece is sent again."""
         return
 
     @abstractmethod
