@@ -242,10 +242,23 @@ class TransferApp(ExtensionApp):
         for number in count():
             folder = os.path.join(self.state_dir, name if number == 0 else f"{name}-{number}")
             try:
-                return Store(folder)
+                store = Store(folder)
+                self._report_damage(store)
+                return store
             except BlockingIOError:
                 self.log.warning("Another server has the transfers of this folder.")
         raise AssertionError("count() never ends")
+
+    def _report_damage(self, store: Store) -> None:
+        if store.damaged is not None:
+            self.log.error(
+                "The list of transfers %s was damaged (%s). It was kept as %s and an empty one "
+                "begun; no file was touched. Unfinished uploads are found again by what lies on "
+                "disk; start unfinished fetches again.",
+                store.path,
+                store.damage,
+                store.damaged,
+            )
 
     def _wire(self) -> None:
         assert self.serverapp is not None
@@ -299,7 +312,7 @@ class TransferApp(ExtensionApp):
         try:
             await self.queue.ready()
             if self._uploads is not None:
-                await self._uploads.start()
+                await self._uploads.start(lost=self.store.lost)
             await self._pool.warm_up()
         except Exception:
             self.log.exception("The transfers of an earlier server could not be taken over")

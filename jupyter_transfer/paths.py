@@ -280,6 +280,25 @@ class Root:
                 entries.append(Entry(name, status))
         return entries
 
+    def staging_parents(self) -> Iterator[str]:
+        """Every folder below the root, the root too, that holds a staging folder; what cannot be
+        read, and hidden ones (unless `allow_hidden`), are left out. Looks at the whole tree."""
+        folders = [""]
+        while folders:
+            path = folders.pop()
+            try:
+                with self.folder(path) as fd, os.scandir(fd) as entries:
+                    names = {one.name for one in entries if one.is_dir(follow_symlinks=False)}
+            except (OSError, TransferError):
+                continue
+            if STAGING in names:
+                yield path
+            folders += [
+                join_path(path, name)
+                for name in names - {STAGING}
+                if self.allow_hidden or not name.startswith(".")
+            ]
+
     def nearest_folder(self, path: str) -> str:
         """The folder at `path`, or its nearest ancestor that is there. Part files are staged in
         it, so that no folder is made before there is something whole to put into it.

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from .damage import check_pages, check_tables, is_readable, put_aside, tables
 from .faults import from_sqlite_error, is_fault, is_unreadable
 from .filesystems import on_network_filesystem
 from .schema import MIGRATIONS, SCHEMA_VERSION
@@ -23,28 +24,56 @@ class Database:
 
     Its methods raise ``disk_full``, ``list_unavailable`` and ``list_unreadable``.
 
-    Raises BlockingIOError when another live server holds this folder, RuntimeError when what is
-    there cannot be used.
+    What is there and is no database of ours is put aside, and an empty one begun (`damaged`).
+
+    Raises BlockingIOError when another live server holds this folder, RuntimeError when the disk
+    cannot be read or a newer version wrote the database.
     """
+
+    damaged: str | None = None
+    """Where the file is now that was here and could not be used; None if it could."""
+    damage = ""
+    """What was wrong with it."""
+    lost = False
+    """Whether there was a database, in all likelihood, and this one begins empty in its place."""
 
     def __init__(self, state_dir: str) -> None:
         os.makedirs(state_dir, mode=0o700, exist_ok=True)
-        self._lock_fd = _lock_folder(state_dir)
+        lock = os.path.join(state_dir, "lock")
+        served_before = os.path.exists(lock)
+        self._lock_fd = _lock(lock)
         self._lock = threading.RLock()
         self.path = os.path.join(state_dir, "transfers.sqlite")
         try:
-            self._open(on_network_filesystem(state_dir))
-        except BaseException as error:
+            self._open_or_begin(on_network_filesystem(state_dir))
+        except BaseException:
             self._unlock()
-            if is_fault(error) and is_unreadable(error):
-                raise RuntimeError(
-                    f"The database {self.path} cannot be read ({error}): check its disk, or move "
-                    "it away, and transfers begin with an empty list. No delivered file is touched."
-                ) from error
             raise
+        self.lost = self._is_new and served_before
+
+    def _open_or_begin(self, shared: bool) -> None:
+        try:
+            self._open(shared)
+        except sqlite3.Error as error:
+            try:
+                if not is_unreadable(error):
+                    raise
+                if not is_readable(self.path):
+                    raise RuntimeError(
+                        f"The database {self.path} cannot be read ({error}): check its disk, or "
+                        "move it away, and transfers begin with an empty list. No delivered file "
+                        "is touched."
+                    ) from error
+                # Before it is closed: SQLite removes the log of a database that it closes.
+                self.damaged, self.damage = put_aside(self.path), str(error)
+            finally:
+                self._db.close()
+            self._open(shared)
 
     def _open(self, shared: bool) -> None:
-        self._db = self._connect(shared)
+        self._db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+        self._configure(shared)
+        check_pages(self._db)
         self._migrate()
         highest: int
         (highest,) = self._db.execute(
@@ -56,22 +85,22 @@ class Database:
         self.first_revision: int = max(highest + 1, int(time.time() * 1000))
         self._revision: int = self.first_revision
 
-    def _connect(self, shared: bool) -> sqlite3.Connection:
-        db = sqlite3.connect(self.path, check_same_thread=False, isolation_level=None)
+    def _configure(self, shared: bool) -> None:
         os.chmod(self.path, 0o600)
-        db.execute(f"pragma journal_mode = {'truncate' if shared else 'wal'}")
-        db.execute("pragma synchronous = full")
-        db.execute("pragma foreign_keys = on")
-        db.execute("pragma busy_timeout = 5000")
-        return db
+        self._db.execute(f"pragma journal_mode = {'truncate' if shared else 'wal'}")
+        self._db.execute("pragma synchronous = full")
+        self._db.execute("pragma foreign_keys = on")
+        self._db.execute("pragma busy_timeout = 5000")
 
     def _migrate(self) -> None:
         (version,) = self._db.execute("pragma user_version").fetchone()
-        if version > SCHEMA_VERSION:
+        self._is_new = version == 0
+        if version > SCHEMA_VERSION and "uploads" in tables(self._db):
             raise RuntimeError(
                 f"The database {self.path} was written by a newer jupyter_transfer "
                 f"(schema {version}, this one knows {SCHEMA_VERSION}): upgrade it."
             )
+        check_tables(self._db, version)
         for number, script in enumerate(MIGRATIONS[version:], version + 1):
             self._db.executescript(f"begin; {script} pragma user_version = {number}; commit;")
 
@@ -127,8 +156,8 @@ class Database:
             return self._revision
 
 
-def _lock_folder(state_dir: str) -> int:
-    fd = os.open(os.path.join(state_dir, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock(path: str) -> int:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from ..errors import TransferError
+from .damage import ForeignError
 
 
 def is_fault(error: BaseException) -> bool:
@@ -18,6 +19,8 @@ def is_unreadable(error: BaseException) -> bool:
     SQLite says so of a disk that fails to read, too (EIO: SQLITE_IOERR_CORRUPTFS), so that nobody
     can tell whether it passes.
     """
+    if isinstance(error, ForeignError):
+        return True
     # SQLITE_CORRUPT and SQLITE_NOTADB have no class of their own; an emptied file has no tables.
     return type(error) is sqlite3.DatabaseError or str(error).startswith("no such table")
 

@@ -85,9 +85,13 @@ class Uploads:
 
     # -- starting and stopping --
 
-    async def start(self) -> None:
+    async def start(self, *, lost: bool = False) -> None:
         """Remove what expired while no server was running, and what a crash left of files that
-        are finished; from then on remove what expires."""
+        are finished; from then on remove what expires. With `lost` the rows are gone: first find
+        again the uploads that have a journal on disk."""
+        if lost:
+            count = await self._run(self._storage.recover)
+            self._log.warning("%d uploads were found again by their journals on disk.", count)
         await self._run(self._storage.forget_finished)
         await self.expire()
         self._cleaning = asyncio.ensure_future(self._clean())

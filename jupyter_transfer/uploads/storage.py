@@ -27,6 +27,7 @@ from .admission import Admission, UploadSettings
 from .assemblies import Assemblies, SegmentSession, assembly_id
 from .metadata import UploadSpec
 from .pack import FileResult, PackSession, results_so_far
+from .recovery import recover
 from .room import Room
 from .rows import PARTIAL, Upload, UploadRows
 from .session import Digest, Session
@@ -329,6 +330,11 @@ class Storage:
             session.forget()
         self._digests.pop(upload.id, None)
         return replace(upload, path=path), ours
+
+    def recover(self) -> int:
+        """Take up again the uploads of a database that was lost; how many."""
+        expires = time.time() + self.admission.settings.expiry
+        return recover(self._root, self.rows, expires, self._log)
 
     def forget_finished(self) -> None:
         """Do the last step of `publish` for those that died before it."""

@@ -82,16 +82,6 @@ def test_a_database_that_was_cut_short(tmp_path):
         assert caught.value.status == 500
 
 
-def test_a_database_that_is_none_any_more(tmp_path):
-    """The server says which file is damaged and does not start with it."""
-    filled(tmp_path).close()
-    path = tmp_path / "transfers.sqlite"
-    path.write_bytes(os.urandom(path.stat().st_size))
-    for _ in range(2):  # the folder is free again after the first refusal
-        with pytest.raises(RuntimeError, match=r"transfers\.sqlite cannot be read"):
-            Store(str(tmp_path))
-
-
 def test_a_database_that_was_moved_away(tmp_path, monkeypatch):
     """SQLite takes it for read-only then; it is written again when it is back."""
     monkeypatch.setattr("jupyter_transfer.store.database.on_network_filesystem", lambda path: True)

@@ -70,8 +70,9 @@ def application(uploads: Uploads, fast: bool) -> web.Application:
 
 
 async def serve(root: Root, state: str, settings: UploadSettings, fast: bool, ready: int) -> None:
-    uploads = Uploads(root, Store(state), settings)
-    await uploads.start()
+    store = Store(state)
+    uploads = Uploads(root, store, settings)
+    await uploads.start(lost=store.lost)
     server = httpserver.HTTPServer(application(uploads, fast), max_buffer_size=512 << 20)
     sockets = netutil.bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
