@@ -49,7 +49,7 @@ class Database:
         except BaseException:
             self._unlock()
             raise
-        self.lost = self._is_new and served_before
+        self.lost = self._is_new and (served_before or self.damaged is not None)
 
     def _open_or_begin(self, shared: bool) -> None:
         try:
