@@ -21,13 +21,13 @@ def damaged(jp_root_dir, tmp_path) -> Path:
     return folder
 
 
-async def test_a_damaged_database(damaged, capfd, transfer_app, ask):
+async def test_a_damaged_database(damaged, capfd, caplog, transfer_app, ask):
     (aside,) = damaged.glob("transfers.damaged-*.sqlite")
     assert aside.stat().st_size == 9000
-    await until(lambda: transfer_app._startup is not None)
-    await transfer_app._startup
     log = capfd.readouterr().err
     assert "was damaged (file is not a database)" in log
     assert str(aside) in log
-    assert "0 uploads were found again" in log
+    await until(lambda: transfer_app._startup is not None)
+    await transfer_app._startup
+    assert "0 uploads were found again" in caplog.text
     assert (await ask("jobs")).code == 200
