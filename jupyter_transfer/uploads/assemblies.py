@@ -27,8 +27,9 @@ from threading import Lock
 from ..errors import TransferError, from_os_error
 from ..parts import Part, has_journal, read_journal
 from ..paths import Root
+from .digest import Digest
 from .rows import Upload, UploadRows
-from .session import Digest, Session, latest
+from .session import Session, latest
 
 
 def assembly_id(owner: str, name: str) -> str:

@@ -28,8 +28,9 @@ from ..errors import TransferError, from_os_error
 from ..names import join_path
 from ..parts import Part, StagedFiles, read_journal
 from ..paths import Folders, Root
+from .digest import Digest
 from .rows import Upload
-from .session import Digest, Session, latest
+from .session import Session, latest
 from .tarstream import Member, TarReader
 
 GROUP_FILES = 2000

@@ -25,12 +25,13 @@ from ..paths import Root
 from ..spec import new_id
 from .admission import Admission, UploadSettings
 from .assemblies import Assemblies, SegmentSession, assembly_id
+from .digest import Digest
 from .metadata import UploadSpec
 from .pack import FileResult, PackSession, results_so_far
 from .recovery import recover
 from .room import Room
 from .rows import PARTIAL, Upload, UploadRows
-from .session import Digest, Session
+from .session import Session
 
 P = ParamSpec("P")
 T = TypeVar("T")

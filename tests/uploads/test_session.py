@@ -14,9 +14,10 @@ import pytest
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.parts import Part
 from jupyter_transfer.paths import Root
+from jupyter_transfer.uploads.digest import Digest
 from jupyter_transfer.uploads.metadata import UploadSpec
 from jupyter_transfer.uploads.rows import Upload
-from jupyter_transfer.uploads.session import Digest, Session
+from jupyter_transfer.uploads.session import Session
 
 
 def upload(length: int, **spec) -> Upload:

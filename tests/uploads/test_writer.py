@@ -12,7 +12,8 @@ import pytest
 
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.uploads import writer as writer_module
-from jupyter_transfer.uploads.session import Digest, Session
+from jupyter_transfer.uploads.digest import Digest
+from jupyter_transfer.uploads.session import Session
 from jupyter_transfer.uploads.writer import AROUND, BUFFER, CHECKPOINT, WINDOW, Writer
 
 from ..conftest import until
