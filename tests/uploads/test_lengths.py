@@ -10,6 +10,7 @@ from jupyter_transfer.uploads.manager import Uploads
 from jupyter_transfer.uploads.session import Session
 
 from ..handlers.tus_client import metadata
+from .calls import error_of, put
 
 
 @pytest.fixture
@@ -21,18 +22,6 @@ def restart(root, store):
 async def create(uploads: Uploads, length: int | None, **options) -> str:
     append = await uploads.create("me", length, metadata(filename="a", conflict="fail"), **options)
     return (await append.finish()).upload.id
-
-
-async def put(uploads, id, offset, data, *, length=None, complete=False):
-    append = await uploads.append("me", id, offset, length=length)
-    append.feed(data)
-    return await append.finish(complete=complete)
-
-
-async def error_of(awaitable) -> TransferError:
-    with pytest.raises(TransferError) as caught:
-        await awaitable
-    return caught.value
 
 
 class TestDeclared:

@@ -18,6 +18,7 @@ from jupyter_transfer.uploads.session import Session
 
 from ..conftest import until
 from ..handlers.tus_client import metadata
+from .calls import create, put
 from .conftest import note
 
 
@@ -25,17 +26,6 @@ from .conftest import note
 def restart(root, store, saved):
     """The same uploads as a new process sees them."""
     return lambda **settings: Uploads(root, store, UploadSettings(**settings), on_saved=note(saved))
-
-
-async def create(uploads: Uploads, length: int, owner: str = "me", **pairs: str) -> str:
-    state = await (await uploads.create(owner, length, metadata(**pairs))).finish()
-    return state.upload.id
-
-
-async def put(uploads: Uploads, id: str, offset: int, data: bytes):
-    append = await uploads.append("me", id, offset)
-    append.feed(data)
-    return await append.finish()
 
 
 async def code_of(awaitable) -> str:

@@ -16,6 +16,7 @@ from jupyter_transfer.uploads.admission import UploadSettings
 from jupyter_transfer.uploads.manager import Uploads
 
 from ..handlers.tus_client import metadata
+from .calls import put
 from .tars import tar
 
 DATA = b"0123456789"
@@ -47,12 +48,6 @@ async def begin(uploads: Uploads, length: int, data: bytes, header: str, **optio
     append = await uploads.create("me", length, header, **options)
     append.feed(data)
     return (await append.finish()).upload.id
-
-
-async def put(uploads: Uploads, id: str, offset: int, data: bytes):
-    append = await uploads.append("me", id, offset)
-    append.feed(data)
-    return await append.finish()
 
 
 async def test_a_file_goes_on(uploads, store, lose, folder, tree):

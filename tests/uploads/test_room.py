@@ -7,12 +7,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from jupyter_transfer.errors import TransferError
 from jupyter_transfer.paths import Root
 from jupyter_transfer.uploads import room
+from jupyter_transfer.uploads.append import Append
 from jupyter_transfer.uploads.manager import Uploads
 
 from ..handlers.tus_client import metadata
+from .calls import create, error_of, put
 from .conftest import SMALL_DISK
 
 MIB = 1 << 20
@@ -30,22 +31,18 @@ def uploads(disk_root, store):
     return Uploads(disk_root, store)
 
 
-async def create(uploads: Uploads, length: int | None, **pairs: str) -> str:
-    append = await uploads.create("me", length, metadata(**pairs))
-    return (await append.finish()).upload.id
-
-
-async def put(uploads: Uploads, id: str, offset: int, data: bytes, **options):
-    append = await uploads.append("me", id, offset, **options)
-    append.feed(data)
-    return await append.finish()
+async def feed(append: Append, count: int) -> None:
+    """Feed `count` MiB as fast as they are taken."""
+    for _ in range(count):
+        wait = append.feed(bytes(MIB))
+        if wait is not None:
+            await wait
 
 
 async def refusal(awaitable) -> dict[str, int]:
-    with pytest.raises(TransferError) as caught:
-        await awaitable
-    assert caught.value.code == "disk_full"
-    return caught.value.detail
+    error = await error_of(awaitable)
+    assert error.code == "disk_full"
+    return error.detail
 
 
 async def test_what_was_announced_is_not_promised_again(uploads):
@@ -62,19 +59,13 @@ async def test_what_has_arrived_counts_once(uploads):
     assert empty["reserved_bytes"] == 0
     id = await create(uploads, 30 * MIB, filename="a")
     append = await uploads.append("me", id, 0)
-    for _ in range(10):
-        wait = append.feed(bytes(MIB))
-        if wait is not None:
-            await wait
+    await feed(append, 10)
     await append.finish()
     half = await uploads.room("")
     assert half["reserved_bytes"] == 20 * MIB
     assert abs(empty["free_bytes"] - half["free_bytes"] - 30 * MIB) < MIB // 4
     append = await uploads.append("me", id, 10 * MIB)
-    for _ in range(20):
-        wait = append.feed(bytes(MIB))
-        if wait is not None:
-            await wait
+    await feed(append, 20)
     assert (await append.finish()).upload.path == "a"
     whole = await uploads.room("")
     assert whole["reserved_bytes"] == 0
@@ -84,10 +75,7 @@ async def test_what_has_arrived_counts_once(uploads):
 async def test_while_bytes_arrive(uploads):
     id = await create(uploads, 30 * MIB, filename="a")
     append = await uploads.append("me", id, 0)
-    for _ in range(12):
-        wait = append.feed(bytes(MIB))
-        if wait is not None:
-            await wait
+    await feed(append, 12)
     # Four MiB at most are on their way to the disk.
     assert 18 * MIB <= (await uploads.room(""))["reserved_bytes"] <= 22 * MIB
     await append.finish()
@@ -108,9 +96,7 @@ async def test_who_gives_up_keeps_nothing(uploads):
 async def test_what_is_refused_keeps_nothing(uploads):
     await refusal(create(uploads, 100 * MIB, filename="a"))
     uploads.settings = type(uploads.settings)(max_open=0)
-    with pytest.raises(TransferError) as caught:
-        await create(uploads, MIB, filename="a")
-    assert caught.value.code == "too_many"
+    assert (await error_of(create(uploads, MIB, filename="a"))).code == "too_many"
     assert (await uploads.room(""))["reserved_bytes"] == 0
 
 
