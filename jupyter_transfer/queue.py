@@ -398,6 +398,7 @@ class Queue:
                 state,
                 reason=error.as_dict() if error else remark,
                 verified=end.get("verified") if state is State.DONE else job.verified,
+                unverified=end.get("unverified") if state is State.DONE else None,
                 finished=now() if state.finished else None,
             )
         )

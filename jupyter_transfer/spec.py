@@ -185,6 +185,8 @@ class Job:
     reason: dict[str, Any] | None = None
     progress: Progress = field(default_factory=Progress)
     verified: bool | None = None
+    unverified: str | None = None
+    """The code for why a job that is done is not verified (docs/architecture.md)."""
     started: str | None = None
     finished: str | None = None
     attempt: int = 0

@@ -21,7 +21,7 @@ from typing import Any
 
 from .backends.base import Context
 from .engine.control import Control, Message, as_transfer_error
-from .engine.job import JobRequest, Run, discard, make_run
+from .engine.job import JobRequest, Outcome, Run, discard, make_run
 from .engine.preview import preview
 from .errors import TransferError
 from .net import Policy
@@ -147,7 +147,6 @@ class Worker:
 
     def _run(self, message: Message) -> None:
         control = self._control or Control()
-        error: TransferError | None
         try:
             root = _root(message)
             run = make_run(
@@ -158,14 +157,13 @@ class Worker:
                 _PipeReport(self._pipe),
             )
         except Exception as failure:
-            state, error, verified = "failed", as_transfer_error(failure), None
+            outcome = Outcome("failed", as_transfer_error(failure))
         else:
             outcome = run.run()
-            state, error, verified = outcome.state, outcome.error, outcome.verified
             self._finished = run, root
         with self._lock:
             self._control = None
-        self._pipe.send("end", state=state, error=_error(error), verified=verified)
+        self._end(outcome)
 
     def _discard(self, message: Message) -> None:
         error = None
@@ -179,7 +177,16 @@ class Worker:
             root.close()
         except Exception as failure:
             error = as_transfer_error(failure)
-        self._pipe.send("end", state="cancelled", error=_error(error), verified=None)
+        self._end(Outcome("cancelled", error))
+
+    def _end(self, outcome: Outcome) -> None:
+        self._pipe.send(
+            "end",
+            state=outcome.state,
+            error=_error(outcome.error),
+            verified=outcome.verified,
+            unverified=outcome.unverified,
+        )
 
     def _probe(self, message: Message) -> None:
         id = message.get("id")

@@ -69,7 +69,10 @@ def test_only_the_steps_of_the_contract():
 def test_a_job_is_json():
     job = Job.new(JobSpec("fetch", "https://x.org/a", "data"), "me")
     value = json.loads(json.dumps(job.as_dict()))
-    contract = "id kind source destination state priority reason progress verified owner created"
+    contract = (
+        "id kind source destination state priority reason progress verified unverified owner"
+        " created"
+    )
     assert set(contract.split()) | {"started", "finished", "revision"} <= set(value)
     assert set(value["progress"]) == {
         "bytes_done", "bytes_total", "files_done", "files_total", "files_failed", "rate", "eta"

@@ -66,7 +66,13 @@ def test_a_job_from_start_to_end(start, chaos, folder):
     source = chaos.add("/f.bin", Resource(DATA))
     worker.send(**run_message(folder, source, "in/", options={"sha256": digest}))
     end = worker.wait_for("end")
-    assert end == {"event": "end", "state": "done", "error": None, "verified": True}
+    assert end == {
+        "event": "end",
+        "state": "done",
+        "error": None,
+        "verified": True,
+        "unverified": None,
+    }
     assert (folder / "in" / "f.bin").read_bytes() == DATA
     (file,) = [message["file"] for message in worker.of("file")]
     assert set(file) == {
@@ -74,6 +80,7 @@ def test_a_job_from_start_to_end(start, chaos, folder):
         "size",
         "digest",
         "verified",
+        "unverified",
         "seconds",
         "state",
         "error",
@@ -183,6 +190,7 @@ def test_probe(start, chaos, folder):
         "entries": [{"path": "data.csv", "size": len(DATA)}],
         "resumable": True,
         "verifiable": False,
+        "unverified": "no_digest",
         "needs": None,
     }
     assert os.listdir(folder) == []

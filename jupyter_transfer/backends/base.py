@@ -210,6 +210,8 @@ class Locator:
     unix_socket: path of the socket of a private server that this job has started.
     login: what FTP and SFTP log in with; HTTP has `headers` for that.
     mirrors: other addresses of the same bytes, tried when `url` fails; only of use with a `digest`.
+    unverified: why there is no `digest` (a code of `jupyter_transfer.engine.verify`), where the
+        backend knows it better than the headers of an answer tell.
     """
 
     url: str
@@ -220,6 +222,7 @@ class Locator:
     unix_socket: str | None = None
     login: Login | None = None
     mirrors: tuple[str, ...] = ()
+    unverified: str | None = None
 
 
 @dataclass(frozen=True)

@@ -191,6 +191,7 @@ class Delivery:
             size=status.st_size,
             digest=journal.whole.get("digest"),
             verified=journal.whole.get("verified"),
+            unverified=journal.whole.get("unverified"),
             mtime_ns=status.st_mtime_ns,
             validators=journal.whole.get("validators", {}),
         )
@@ -204,6 +205,7 @@ class Delivery:
             self.path,
             state=state,
             size=status.st_size,
+            unverified=state,
             mtime_ns=status.st_mtime_ns,
             validators=remote.validators.as_dict() if state == "present" else {},
         )
@@ -216,6 +218,7 @@ def row(path: str, **values: Any) -> Message:
         "size": None,
         "digest": None,
         "verified": None,
+        "unverified": None,
         "seconds": 0.0,
         "state": "done",
         "error": None,

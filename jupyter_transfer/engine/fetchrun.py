@@ -80,7 +80,7 @@ class FetchRun(Run):
             failure = error
             message = row(delivery.path, state="failed", error=error.as_dict())
         else:
-            self._succeeded(message["verified"])
+            self._succeeded(message["verified"], message["unverified"])
             if delivery.published is not None:
                 self._published.append(delivery.published)
         message["seconds"] = round(time.monotonic() - started, 3)

@@ -130,6 +130,7 @@ class Journal:
             "size": remote.size,
             "digest": _text(remote.proof),
             "verified": verified,
+            "unverified": None if verified else remote.unverified,
             "validators": remote.validators.as_dict(),
         }
         self.part.append({"whole": self.whole})

@@ -20,8 +20,9 @@ from ..errors import TransferError
 from ..names import safe_name
 from ..net import MAX_REDIRECTS, Url, redirect_target
 from .disposition import filename_of
+from .sums import known
 from .transport import SCHEMES, Enough, Exchange, Headers, Transport, parse
-from .verify import digest_in
+from .verify import digest_in, doubt_in
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -49,7 +50,8 @@ class Remote:
     `url` is where the redirects ended, `headers` what may be sent there. `ranges` says whether a
     part may be asked for, `size` is None while unknown, `coding` a Content-Encoding that has to
     be undone, `name` a safe name (None when nothing better than the address is known), `digest`
-    was given by the user or the backend, `stated` by a header of the answer.
+    was given by the user or the backend, `stated` by a header of the answer, `doubt` is the code
+    for why there is neither (see `verify`).
     """
 
     url: Url
@@ -62,6 +64,7 @@ class Remote:
     name: str | None = None
     digest: Digest | None = None
     stated: Digest | None = None
+    doubt: str = "no_digest"
     mtime_ns: int | None = None
 
     @property
@@ -70,11 +73,18 @@ class Remote:
         return self.digest or (None if self.coding else self.stated)
 
     @property
+    def unverified(self) -> str | None:
+        """The code for why the bytes cannot be verified (see `verify`); None when they can."""
+        if self.proof is not None:
+            return None if known(self.proof.algorithm) else "unsupported_algorithm"
+        return "content_coding" if self.stated else self.doubt
+
+    @property
     def in_parts(self) -> bool:
         """Whether parts fetched at different times are known to belong together: by the
         validators, or because a digest proves the whole afterwards."""
-        known = self.validators.strong or self.proof is not None
-        return self.ranges and known and self.size is not None and self.coding is None
+        together = self.validators.strong or self.unverified is None
+        return self.ranges and together and self.size is not None and self.coding is None
 
 
 def probe(transport: Transport, locator: Locator, check: Check) -> Remote:
@@ -145,6 +155,7 @@ def _describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
         name=name,
         digest=locator.digest,
         stated=digest_in(headers, whole=exchange.status == 200),
+        doubt=locator.unverified or doubt_in(headers, whole=exchange.status == 200),
         mtime_ns=modified_ns(headers),
     )
 

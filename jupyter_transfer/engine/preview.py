@@ -39,6 +39,7 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
         "entries": [],
         "resumable": False,
         "verifiable": False,
+        "unverified": None,
         "needs": None,
     }
     try:
@@ -58,6 +59,7 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
     result["entries"] = [{"path": entry.path, "size": entry.size} for entry in shown]
     result["resumable"] = True
     result["verifiable"] = bool(shown) and all(entry.digest for entry in shown)
+    result["unverified"] = None if result["verifiable"] else "unknown"
     return result
 
 
@@ -71,5 +73,6 @@ def _look_at_one(backend: Backend, entry: Entry, transport: Transport) -> dict[s
         "bytes": remote.size,
         "entries": [{"path": name, "size": remote.size}],
         "resumable": remote.in_parts,
-        "verifiable": remote.proof is not None,
+        "verifiable": remote.unverified is None,
+        "unverified": remote.unverified,
     }

@@ -67,6 +67,8 @@ class Outcome:
     state: str
     error: TransferError | None = None
     verified: bool | None = None
+    unverified: str | None = None
+    """Why it is not verified (a code of `verify`), where it is done."""
 
 
 class Run(ABC):
@@ -87,6 +89,7 @@ class Run(ABC):
         self._report = report
         self._errors: list[TransferError] = []
         self._verdicts: list[bool | None] = []
+        self._doubts: set[str] = set()
         self._bytes_before = 0
         self._size: int | None = None
         self._files_total: int | None = None
@@ -108,7 +111,7 @@ class Run(ABC):
         self._tell(now=True)
         if self._errors:
             return _failure(self._errors)
-        return Outcome("done", verified=_together(self._verdicts))
+        return Outcome("done", None, _together(self._verdicts), self._doubt())
 
     def close(self) -> None:
         """Forget what is only needed until whoever drives the job has saved its report."""
@@ -126,10 +129,16 @@ class Run(ABC):
             raise error
         self._errors.append(error)
 
-    def _succeeded(self, verified: bool | None) -> None:
+    def _succeeded(self, verified: bool | None, doubt: str | None = None) -> None:
         self._verdicts.append(verified)
+        if doubt is not None:
+            self._doubts.add(doubt)
         self._bytes_before += self._tally.bytes
         self._tally.bytes = 0
+
+    def _doubt(self) -> str | None:
+        """The one code for why not all is verified."""
+        return "several" if len(self._doubts) > 1 else next(iter(self._doubts), None)
 
     # -- progress --
 

@@ -19,7 +19,7 @@ from .plan import (
 from .ranged import EXPIRED, Expired
 from .task import Task
 from .transport import Enough, Exchange
-from .verify import digest_in
+from .verify import digest_in, doubt_in
 from .writer import Writer
 
 
@@ -87,6 +87,7 @@ class StreamFetch:
             size=None if coding else content_length(headers),
             validators=replace(validators_in(headers), version=self._remote.validators.version),
             stated=digest_in(headers, whole=True),
+            doubt=doubt_in(headers, whole=True),
             mtime_ns=modified_ns(headers),
             coding=coding,
         )

@@ -132,7 +132,7 @@ class JobReportHandler(TransferHandler):
 
     @allow(("read", "transfers"))
     async def get(self, id: str) -> None:
-        """Stream the report: path, size, digest, verified, seconds, error."""
+        """Stream the report: path, size, digest, verified, unverified (why), seconds, error."""
         queue = self.transfer.queue
         await queue.get(id, self.owner)
         self.set_header("Content-Type", "application/x-ndjson")

@@ -14,7 +14,7 @@ class ProbeHandler(TransferHandler):
     @allow(("write", "transfers"))
     async def post(self) -> None:
         """Answer ``{url}`` with backend, title, files, bytes, entries, resumable, verifiable,
-        needs, free_bytes."""
+        unverified (why), needs, free_bytes."""
         body = self.json_body()
         url = body.get("url") if isinstance(body, dict) else None
         if not isinstance(url, str) or not url.strip() or len(url) > MAX_ADDRESS:

@@ -12,7 +12,7 @@ from .database import Database
 
 _JOB_COLUMNS = (
     "id, owner, kind, source, destination, options, state, priority, reason, progress, "
-    "verified, created, started, finished, attempt, revision"
+    "verified, created, started, finished, attempt, revision, unverified"
 )
 
 
@@ -40,6 +40,7 @@ class JobQueries(Database):
             job.finished,
             job.attempt,
             job.revision,
+            job.unverified,
         )
         places = ", ".join("?" * len(row))
         updates = ", ".join(f"{name} = excluded.{name}" for name in _JOB_COLUMNS.split(", ")[1:])
@@ -109,11 +110,12 @@ class JobQueries(Database):
                 file.get("verified"),
                 file.get("seconds"),
                 json.dumps(file["error"]) if file.get("error") else None,
+                file.get("unverified"),
             )
             for file in files
         ]
         with self.transaction() as db:
-            db.executemany("insert or replace into files values (?,?,?,?,?,?,?,?)", rows)
+            db.executemany("insert or replace into files values (?,?,?,?,?,?,?,?,?)", rows)
 
     def files_list(
         self, job: str, state: str | None, limit: int, offset: int
@@ -124,8 +126,8 @@ class JobQueries(Database):
         with self.access() as db:
             (total,) = db.execute(f"select count(*) from files {where}", values).fetchone()  # noqa: S608
             rows = db.execute(
-                "select path, state, size, digest, verified, seconds, error from files "  # noqa: S608
-                f"{where} order by state <> 'failed', path limit ? offset ?",
+                "select path, state, size, digest, verified, seconds, error, unverified"  # noqa: S608
+                f" from files {where} order by state <> 'failed', path limit ? offset ?",
                 (*values, limit, offset),
             ).fetchall()
         return [_file(row) for row in rows], total
@@ -177,13 +179,14 @@ def _job(row: tuple[Any, ...]) -> Job:
 
 
 def _file(row: tuple[Any, ...]) -> dict[str, Any]:
-    path, state, size, digest, verified, seconds, error = row
+    path, state, size, digest, verified, seconds, error, unverified = row
     return {
         "path": path,
         "state": state,
         "size": size,
         "digest": digest,
         "verified": None if verified is None else bool(verified),
+        "unverified": unverified,
         "seconds": seconds,
         "error": json.loads(error) if error else None,
     }

@@ -82,7 +82,12 @@ create table upload_files (
 ) without rowid;
 """
 
-MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS)
+_WHY_UNVERIFIED = """
+alter table jobs add column unverified text;
+alter table files add column unverified text;
+"""
+
+MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS, _WHY_UNVERIFIED)
 """What makes each version of the schema out of the one before, the first out of nothing."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -3,6 +3,7 @@
  */
 
 import * as React from 'react';
+import { doubtText } from './doubts';
 import { explain } from './errors';
 import type { Format } from './format';
 import type { IProbe } from './job';
@@ -78,11 +79,15 @@ function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
             ? trans.__('can be resumed')
             : trans.__('cannot be resumed')}
         </span>
-        <span>
-          {probe.verifiable
-            ? trans.__('can be verified')
-            : trans.__('not verifiable')}
-        </span>
+        {probe.verifiable ? (
+          <span>{trans.__('can be verified')}</span>
+        ) : (
+          <span title={doubtText(probe.unverified, trans)}>
+            {probe.unverified === 'unknown'
+              ? trans.__('verified where it can be')
+              : trans.__('not verifiable')}
+          </span>
+        )}
         {probe.free_bytes !== null && (
           <span>{trans.__('%1 free', format.bytes(probe.free_bytes))}</span>
         )}

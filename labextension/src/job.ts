@@ -38,6 +38,8 @@ export interface IJob {
   readonly reason: IJobReason | null;
   readonly progress: IJobProgress;
   readonly verified: boolean | null;
+  /** The code for why a finished job is not verified. */
+  readonly unverified?: string | null;
   readonly owner: string;
   readonly created: string;
   readonly started: string | null;
@@ -102,6 +104,8 @@ export interface IProbe {
   readonly entries: readonly IProbeEntry[];
   readonly resumable: boolean;
   readonly verifiable: boolean;
+  /** The code for why it is not verifiable. */
+  readonly unverified?: string | null;
   /** What is missing to fetch it, e.g. `credentials`. */
   readonly needs: string | null;
   readonly free_bytes: number | null;

@@ -68,6 +68,8 @@ export interface ITransfer {
   /** The attempt that is waited for, from 1; 0 when all is well. */
   readonly attempt: number;
   readonly verified: boolean | null;
+  /** The code for why it is not verified. */
+  readonly unverified?: string | null;
   /** Milliseconds since the epoch. */
   readonly created: number;
   readonly finished: number | null;
@@ -149,6 +151,7 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
     retryAt: state === 'queued' ? retryTime(job) : null,
     attempt: job.attempt ?? 0,
     verified: job.verified,
+    unverified: job.unverified ?? null,
     created: Date.parse(job.created),
     finished: job.finished === null ? null : Date.parse(job.finished),
     can: {

@@ -2,6 +2,7 @@
  * The words of a row: its state, its numbers, its name for screen readers.
  */
 
+import { doubtText } from './doubts';
 import type { Format } from './format';
 import { baseName, folderName } from './names';
 import type { ITransfer } from './transfer';
@@ -93,9 +94,7 @@ export function verdict(
   }
   return {
     text: trans.__('not verifiable'),
-    reason: trans.__(
-      'The source states no checksum; size and version were compared.'
-    )
+    reason: doubtText(transfer.unverified, trans)
   };
 }
 

@@ -99,8 +99,8 @@ async def test_a_fetch(ask, post, reaches, nginx, jp_root_dir):
     assert files["files"][0]["path"] == "in/data.bin"
     report = (await ask("jobs", job["id"], "report")).body.decode().splitlines()
     row = json.loads(report[0])
-    assert {"path", "size", "digest", "verified", "seconds", "error"} <= set(row)
-    assert row["verified"] is True
+    assert {"path", "size", "digest", "verified", "unverified", "seconds", "error"} <= set(row)
+    assert (row["verified"], row["unverified"]) == (True, None)
 
 
 async def test_again_moves_nothing(post, reaches, nginx, jp_root_dir):

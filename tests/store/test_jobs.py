@@ -10,7 +10,9 @@ from .conftest import job
 
 
 def test_a_job_comes_back_as_it_was(store):
-    saved = job(store, progress=Progress(5, 10, 1, 2), verified=True, reason={"code": "x"})
+    saved = job(
+        store, progress=Progress(5, 10, 1, 2), verified=True, unverified="x", reason={"code": "x"}
+    )
     store.job_save(saved)
     assert store.job_get(saved.id) == saved
     store.job_save(replace(saved, state=State.DONE))
@@ -51,14 +53,16 @@ def test_files_failed_first(store):
         one.id,
         [
             {"path": "a", "state": "done", "size": 3, "verified": True, "seconds": 0.5},
+            {"path": "m", "state": "done", "unverified": "no_digest"},
             {"path": "z", "state": "failed", "error": error},
         ],
     )
     files, total = store.files_list(one.id, None, 10, 0)
-    assert [file["path"] for file in files] == ["z", "a"]
-    assert total == 2
+    assert [file["path"] for file in files] == ["z", "a", "m"]
+    assert total == 3
     assert files[0]["error"] == error
-    assert files[1]["verified"] is True
+    assert (files[1]["verified"], files[1]["unverified"]) == (True, None)
+    assert (files[2]["verified"], files[2]["unverified"]) == (None, "no_digest")
 
 
 def test_delivered(store):

@@ -33,6 +33,10 @@ describe('TransferRow', () => {
     );
   }
   const text = () => node.textContent ?? '';
+  const reason = () =>
+    Array.from(node.querySelectorAll('[title]'), each =>
+      each.getAttribute('title')
+    ).join('\n');
   const buttons = () =>
     Array.from(node.querySelectorAll('button'), each =>
       each.getAttribute('aria-label')
@@ -219,6 +223,11 @@ describe('TransferRow', () => {
     expect(node.querySelector('[role="progressbar"]')).toBeNull();
     draw(fromJob(job('a', done), null));
     expect(text()).toContain('not verifiable');
+    expect(reason()).toContain('states no checksum');
+    draw(fromJob(job('a', { ...done, unverified: 'multipart_etag' }), null));
+    expect(reason()).toContain('checksums of its parts');
+    draw(fromJob(job('a', { ...done, unverified: 'new code' }), null));
+    expect(reason()).toContain('states no checksum');
   });
 
   it('is a list item that can be focused', () => {

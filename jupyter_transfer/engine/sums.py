@@ -1,0 +1,94 @@
+"""Checksums over the bytes of a file, by name: those of hashlib, and the cyclic ones that object
+stores state of whole objects.
+
+The cyclic ones find damage, not malice. Their quick implementations are optional (extra
+``checksums``): without one, what it would have proven is "not verifiable".
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from functools import cache, partial
+from importlib import import_module
+from typing import Protocol
+
+Update = Callable[[memoryview, int], int]
+"""The checksum of what came before, continued by a piece."""
+
+_FOREIGN = {"shake_128", "shake_256"}
+"""Of no fixed length: no digest of a file."""
+
+
+class Sum(Protocol):
+    """A running checksum, as hashlib's."""
+
+    def update(self, data: memoryview, /) -> None:
+        """Take the next bytes."""
+
+    def hexdigest(self) -> str:
+        """The checksum of all bytes so far, in lower case."""
+
+
+class _Cyclic:
+    def __init__(self, update: Update, digits: int) -> None:
+        self._update = update
+        self._digits = digits
+        self._value = 0
+
+    def update(self, data: memoryview, /) -> None:
+        self._value = self._update(data, self._value)
+
+    def hexdigest(self) -> str:
+        return f"{self._value:0{self._digits}x}"
+
+
+# name -> hex digits, and where an implementation may be found: module, function
+_CYCLIC: dict[str, tuple[int, tuple[tuple[str, str], ...]]] = {
+    "crc32": (8, ()),
+    "crc32c": (8, (("awscrt.checksums", "crc32c"), ("fastcrc.crc32", "iscsi"))),
+    "crc64nvme": (16, (("awscrt.checksums", "crc64nvme"),)),
+    "crc64ecma": (16, (("fastcrc.crc64", "xz"),)),
+}
+
+
+@cache
+def _cyclic(name: str) -> Update | None:
+    if name == "crc32":
+        return zlib.crc32
+    for module, function in _CYCLIC[name][1]:
+        try:
+            found: Update = getattr(import_module(module), function)
+        except (ImportError, AttributeError):
+            continue
+        return found
+    return None
+
+
+@cache
+def _maker(algorithm: str) -> Callable[[], Sum] | None:
+    if algorithm in _CYCLIC:
+        update = _cyclic(algorithm)
+        return None if update is None else partial(_Cyclic, update, _CYCLIC[algorithm][0])
+    if algorithm not in hashlib.algorithms_available - _FOREIGN:
+        return None
+    make = partial(hashlib.new, algorithm, usedforsecurity=False)
+    try:
+        make()
+    except ValueError:  # listed, and switched off in this OpenSSL
+        return None
+    return make
+
+
+def known(algorithm: str) -> bool:
+    """Whether this machine can compute `algorithm`."""
+    return _maker(algorithm) is not None
+
+
+def new(algorithm: str) -> Sum:
+    """A fresh checksum; `algorithm` must be `known`."""
+    make = _maker(algorithm)
+    if make is None:
+        raise ValueError(algorithm)
+    return make()
