@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -18,14 +17,10 @@ from typing import Any
 from .errors import TransferError
 from .jobs import JobTable
 from .meter import Meter
+from .retries import Retries
 from .spec import Job, JobSpec, Progress, State, iso_time, now, parse_rate
 from .streams import Streams
 from .workers import Message, Worker, WorkerPool
-
-RETRY_FIRST = 2.0
-"""Seconds before the first retry; each further one waits twice as long, with jitter."""
-RETRY_LONGEST = 300.0
-"""Seconds between two retries at most."""
 
 FILES_BATCH = 200
 """Report rows that are saved together."""
@@ -90,7 +85,7 @@ class Queue:
         self._keep_alive = keep_alive
         self._log = log
         self._active: dict[str, _Activity] = {}
-        self._retry_at: dict[str, float] = {}
+        self._retries = Retries()
         self._credentials: dict[str, dict[str, Any]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._recovery: asyncio.Future[None] | None = None
@@ -215,7 +210,7 @@ class Queue:
     # -- steps --
 
     async def _queue_again(self, job: Job) -> Job:
-        self._retry_at.pop(job.id, None)
+        self._retries.now(job.id)
         job = replace(job.moved(State.QUEUED), reason=None)
         job = await self._jobs.put(job)
         self._schedule()
@@ -234,7 +229,7 @@ class Queue:
         return await self.get(job.id, job.owner)
 
     async def _halt_idle(self, job: Job, state: State) -> Job:
-        self._retry_at.pop(job.id, None)
+        self._retries.now(job.id)
         finished = now() if state.finished else None
         job = await self._jobs.put(job.moved(state, reason=None, finished=finished))
         if state is State.CANCELLED and job.started is not None:
@@ -267,16 +262,15 @@ class Queue:
             if job.state is State.QUEUED
             and job.kind != "download"
             and job.id not in self._active
-            and self._retry_at.get(job.id, 0) <= moment
+            and not self._retries.waits(job.id, moment)
         ]
         ready.sort(key=lambda job: (-job.priority, job.created))
         for job in ready[: max(0, self._settings.max_workers - len(self._active))]:
             activity = self._active[job.id] = _Activity(job.progress.bytes_done)
             activity.task = asyncio.ensure_future(self._run(job.id, activity))
-        due = [at for id, at in self._retry_at.items() if at > moment and id not in self._active]
-        if due:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(min(due) - moment, self._schedule)
+        due = self._retries.next(moment, but=set(self._active))
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_later(due, self._schedule)
 
     async def _run(self, id: str, activity: _Activity) -> None:
         try:
@@ -301,7 +295,7 @@ class Queue:
             self._schedule()
 
     async def _run_in_worker(self, job: Job, activity: _Activity) -> Message:
-        self._retry_at.pop(job.id, None)
+        self._retries.now(job.id)
         job = job.moved(State.RUNNING, reason=None, started=job.started or now())
         job = await self._jobs.put(job)
         if job.options.get("credential") == "memory" and job.id not in self._credentials:
@@ -404,9 +398,7 @@ class Queue:
         )
 
     async def _retry_later(self, job: Job, error: TransferError, attempt: int) -> None:
-        longest = min(RETRY_LONGEST, RETRY_FIRST * 2.0 ** (attempt - 1))
-        delay = max(longest * random.uniform(0.5, 1), error.retry_after or 0)  # noqa: S311
-        self._retry_at[job.id] = time.monotonic() + delay
+        delay = self._retries.later(job.id, attempt, error.retry_after or 0)
         detail = {**error.detail, "attempts": self._settings.max_retries}
         reason = {**error.as_dict(), "detail": detail, "retry_at": iso_time(time.time() + delay)}
         await self._jobs.put(job.moved(State.QUEUED, reason=reason, attempt=attempt))

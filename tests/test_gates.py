@@ -104,7 +104,7 @@ LAYERS = [
     {"errors"},
     {"names"},
     {"spec", "paths", "net", "secrets", "directio"},
-    {"parts", "store", "events", "meter"},
+    {"parts", "store", "events", "meter", "retries"},
     {"jobs", "backends"},
     {"streams", "engine"},
     {"uploads", "archives"},
@@ -123,7 +123,18 @@ NEVER = {
     "net": ("jupyter_server", "tornado", "asyncio"),
 }
 
-SERVER_SIDE = {"store", "events", "meter", "jobs", "streams", "queue", "handlers", "app", "workers"}
+SERVER_SIDE = {
+    "retries",
+    "store",
+    "events",
+    "meter",
+    "jobs",
+    "streams",
+    "queue",
+    "handlers",
+    "app",
+    "workers",
+}
 """What no worker, engine or backend may know."""
 
 
