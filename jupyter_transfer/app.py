@@ -17,27 +17,23 @@ from tornado.ioloop import IOLoop
 from traitlets import Bool, Enum, Int, List, Unicode, Union, default
 
 from . import events
+from .admission import JobAdmission
 from .archives.manager import Archives
-from .backends import find
-from .backends.base import Context
 from .errors import TransferError
 from .handlers import routes
 from .jobs import JobTable
 from .net import Policy
 from .paths import DIRECT_FROM, Root
 from .queue import Queue, QueueSettings
-from .secrets import split_userinfo
-from .spec import parse_rate
+from .secrets import Held
 from .store import Store
 from .streams import Streams
+from .timetable import parse_limit
 from .uploads.admission import UploadSettings
 from .uploads.manager import Uploads
-from .workers import WorkerPool
+from .workers import WorkerPool, secrets_message
 
-JOB_OPTIONS = {"approve", "bandwidth", "conflict", "dry_run"}
-"""Options that jobs have whatever their backend."""
-
-PROBE_TIMEOUT = 60.0
+LOOK_TIMEOUT = 60.0
 """Seconds that a look at an address may take."""
 
 
@@ -57,7 +53,8 @@ class TransferApp(ExtensionApp):
     bandwidth = Union(
         [Int(), Unicode()],
         default_value=0,
-        help="Bytes a second for all jobs together, such as 5000000 or '5M'; 0 is no limit.",
+        help="Bytes a second for all jobs together, such as 5000000 or '5M', or a timetable such "
+        "as '08:00,512k 19:00,10M 23:00,off'; 0 is no limit.",
     ).tag(config=True)
     enabled_backends = List(
         Unicode(), help="Names of the backends that may be used; empty means all."
@@ -68,6 +65,12 @@ class TransferApp(ExtensionApp):
     deny_networks = List(Unicode(), help="Networks (CIDR) that may not be called.").tag(config=True)
     ca_file = Unicode(
         help="File with further certificate authorities (PEM), on top of the system's."
+    ).tag(config=True)
+
+    secret_dirs = List(
+        Unicode(),
+        help="Folders whose files jobs may name as credentials (file:PATH), beside files with mode "
+        "0600 in the home folder: mounted Kubernetes secrets, for example.",
     ).tag(config=True)
 
     uploads_enabled = Bool(True, help="Whether files may be uploaded.").tag(config=True)
@@ -145,36 +148,26 @@ class TransferApp(ExtensionApp):
         """Whether the administrator lets people use the backend `name`."""
         return not self.enabled_backends or name in self.enabled_backends
 
-    def checked_source(
-        self, address: str, options: dict[str, Any]
-    ) -> tuple[str, dict[str, Any] | None]:
-        """`address` without user name and password, and these apart.
+    @property
+    def admission(self) -> JobAdmission:
+        """What may be asked for. Raises ``not_local``."""
+        return JobAdmission(self.root, self.policy, self.ca_file or None, self.backend_enabled)
 
-        Raises what can be found wrong without a network: ``invalid_address``,
-        ``unsupported_scheme``, ``address_refused``, ``bad_request``, ``disabled``.
-        """
-        source, credential = split_userinfo(address)
-        backend = find(source)
-        known = JOB_OPTIONS | {option.name for option in backend.options}
-        unknown = sorted(set(options) - known)
-        if unknown:
-            raise TransferError(
-                "bad_request",
-                f"{backend.title} has no option “{unknown[0][:40]}”.",
-                f"Use only: {', '.join(sorted(known))}.",
-            )
-        if not self.backend_enabled(backend.name):
-            raise TransferError("disabled", f"{backend.title} is switched off on this server.")
-        backend(Context(options, self.policy, self.ca_file or None, credential)).check(source)
-        return source, credential.as_dict() if credential else None
-
-    async def probe(
-        self, url: str, options: dict[str, Any], credential: dict[str, Any] | None
+    async def look(
+        self, operation: str, url: str, options: dict[str, Any], held: Held, **more: Any
     ) -> dict[str, Any]:
-        """What stands at `url`, as the contract's JSON. Raises what a worker finds wrong."""
-        message = {**self._context, "url": url, "options": options, "credential": credential}
-        result = await self._pool.probe(message, PROBE_TIMEOUT)
-        return {**result, "free_bytes": self.root.free_bytes("")}
+        """Have a worker look at `url`: ``probe`` it, or ``browse`` what lies below it.
+
+        Raises what the worker finds wrong.
+        """
+        message = {
+            **self._context,
+            **secrets_message(held),
+            "url": url,
+            "options": options,
+            **more,
+        }
+        return await self._pool.ask(operation, message, LOOK_TIMEOUT)
 
     def keep_alive(self) -> None:
         """Bytes are moving: tell idle cullers that this server is in use."""
@@ -215,6 +208,7 @@ class TransferApp(ExtensionApp):
             "direct_from": self.direct_io_from,
             "policy": self.policy.as_dict(),
             "ca_file": self.ca_file or None,
+            "secret_dirs": list(self.secret_dirs),
         }
         self.store = self._open_store()
         self._wire()
@@ -278,7 +272,7 @@ class TransferApp(ExtensionApp):
             QueueSettings(
                 max_workers=self.max_workers,
                 max_retries=self.max_retries,
-                bandwidth=parse_rate(self.bandwidth),
+                bandwidth=parse_limit(self.bandwidth),
                 context=self._context,
             ),
             on_published=self._announce_later,

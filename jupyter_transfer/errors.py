@@ -82,6 +82,7 @@ CODES: dict[str, Code] = {
     "remote_lied": Code(502, False, "Tell the remote side: its answer contradicts itself."),
     # Decisions
     "needs_decision": Code(409, False, "Look at the plan and approve it."),
+    "scheduled": Code(409, True, "It begins by itself; start it now if you like."),
     "needs_browser": Code(409, False, "Open the page again that holds the bytes."),
     "cancelled": Code(409, False, "Start it again if you need it."),
 }

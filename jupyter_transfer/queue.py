@@ -14,13 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .decisions import accept
 from .errors import TransferError
 from .jobs import JobTable
 from .meter import Meter
 from .retries import Retries
-from .spec import Job, JobSpec, Progress, State, iso_time, now, parse_rate
+from .secrets import Held, Vault
+from .spec import Job, JobSpec, Progress, State, iso_time, now
 from .streams import Streams
-from .workers import Message, Worker, WorkerPool
+from .timetable import Limit, parse_limit, rate_at
+from .workers import Message, Worker, WorkerPool, secrets_message
 
 FILES_BATCH = 200
 """Report rows that are saved together."""
@@ -33,8 +36,8 @@ class QueueSettings:
     max_workers: int = 4
     max_retries: int = 8
     """Attempts in a row that move no byte before a job is left as failed."""
-    bandwidth: int | None = None
-    """Bytes a second for all jobs together; None is no limit."""
+    bandwidth: Limit = None
+    """Bytes a second for all jobs together, or a timetable of them; None is no limit."""
     context: dict[str, Any] = field(default_factory=dict)
     """What every worker must know: root, allow_hidden, direct_from, policy, ca_file."""
 
@@ -86,7 +89,7 @@ class Queue:
         self._log = log
         self._active: dict[str, _Activity] = {}
         self._retries = Retries()
-        self._credentials: dict[str, dict[str, Any]] = {}
+        self._vault = Vault()
         self._timer: asyncio.TimerHandle | None = None
         self._recovery: asyncio.Future[None] | None = None
         self._stopping = False
@@ -121,16 +124,18 @@ class Queue:
 
     # -- what people ask for --
 
-    async def submit(
-        self, spec: JobSpec, owner: str, credential: dict[str, Any] | None = None
-    ) -> Job:
-        """Queue a new job; it is on disk when this returns. A `credential` stays in memory."""
+    async def submit(self, spec: JobSpec, owner: str, held: Held | None = None) -> Job:
+        """Queue a new job; it is on disk when this returns. What it `held` stays in memory."""
         await self.ready()
-        if credential is not None:
-            spec = replace(spec, options={**spec.options, "credential": "memory"})
-        job = await self._jobs.add(Job.new(spec, owner))
-        if credential is not None:
-            self._credentials[job.id] = credential
+        held = held or Held()
+        job = Job.new(replace(spec, options={**spec.options, **_in_memory(held)}), owner)
+        if held:
+            self._vault.add(job.id, held)
+        try:
+            job = await self._jobs.add(job)
+        except TransferError:
+            self._vault.drop(job.id)
+            raise
         self._schedule()
         return job
 
@@ -153,6 +158,18 @@ class Queue:
         await self.get(id, owner)
         await self._save_files(id)
         return await self._jobs.files(id, state, limit, offset)
+
+    async def enter(self, id: str, owner: str, options: dict[str, Any], held: Held) -> None:
+        """Credentials for a job: what it `held` is kept in memory, `options` in its row."""
+        job = await self.get(id, owner)
+        if job.state in (State.DONE, State.RUNNING):
+            raise TransferError("conflict", f"The job is {job.state.value}.")
+        if held:
+            self._vault.add(id, held)
+        options = {**job.options, **options, **_in_memory(self._vault.get(id))}
+        for name in self._vault.get(id).options:
+            options.pop(name, None)  # a reference that it takes the place of
+        await self._jobs.put(replace(job, options=options))
 
     async def act(self, id: str, owner: str, action: str) -> Job:
         """Do `action` (pause, resume, cancel, retry, approve) and return the job after it.
@@ -177,7 +194,7 @@ class Queue:
         if action == "retry" and job.state in (State.FAILED, State.CANCELLED, State.QUEUED):
             return await self._queue_again(replace(job, attempt=0, finished=None))
         if action == "approve" and job.state is State.WAITING:
-            options = {**job.options, "approve": True}
+            options = accept(job.options, job.reason)
             return await self._queue_again(replace(job, options=options))
         raise TransferError("conflict", f"A job that is {job.state.value} cannot {action}.")
 
@@ -189,7 +206,7 @@ class Queue:
         if "priority" in changes:
             job = replace(job, priority=changes["priority"])
         if "bandwidth" in changes:
-            bandwidth = parse_rate(changes["bandwidth"])
+            bandwidth = parse_limit(changes["bandwidth"])
             job = replace(job, options={**job.options, "bandwidth": bandwidth})
         job = await self._jobs.put(job)
         self._share_bandwidth()
@@ -204,7 +221,7 @@ class Queue:
             return
         if job.state is State.FAILED and job.kind != "download" and job.started is not None:
             await self._discard(job)  # what it kept for a retry
-        self._credentials.pop(id, None)
+        self._vault.drop(id)
         await self._jobs.remove(job)
 
     # -- steps --
@@ -298,11 +315,12 @@ class Queue:
         self._retries.now(job.id)
         job = job.moved(State.RUNNING, reason=None, started=job.started or now())
         job = await self._jobs.put(job)
-        if job.options.get("credential") == "memory" and job.id not in self._credentials:
+        if job.options.get("credential") == "memory" and job.id not in self._vault:
             error = TransferError(
                 "needs_credentials",
-                "The password was kept in memory only, and the server was restarted.",
-                "Start the transfer again with its password; it goes on from where it stopped.",
+                "The credentials were kept in memory only, and the server was restarted.",
+                "Enter them again; the transfer goes on from where it stopped.",
+                detail={"options": job.options.get("credential_options") or ["password"]},
             )
             return {"state": "waiting", "error": error.as_dict()}
         delivered = await self._jobs.delivered(job.source)
@@ -329,7 +347,7 @@ class Queue:
                 "options": job.options,
                 "bandwidth": self._share_of(job),
             },
-            "credential": self._credentials.get(job.id),
+            **secrets_message(self._vault.get(job.id)),
         }
 
     def _on_event(self, id: str, event: Message) -> None:
@@ -385,7 +403,7 @@ class Queue:
                 await self._retry_later(job, error, attempt)
                 return
         if state in (State.DONE, State.CANCELLED):
-            self._credentials.pop(job.id, None)
+            self._vault.drop(job.id)
         remark = job.reason if state is State.DONE else None
         await self._jobs.put(
             job.moved(
@@ -406,9 +424,10 @@ class Queue:
     # -- bandwidth --
 
     def _share_of(self, job: Job) -> int | None:
-        limits = [job.options.get("bandwidth")]
-        if self._settings.bandwidth:
-            limits.append(max(1, self._settings.bandwidth // max(1, len(self._active))))
+        limits = [rate_at(job.options.get("bandwidth"))]
+        total = rate_at(self._settings.bandwidth)
+        if total:
+            limits.append(max(1, total // max(1, len(self._active))))
         return min((limit for limit in limits if limit), default=None)
 
     def _share_bandwidth(self) -> None:
@@ -417,3 +436,12 @@ class Queue:
             if activity.worker is not None and id in self._jobs.live:
                 share = self._share_of(self._jobs.live[id])
                 activity.worker.send({"op": "bandwidth", "value": share})
+
+
+def _in_memory(held: Held) -> dict[str, Any]:
+    """What the row of a job says of the secrets that it has in memory: that they are there, and
+    their names."""
+    names = sorted(held.options)
+    if held.credential or held.destination:
+        names = sorted({*names, "username", "password"})
+    return {"credential": "memory", "credential_options": names} if names else {}

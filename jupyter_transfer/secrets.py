@@ -6,16 +6,32 @@ origin, and nowhere else: not into a URL, a job's record, an argument list, a lo
 
 from __future__ import annotations
 
+import logging
 import netrc
 import os
 import re
+import stat
+import sys
+import threading
 from base64 import b64encode
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
+
+from .errors import TransferError
 
 HIDDEN = "***"
+
+MAX_FILE = 64 << 10
+"""Bytes in a file that holds one secret."""
+
+LEAST_TO_MASK = 4
+"""Characters of a secret from which on it is masked wherever it stands in a text; a shorter one
+would be found in half of all words."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +56,10 @@ class Credential:
     def as_dict(self) -> dict[str, str]:
         """The credential in clear, for the pipe to a worker only."""
         return {"username": self.username, "password": self.password, "token": self.token}
+
+    def secrets(self) -> list[str]:
+        """What must not be seen of it: a user name alone is a token."""
+        return [self.password or self.username, self.token]
 
     def authorization(self) -> str:
         """The value of the header ``Authorization`` (RFC 7617 basic, RFC 6750 bearer)."""
@@ -105,7 +125,239 @@ def from_netrc(host: str) -> Credential | None:
     return Credential(login or account or "", password or "")
 
 
+# ---- references -------------------------------------------------------------------------------
+
+_REFERENCE = re.compile(r"(env|file|keyring):", re.IGNORECASE)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+def is_reference(value: object) -> bool:
+    """Whether `value` only says where a secret lies: ``env:NAME``, ``file:PATH`` or
+    ``keyring:SERVICE/USER``. Such a text is no secret and may be kept."""
+    return isinstance(value, str) and _REFERENCE.match(value) is not None
+
+
+def check_reference(value: str) -> None:
+    """Raise ``bad_request`` for a reference that cannot lead anywhere."""
+    kind, _, rest = value.partition(":")
+    good = {
+        "env": bool(_VARIABLE.fullmatch(rest)),
+        "file": rest.startswith(("/", "~/")) and "\0" not in rest,
+        "keyring": all(rest.rpartition("/")[::2]),
+    }
+    if not good[kind.lower()]:
+        raise TransferError(
+            "bad_request",
+            f"A reference that begins with “{kind.lower()}:” is malformed.",
+            "Use env:NAME, file:/PATH, file:~/PATH or keyring:SERVICE/USER.",
+        )
+
+
+def resolve(reference: str, secret_dirs: Iterable[str] = ()) -> str:
+    """The secret that `reference` leads to; it is masked in texts from now on.
+
+    A file must be a regular one of this user that nobody else may read (mode 0600 or 0400) in the
+    home folder; what lies in one of `secret_dirs` is the administrator's to protect.
+
+    Raises ``needs_credentials`` when nothing usable is there, ``bad_request``.
+    """
+    check_reference(reference)
+    kind, _, rest = reference.partition(":")
+    if kind.lower() == "env":
+        value = os.environ.get(rest) or ""
+    elif kind.lower() == "file":
+        value = _read_secret(rest, secret_dirs)
+    else:
+        value = _from_keyring(*rest.rpartition("/")[::2])
+    if not value:
+        raise _no_secret(kind.lower(), "nothing is there")
+    MASKS.add(value)
+    return value
+
+
+def _no_secret(kind: str, why: str) -> TransferError:
+    names = {"env": "a variable", "file": "a file", "keyring": "the keyring"}
+    return TransferError(
+        "needs_credentials",
+        f"The credentials should be in {names[kind]} of the server, but {why}.",
+        "Put them there, or enter them here.",
+    )
+
+
+def _read_secret(path: str, secret_dirs: Iterable[str]) -> str:
+    real = os.path.realpath(Path(path).expanduser())
+    folders = [os.path.realpath(folder) for folder in secret_dirs]
+    trusted = any(_lies_in(real, folder) for folder in folders)
+    if not trusted and not _lies_in(real, os.path.realpath(Path.home())):
+        raise _no_secret("file", "it lies outside the home folder and the secret folders")
+    try:
+        fd = os.open(real, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        raise _no_secret("file", "it cannot be opened") from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
+            raise _no_secret("file", "it is no short, regular file")
+        if not trusted and (status.st_uid != os.geteuid() or status.st_mode & 0o077):
+            raise _no_secret("file", "others may read it: give it the mode 0600")
+        data = os.read(fd, MAX_FILE)
+    except OSError:
+        raise _no_secret("file", "it cannot be read") from None
+    finally:
+        os.close(fd)
+    try:
+        return data.decode().removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise _no_secret("file", "it is no text") from None
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return path.startswith(folder.rstrip("/") + "/")
+
+
+def _from_keyring(service: str, user: str) -> str:
+    try:
+        import keyring  # noqa: PLC0415 - optional, and slow to load
+    except ImportError:
+        raise _no_secret("keyring", "the package “keyring” is not installed") from None
+    try:
+        return keyring.get_password(service, user) or ""
+    except Exception as error:  # whatever a keyring of the desktop raises
+        raise _no_secret("keyring", f"it said {type(error).__name__}") from None
+
+
+# ---- what a job holds -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a job may use and nobody may read, kept in memory under the job's id.
+
+    Parameters
+    ----------
+    credential: the userinfo of the address, of a copy's source.
+    destination: the userinfo of the destination of a copy.
+    options: values of secret options by their names.
+    """
+
+    credential: Credential | None = None
+    destination: Credential | None = None
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.credential or self.destination or self.options)
+
+    def and_then(self, other: Held) -> Held:
+        """Both; what `other` has counts more."""
+        return Held(
+            other.credential or self.credential,
+            other.destination or self.destination,
+            {**self.options, **other.options},
+        )
+
+    def values(self) -> list[str]:
+        """All that must not be seen."""
+        both = [one for one in (self.credential, self.destination) if one is not None]
+        return [*(text for one in both for text in one.secrets()), *self.options.values()]
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it in clear, for the pipe to a worker only."""
+        return {
+            "credential": self.credential.as_dict() if self.credential else None,
+            "destination": self.destination.as_dict() if self.destination else None,
+            "options": dict(self.options),
+        }
+
+    @classmethod
+    def from_dict(cls, value: Mapping[str, Any] | None) -> Held:
+        """What `as_dict` wrote; None is nothing."""
+        value = value or {}
+        return cls(
+            Credential.from_dict(value.get("credential")),
+            Credential.from_dict(value.get("destination")),
+            dict(value.get("options") or {}),
+        )
+
+
+class Vault:
+    """The secrets of the jobs of this process, in its memory only. What is held is masked in
+    every text that `redact` sees."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Held] = {}
+
+    def __contains__(self, id: str) -> bool:
+        return id in self._held
+
+    def get(self, id: str) -> Held:
+        """What the job `id` holds; nothing is an empty `Held`."""
+        return self._held.get(id, Held())
+
+    def add(self, id: str, held: Held) -> None:
+        """The job `id` holds this, too."""
+        before = self.get(id)
+        self._held[id] = before.and_then(held)
+        MASKS.add(*self._held[id].values())
+        MASKS.drop(*before.values())
+
+    def drop(self, id: str) -> None:
+        """Forget what the job `id` holds."""
+        held = self._held.pop(id, None)
+        if held is not None:
+            MASKS.drop(*held.values())
+
+
 # ---- redaction --------------------------------------------------------------------------------
+
+
+class Masks:
+    """The secrets that this process knows: each is masked wherever it stands, also in the forms
+    that it has in URLs and in the header of HTTP's basic scheme."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._known: Counter[str] = Counter()
+        self._pattern: re.Pattern[str] | None = None
+
+    def add(self, *secrets: str) -> None:
+        """Mask `secrets` from now on."""
+        self._count(secrets, 1)
+
+    def drop(self, *secrets: str) -> None:
+        """Undo one `add` of `secrets`."""
+        self._count(secrets, -1)
+
+    def _count(self, secrets: Iterable[str], step: int) -> None:
+        with self._lock:
+            for secret in secrets:
+                if len(secret) >= LEAST_TO_MASK:
+                    self._known[secret] += step
+            self._known = +self._known
+            forms = {form for secret in self._known for form in _forms(secret)}
+            longest_first = sorted(forms, key=len, reverse=True)
+            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+
+    def hide(self, text: str) -> str:
+        """`text` with every known secret replaced by ``***``."""
+        pattern = self._pattern
+        return text if pattern is None else pattern.sub(HIDDEN, text)
+
+
+def _forms(secret: str) -> Iterable[str]:
+    yield secret
+    yield quote(secret, safe="")
+    yield quote(secret)
+    yield quote_plus(secret)
+    yield repr(secret)[1:-1]
+    for before in range(3):  # where it begins within a group of three bytes of base64
+        data = b"\0" * before + secret.encode("utf-8", "surrogatepass")
+        whole = b64encode(data[: len(data) // 3 * 3]).decode("ascii")[4 if before else 0 :]
+        if len(whole) >= 2 * LEAST_TO_MASK:
+            yield whole
+
+
+MASKS = Masks()
+"""What this process knows."""
 
 _USERINFO = re.compile(r"(?P<scheme>\b[a-zA-Z][a-zA-Z0-9+.-]*://)[^\s/?#\"'<>]*@")
 _PARAMETER = re.compile(
@@ -122,8 +374,44 @@ _HEADER = re.compile(
 
 
 def redact(text: str) -> str:
-    """`text` with userinfo of URLs, signatures and tokens of query strings, and authorization
-    headers replaced by ``***``."""
+    """`text` with the secrets that this process knows, userinfo of URLs, signatures and tokens of
+    query strings, and authorization headers replaced by ``***``."""
+    text = MASKS.hide(text)
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
     text = _PARAMETER.sub(rf"\g<name>{HIDDEN}", text)
     return _HEADER.sub(rf"\g<name>{HIDDEN}", text)
+
+
+def redact_all(value: Any) -> Any:
+    """`value`, plain JSON, with every text in it redacted."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, dict):
+        return {key: redact_all(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [redact_all(one) for one in value]
+    return value
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats records, tracebacks too, without what is secret."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The whole text, redacted."""
+        return redact(super().format(record))
+
+
+def guard_stderr() -> None:
+    """Let nothing secret reach standard error: neither by logging nor by an exception that
+    nobody catches, in whatever thread."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(RedactingFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+
+    def tell(kind: Any, error: Any, trace: Any) -> None:
+        sys.stderr.write(redact("".join(format_exception(kind, error, trace))))
+
+    sys.excepthook = tell
+    threading.excepthook = lambda failed: tell(
+        failed.exc_type, failed.exc_value, failed.exc_traceback
+    )

@@ -6,14 +6,14 @@ bytes a second, `eta` seconds.
 
 from __future__ import annotations
 
-import re
 import secrets
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
 from .errors import TransferError
+from .timetable import parse_limit
 
 KINDS = ("fetch", "send", "sync", "copy", "extract", "pack", "download")
 """Kinds of jobs; ``download`` is an archive that a browser is fetching from this server."""
@@ -70,32 +70,14 @@ def iso_time(seconds: float) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def seconds_of(moment: str) -> float:
+    """Seconds since 1970 of a time that `iso_time` wrote."""
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
+
+
 def new_id() -> str:
     """An unguessable id: 128 random bits in hex."""
     return secrets.token_hex(16)
-
-
-_RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?(?:/s)?", re.IGNORECASE)
-_RATE_UNITS = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
-
-
-def parse_rate(value: Any) -> int | None:
-    """A bandwidth as bytes a second: ``5M`` is 5 MiB; None, 0 and "" are no limit.
-
-    Raises `TransferError` ``bad_request``.
-    """
-    if value is None or value == "":
-        return None
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 2**53:
-        return int(value) or None
-    match = _RATE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise TransferError(
-            "bad_request",
-            "The bandwidth must be bytes a second, such as 500000 or “5M”.",
-            "Give a number, with K, M or G behind it if you like.",
-        )
-    return int(float(match[1]) * _RATE_UNITS[match[2].lower()]) or None
 
 
 @dataclass(frozen=True)
@@ -156,7 +138,7 @@ class JobSpec:
             )
         options = {**options}
         if "bandwidth" in options:
-            options["bandwidth"] = parse_rate(options["bandwidth"])
+            options["bandwidth"] = parse_limit(options["bandwidth"])
         return cls(kind, source, destination, options, priority)
 
 
@@ -167,6 +149,12 @@ def _text(body: dict[str, Any], name: str, *, required: bool) -> str:
     if len(value) > MAX_ADDRESS or "\0" in value:
         raise TransferError("bad_request", f"The field “{name}” is too long or holds a NUL.")
     return value.strip() if required else value
+
+
+def scheduled(start_at: str) -> dict[str, Any]:
+    """The reason of a job that is queued until `start_at`, ISO 8601 in UTC."""
+    error = TransferError("scheduled", "The transfer waits for the time that it is planned for.")
+    return {**error.as_dict(), "retry_at": start_at}
 
 
 @dataclass(frozen=True)
@@ -197,6 +185,7 @@ class Job:
     @classmethod
     def new(cls, spec: JobSpec, owner: str) -> Job:
         """A queued job for `spec`."""
+        start_at = spec.options.get("start_at")
         return cls(
             id=new_id(),
             kind=spec.kind,
@@ -207,6 +196,7 @@ class Job:
             created=now(),
             priority=spec.priority,
             options=dict(spec.options),
+            reason=scheduled(start_at) if start_at else None,
         )
 
     def moved(self, state: State, **changes: Any) -> Job:
@@ -221,6 +211,9 @@ class Job:
 
     def as_dict(self) -> dict[str, Any]:
         """The job as the contract's JSON."""
-        value = asdict(self)
-        value["state"] = self.state.value
-        return value
+        return {
+            **self.__dict__,
+            "state": self.state.value,
+            "options": dict(self.options),
+            "progress": dict(self.progress.__dict__),
+        }

@@ -1,9 +1,9 @@
 """A worker process: ``python -m jupyter_transfer.worker``. It runs jobs, one at a time.
 
 Messages are JSON objects, one a line. On standard input: ``run``, ``discard``, ``probe``,
-``pause``, ``cancel``, ``bandwidth``; on standard output ``ready``, then ``progress``, ``state``,
-``note``, ``file`` and at last ``end`` of a job, and ``probe``. Nothing else writes to standard
-output: descriptor 1 becomes standard error for everybody but `_Pipe`.
+``browse``, ``pause``, ``cancel``, ``bandwidth``; on standard output ``ready``, then ``progress``,
+``state``, ``note``, ``file`` and at last ``end`` of a job, and ``probe`` or ``browse``. Nothing
+else writes to standard output: descriptor 1 becomes standard error for everybody but `_Pipe`.
 
 The process ends at once when standard input closes, in the middle of whatever it does: then the
 server is gone, and the journals make that safe. It imports nothing of Jupyter, Tornado or SQLite.
@@ -17,16 +17,29 @@ import queue
 import signal
 import sys
 import threading
+from collections.abc import Collection
 from typing import Any
 
+from .backends import secret_names
 from .backends.base import Context
+from .engine.browse import browse
 from .engine.control import Control, Message, as_transfer_error
 from .engine.job import JobRequest, Outcome, Run, discard, make_run
 from .engine.preview import preview
 from .errors import TransferError
+from .joboptions import JOB_SECRETS
 from .net import Policy
 from .paths import DIRECT_FROM, Root
-from .secrets import Credential, redact
+from .secrets import (
+    MASKS,
+    Credential,
+    Held,
+    guard_stderr,
+    is_reference,
+    redact,
+    redact_all,
+    resolve,
+)
 
 FORGET_AFTER = 2.0
 """Seconds after the end of a job until its journals are forgotten: in this time the server saves
@@ -71,7 +84,7 @@ class _PipeReport:
 
     def file(self, file: Message) -> None:
         if file["error"]:
-            file = {**file, "error": {**file["error"], "message": redact(file["error"]["message"])}}
+            file = {**file, "error": redact_all(file["error"])}
         self._pipe.send("file", file=file)
 
 
@@ -142,8 +155,8 @@ class Worker:
             self._run(message)
         elif operation == "discard":
             self._discard(message)
-        elif operation == "probe":
-            self._probe(message)
+        elif operation in ("probe", "browse"):
+            self._look(operation, message)
 
     def _run(self, message: Message) -> None:
         control = self._control or Control()
@@ -152,12 +165,14 @@ class Worker:
             run = make_run(
                 root,
                 JobRequest.from_dict(message["job"], message.get("delivered") or ()),
-                _context(message, message["job"].get("options") or {}),
+                _context(message, message["job"]),
                 control,
                 _PipeReport(self._pipe),
             )
         except Exception as failure:
-            outcome = Outcome("failed", as_transfer_error(failure))
+            failed = as_transfer_error(failure)
+            waits = failed.code == "needs_credentials"
+            outcome = Outcome("waiting" if waits else "failed", failed)
         else:
             outcome = run.run()
             self._finished = run, root
@@ -172,7 +187,7 @@ class Worker:
             discard(
                 root,
                 JobRequest.from_dict(message["job"]),
-                _context(message, message["job"].get("options") or {}),
+                _context(message, message["job"]),
             )
             root.close()
         except Exception as failure:
@@ -188,14 +203,18 @@ class Worker:
             unverified=outcome.unverified,
         )
 
-    def _probe(self, message: Message) -> None:
+    def _look(self, operation: str, message: Message) -> None:
         id = message.get("id")
         try:
-            result = preview(message["url"], _context(message, message.get("options") or {}))
+            context = _context(message, {"source": message["url"], **message})
+            if operation == "browse":
+                result = browse(message["url"], context)
+            else:
+                result = preview(message["url"], context)
         except Exception as failure:
-            self._pipe.send("probe", id=id, error=_error(as_transfer_error(failure)))
+            self._pipe.send(operation, id=id, error=_error(as_transfer_error(failure)))
         else:
-            self._pipe.send("probe", id=id, result=result)
+            self._pipe.send(operation, id=id, result=result)
 
 
 def _root(message: Message) -> Root:
@@ -206,26 +225,51 @@ def _root(message: Message) -> Root:
     )
 
 
-def _context(message: Message, options: dict[str, Any]) -> Context:
+def _context(message: Message, job: Message) -> Context:
+    """What the backends of `job` work with: with its secrets, from memory or from where
+    references lead. Whatever is known from now on is masked in all that this process tells."""
+    held = Held.from_dict(
+        {
+            "credential": message.get("credential"),
+            "destination": message.get("destination_credential"),
+            "options": message.get("secrets"),
+        }
+    )
+    MASKS.add(*held.values())
+    options = {**(job.get("options") or {}), **held.options}
+    names = secret_names(job["source"], job.get("destination") or "")
+    for name in names | JOB_SECRETS:
+        if is_reference(options.get(name)):
+            options[name] = resolve(options[name], message.get("secret_dirs") or ())
     return Context(
         options,
         Policy.from_dict(message.get("policy") or {}),
         message.get("ca_file") or None,
-        Credential.from_dict(message.get("credential")),
+        held.credential or _credential(options, names),
+        held.destination,
     )
+
+
+def _credential(options: Message, declared: Collection[str]) -> Credential | None:
+    """User name and password that every job may have as options, unless its service declares a
+    password of its own."""
+    name, password = options.get("username") or "", options.get("password") or ""
+    if not (name or password) or "password" in declared:
+        return None
+    return Credential(name, password)
 
 
 def _error(error: TransferError | None) -> Message | None:
     if error is None:
         return None
-    value = error.as_dict()
-    return {**value, "message": redact(value["message"]), "retry_after": error.retry_after}
+    return {**redact_all(error.as_dict()), "retry_after": error.retry_after}
 
 
 def main() -> None:
     """Be a worker. Ctrl-C in the server's terminal is for the server to act on."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    guard_stderr()
     Worker().main()
 
 

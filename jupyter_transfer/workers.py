@@ -21,6 +21,7 @@ from contextlib import suppress
 from typing import Any
 
 from .errors import TransferError
+from .secrets import Held
 
 Message = dict[str, Any]
 Listener = Callable[[Message], None]
@@ -35,6 +36,17 @@ _SERVER_SECRETS = (
     "CONFIGPROXY_AUTH_TOKEN",
 )
 """Variables that open this server or its hub: no business of a worker."""
+
+
+def secrets_message(held: Held) -> Message:
+    """The part of a message to a worker that holds secrets. They go through the pipe only: not
+    into arguments, not into the environment."""
+    value = held.as_dict()
+    return {
+        "credential": value["credential"],
+        "destination_credential": value["destination"],
+        "secrets": value["options"],
+    }
 
 
 class Worker:
@@ -180,15 +192,15 @@ class WorkerPool:
         else:
             self._idle.append(worker)
 
-    async def probe(self, message: Message, timeout: float) -> Message:
-        """Ask any worker to look at an address; `timeout` in seconds.
+    async def ask(self, operation: str, message: Message, timeout: float) -> Message:
+        """Ask any worker for `operation` (``probe``, ``browse``); `timeout` in seconds.
 
         Raises what the worker found wrong, or ``timeout``.
         """
         worker = await self.take()
         try:
             answer = await asyncio.wait_for(
-                worker.request({**message, "op": "probe"}, "probe"), timeout
+                worker.request({**message, "op": operation}, operation), timeout
             )
         except asyncio.TimeoutError:
             worker.kill()

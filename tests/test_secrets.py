@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
+import os
+import subprocess
+import sys
+from base64 import b64decode, b64encode
+from urllib.parse import quote
 
 import pytest
 
-from jupyter_transfer.secrets import Credential, from_netrc, redact, split_userinfo
+from jupyter_transfer.errors import TransferError
+from jupyter_transfer.secrets import (
+    MASKS,
+    Credential,
+    Held,
+    Vault,
+    check_reference,
+    from_netrc,
+    is_reference,
+    redact,
+    redact_all,
+    resolve,
+    split_userinfo,
+)
 
 
 @pytest.mark.parametrize(
@@ -100,3 +117,191 @@ def test_redact(text):
 )
 def test_redact_leaves_the_rest_alone(text):
     assert redact(text) == text
+
+
+# ---- what a process knows is masked -------------------------------------------------------------
+
+SECRET = "p&ss wörd/x?+"
+
+
+@pytest.fixture
+def known():
+    MASKS.add(SECRET)
+    yield
+    MASKS.drop(SECRET)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"it said {SECRET}!",
+        f"http://h/{quote(SECRET)}",
+        f"http://h/?q={quote(SECRET, safe='')}",
+        repr(SECRET),
+        *("0" + b64encode(b"user:"[:n] + SECRET.encode()).decode() for n in range(1, 6)),
+    ],
+)
+def test_a_known_secret_is_masked_in_every_form(known, text):
+    shown = redact(text)
+    assert "***" in shown
+    for form in (SECRET, quote(SECRET), quote(SECRET, safe="")):
+        assert form not in shown
+
+
+def test_masked_only_while_somebody_holds_it():
+    vault = Vault()
+    vault.add("a", Held(options={"password": "correct-horse"}))
+    vault.add("b", Held(Credential("u", "correct-horse")))
+    vault.add("b", Held(options={"token": "battery"}))
+    assert redact("correct-horse battery") == "*** ***"
+    vault.drop("a")
+    assert redact("correct-horse battery") == "*** ***"
+    vault.drop("b")
+    vault.drop("b")
+    assert redact("correct-horse battery") == "correct-horse battery"
+    assert "horse" not in repr(Held(Credential("u", "horse"), options={"x": "horse"}))
+
+
+def test_a_short_secret_does_not_blot_out_words():
+    MASKS.add("a", "")
+    assert redact("a cat") == "a cat"
+    MASKS.drop("a", "")
+
+
+def test_redact_all(known):
+    value = {"message": SECRET, "detail": [{"x": SECRET}, 5, None]}
+    assert SECRET not in repr(redact_all(value))
+    assert redact_all(value)["detail"][1:] == [5, None]
+
+
+def test_nothing_secret_on_standard_error():
+    script = (
+        "import logging, threading\n"
+        "from jupyter_transfer.secrets import MASKS, guard_stderr\n"
+        "MASKS.add('correct-horse'); guard_stderr()\n"
+        "logging.getLogger('x').error('it was %s', 'correct-horse')\n"
+        "def fail():\n    raise ValueError('correct-horse')\n"
+        "thread = threading.Thread(target=fail); thread.start(); thread.join()\n"
+        "fail()\n"
+    )
+    command = [sys.executable, "-c", script]
+    run = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert run.returncode == 1
+    assert run.stderr.count("ValueError: ***") == 2
+    assert "it was ***" in run.stderr
+    assert "correct-horse" not in run.stderr.replace("'correct-horse'", "")  # lines of source
+
+
+# ---- references ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["env:A_B", "file:/x", "file:~/x", "keyring:svc/me", "ENV:X"])
+def test_references(text):
+    assert is_reference(text)
+    check_reference(text)
+
+
+@pytest.mark.parametrize("text", ["env:", "env:a-b", "file:x", "file:", "keyring:x", "keyring:/x"])
+def test_malformed_references(text):
+    with pytest.raises(TransferError) as caught:
+        check_reference(text)
+    assert caught.value.code == "bad_request"
+    assert text.partition(":")[2] not in caught.value.message.partition(":")[2] or text[-1] == ":"
+
+
+@pytest.mark.parametrize("text", ["hunter2", "", None, 5, "https://h/", "environment"])
+def test_what_is_no_reference(text):
+    assert not is_reference(text)
+
+
+def refused(reference: str, *folders: str) -> str:
+    with pytest.raises(TransferError) as caught:
+        resolve(reference, folders)
+    assert caught.value.code == "needs_credentials"
+    return caught.value.message
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+def put(path, text="hunter2", mode=0o600):
+    path.write_text(text)
+    path.chmod(mode)
+    return f"file:{path}"
+
+
+def test_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MY_TOKEN", "hunter2")
+    assert resolve("env:MY_TOKEN") == "hunter2"
+    assert redact("hunter2") == "***"
+    monkeypatch.delenv("MY_TOKEN")
+    refused("env:MY_TOKEN")
+
+
+def test_from_a_file_of_the_person(home):
+    reference = put(home / "s", "hunter2\n")
+    assert resolve(reference) == "hunter2"
+    assert resolve("file:~/s") == "hunter2"
+    (home / "link").symlink_to(home / "s")
+    assert resolve("file:~/link") == "hunter2"
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
+def test_a_file_that_others_may_read_is_refused(home, mode):
+    assert "0600" in refused(put(home / "s", mode=mode))
+
+
+def test_files_elsewhere_are_refused(home, tmp_path):
+    (tmp_path / "homely").mkdir()
+    reference = put(tmp_path / "homely" / "s")
+    refused(reference)
+    (home / "link").symlink_to(tmp_path / "homely" / "s")
+    refused("file:~/link")
+    refused(f"file:{home}/../homely/s")
+    assert resolve(reference, [str(tmp_path / "homely")]) == "hunter2"
+
+
+def test_a_mounted_kubernetes_secret(home, tmp_path):
+    """Its files are links to links, and have the mode 0644."""
+    mount = tmp_path / "secrets"
+    (mount / "..2026").mkdir(parents=True)
+    put(mount / "..2026" / "key", mode=0o644)
+    (mount / "..data").symlink_to("..2026")
+    (mount / "key").symlink_to("..data/key")
+    assert resolve(f"file:{mount}/key", [str(mount)]) == "hunter2"
+
+
+def test_what_is_no_secret_file(home):
+    os.mkfifo(home / "pipe")
+    (home / "pipe").chmod(0o600)
+    (home / "folder").mkdir(mode=0o700)
+    (home / "binary").write_bytes(b"\xff\xfe")
+    (home / "binary").chmod(0o600)
+    (home / "big").write_bytes(b"x" * 100_000)
+    (home / "big").chmod(0o600)
+    put(home / "empty", "")
+    for name in ("pipe", "folder", "binary", "big", "empty", "missing"):
+        message = refused(f"file:~/{name}")
+        assert str(home) not in message
+
+
+def test_from_the_keyring(tmp_path, monkeypatch):
+    keyring = pytest.importorskip("keyring")
+    from .servers.keyrings import FileKeyring
+
+    (tmp_path / "k.json").write_text('{"svc/x/me": "hunter2"}')
+    monkeypatch.setenv("CANARY_KEYRING", str(tmp_path / "k.json"))
+    before = keyring.get_keyring()
+    keyring.set_keyring(FileKeyring())
+    try:
+        assert resolve("keyring:svc/x/me") == "hunter2"
+        refused("keyring:svc/you")
+        (tmp_path / "k.json").unlink()
+        refused("keyring:svc/x/me")
+    finally:
+        keyring.set_keyring(before)

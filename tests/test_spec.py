@@ -7,7 +7,7 @@ import json
 import pytest
 
 from jupyter_transfer.errors import CODES, TransferError, from_os_error
-from jupyter_transfer.spec import TRANSITIONS, Job, JobSpec, State, parse_rate
+from jupyter_transfer.spec import TRANSITIONS, Job, JobSpec, State
 
 
 def test_a_request():
@@ -43,14 +43,6 @@ def test_bad_requests(body):
     with pytest.raises(TransferError) as caught:
         JobSpec.from_request(body)
     assert caught.value.code == "bad_request"
-
-
-@pytest.mark.parametrize(
-    ("value", "rate"),
-    [(None, None), (0, None), ("", None), (500, 500), ("5M", 5 << 20), ("1.5 GiB/s", 3 << 29)],
-)
-def test_rates(value, rate):
-    assert parse_rate(value) == rate
 
 
 def test_only_the_steps_of_the_contract():

@@ -60,3 +60,25 @@ def find(address: str) -> type[Backend]:
             f"Use one of: {', '.join(scheme + ':' for scheme in supported)}.",
         )
     return best
+
+
+def is_remote(address: str) -> bool:
+    """Whether `address` is that of a service; else it is a path below the server's root."""
+    scheme, colon, _ = address.partition("://")
+    if colon and scheme.replace("+", "").replace("-", "").replace(".", "").isalnum():
+        return True
+    try:
+        return any(backend.claims(address) for backend in load_all().values())
+    except ValueError:
+        return True  # an address that is malformed
+
+
+def secret_names(*addresses: str) -> frozenset[str]:
+    """Names of the secret options of the services at `addresses`; paths have none."""
+    return frozenset(
+        option.name
+        for address in addresses
+        if is_remote(address)
+        for option in find(address).options
+        if option.secret
+    )

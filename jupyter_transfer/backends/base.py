@@ -271,6 +271,9 @@ class Context:
     policy: Policy = field(default_factory=Policy)
     ca_file: str | None = None
     credential: Credential | None = None
+    """The userinfo of the address, of a copy's source."""
+    destination_credential: Credential | None = None
+    """The userinfo of a copy's destination: its run makes it the `credential` of that end."""
     caller: Caller | None = None
     """None in the server process, which only checks addresses and options."""
 

@@ -22,7 +22,8 @@ TRIES = 2
 def preview(source: str, context: Context) -> dict[str, Any]:
     """The answer of ``POST probe`` as the contract's JSON, without ``free_bytes``.
 
-    A source that wants credentials is an answer (``needs``), no error.
+    A source that wants credentials or a decision (a host key to accept) is an answer (``needs``,
+    and `detail` says what of), no error: to look is to test the connection.
     Raises `TransferError` with what else is in the way.
     """
     with opened(source, context) as (backend, transport):
@@ -47,9 +48,9 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
         if len(entries) == 1:
             return result | _look_at_one(backend, entries[0], transport)
     except TransferError as error:
-        if error.code != "needs_credentials":
+        if error.code not in ("needs_credentials", "needs_decision"):
             raise
-        return result | {"needs": "credentials"}
+        return result | {"needs": error.code.removeprefix("needs_"), "detail": error.detail}
     shown = entries[:MOST_ENTRIES]
     sizes = [entry.size for entry in shown]
     complete = len(entries) == len(shown)

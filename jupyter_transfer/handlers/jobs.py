@@ -7,15 +7,11 @@ addresses); the rest is found by the worker and told in the job's reason.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from typing import Any
 
+from ..admission import permissions
 from ..errors import TransferError
-from ..names import CONFLICTS
 from ..spec import JobSpec, State
 from .base import MAX_PAGE, TransferHandler, allow
-
-SUPPORTED_KINDS = ("fetch",)
 
 _ACTIONS = ("pause", "resume", "cancel", "retry", "approve")
 _JOB = r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})"
@@ -35,36 +31,24 @@ class JobsHandler(TransferHandler):
         since = self.number("since", None, 0, 2**53)
         self.write_json(await self.transfer.queue.page(self.owner, state, since, limit, offset))
 
-    @allow(("write", "transfers"), ("write", "contents"))
+    @allow(("write", "transfers"))
     async def post(self) -> None:
-        """A new job, or with ``options.dry_run`` its plan."""
-        self.transfer.require_local()
-        spec, credential = self._checked(JobSpec.from_request(self.json_body()))
-        if spec.options.get("dry_run"):
-            plan = await self.transfer.probe(spec.source, spec.options, credential)
+        """A new job, or with ``options.dry_run`` its plan. What else the user must be allowed
+        depends on the kind of job: to write files, or to read them."""
+        transfer = self.transfer
+        transfer.require_local()
+        spec = JobSpec.from_request(self.json_body())
+        for action, resource in permissions(spec):
+            await self.require(action, resource)
+        spec, held = transfer.admission.job(spec)
+        if spec.kind == "fetch" and spec.options.get("dry_run"):
+            plan = await transfer.look("probe", spec.source, spec.options, held)
+            plan["free_bytes"] = transfer.root.free_bytes("")
             self.write_json({**plan, "source": spec.source, "destination": spec.destination})
             return
-        job = await self.transfer.queue.submit(spec, self.owner, credential)
+        job = await transfer.queue.submit(spec, self.owner, held)
         self.set_header("Location", self.request.path.rstrip("/") + "/" + job.id)
         self.write_json(job.as_dict(), 201)
-
-    def _checked(self, spec: JobSpec) -> tuple[JobSpec, dict[str, Any] | None]:
-        if spec.kind not in SUPPORTED_KINDS:
-            raise TransferError(
-                "bad_request",
-                f"Jobs of the kind “{spec.kind}” cannot be started here.",
-                f"Use one of: {', '.join(SUPPORTED_KINDS)}.",
-            )
-        conflict = spec.options.get("conflict")
-        if conflict is not None and conflict not in CONFLICTS:
-            raise TransferError(
-                "bad_request",
-                "The option “conflict” has an unknown value.",
-                f"Use one of: {', '.join(CONFLICTS)}.",
-            )
-        source, credential = self.transfer.checked_source(spec.source, spec.options)
-        self.transfer.root.parse(spec.destination, new=True)
-        return replace(spec, source=source), credential
 
 
 class JobHandler(TransferHandler):
@@ -81,15 +65,18 @@ class JobHandler(TransferHandler):
 
     @allow(("write", "transfers"))
     async def patch(self, id: str) -> None:
-        """``{action?, priority?, bandwidth?}``: do it and answer with the job after it."""
+        """``{action?, options?, priority?, bandwidth?}``: do it and answer with the job after it.
+        `options` enter the secrets that a job lacks, with the actions resume and retry."""
         body = self.json_body()
         if not isinstance(body, dict) or not body:
             raise TransferError("bad_request", "The body must be a JSON object.")
-        action, changes = body.pop("action", None), body
+        action, options, changes = body.pop("action", None), body.pop("options", None), body
         if action is not None and action not in _ACTIONS:
             raise TransferError(
                 "bad_request", "There is no such action.", f"Use one of: {', '.join(_ACTIONS)}."
             )
+        if options is not None and action not in ("resume", "retry"):
+            raise TransferError("bad_request", "Options are entered with “resume” or “retry”.")
         if set(changes) - {"priority", "bandwidth"}:
             raise TransferError("bad_request", "Only priority and bandwidth can be changed.")
         priority = changes.get("priority", 0)
@@ -97,6 +84,8 @@ class JobHandler(TransferHandler):
             raise TransferError("bad_request", "The priority is a number from -1000 to 1000.")
         queue = self.transfer.queue
         job = await queue.get(id, self.owner)
+        if options is not None:
+            await queue.enter(id, self.owner, *self.transfer.admission.more(job, options))
         if changes:
             job = await queue.tune(id, self.owner, changes)
         if action is not None:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..backends import load_all
 from ..errors import TransferError
 from ..spec import MAX_ADDRESS
 from .base import TransferHandler, allow
 
 
-class ProbeHandler(TransferHandler):
-    """``probe``: what an address holds, before anything is moved."""
+class LookHandler(TransferHandler):
+    """``probe`` and ``browse``: look at a service, move nothing."""
 
-    @allow(("write", "transfers"))
-    async def post(self) -> None:
-        """Answer ``{url}`` with backend, title, files, bytes, entries, resumable, verifiable,
-        unverified (why), needs, free_bytes."""
+    async def look(self, operation: str) -> dict[str, Any]:
+        """What a worker sees at the ``url`` of the body, with its ``options``."""
         body = self.json_body()
         url = body.get("url") if isinstance(body, dict) else None
         if not isinstance(url, str) or not url.strip() or len(url) > MAX_ADDRESS:
@@ -22,8 +22,30 @@ class ProbeHandler(TransferHandler):
         options = body.get("options", {})
         if not isinstance(options, dict):
             raise TransferError("bad_request", "The field “options” must be an object.")
-        source, credential = self.transfer.checked_source(url.strip(), options)
-        self.write_json(await self.transfer.probe(source, options, credential))
+        transfer = self.transfer
+        address, options, held = transfer.admission.remote(url.strip(), options)
+        return await transfer.look(operation, address, options, held)
+
+
+class ProbeHandler(LookHandler):
+    """``probe``: what an address holds, before anything is moved; also the test of a connection."""
+
+    @allow(("write", "transfers"))
+    async def post(self) -> None:
+        """Answer ``{url, options}`` with backend, title, files, bytes, entries, resumable,
+        verifiable, unverified (why), needs, free_bytes."""
+        found = await self.look("probe")
+        self.write_json({**found, "free_bytes": self.transfer.root.free_bytes("")})
+
+
+class BrowseHandler(LookHandler):
+    """``browse``: one level of a service."""
+
+    @allow(("write", "transfers"))
+    async def post(self) -> None:
+        """Answer ``{url, options}`` with backend, title, entries (path, address, folder, size,
+        mtime_ns) and complete."""
+        self.write_json(await self.look("browse"))
 
 
 class BackendsHandler(TransferHandler):
@@ -33,12 +55,13 @@ class BackendsHandler(TransferHandler):
 
     @allow(("read", "transfers"))
     async def get(self) -> None:
-        """Name, title, schemes and declared options of each backend."""
+        """Name, title, schemes, declared options and abilities (``can``) of each backend."""
         backends = [b for b in load_all().values() if self.transfer.backend_enabled(b.name)]
         self.write_json({"backends": [backend.describe() for backend in backends]})
 
 
 ROUTES = [
     (r"jupyter-transfer/probe/?", ProbeHandler),
+    (r"jupyter-transfer/browse/?", BrowseHandler),
     (r"jupyter-transfer/backends/?", BackendsHandler),
 ]

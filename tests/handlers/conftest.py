@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from jupyter_transfer.handlers import socketloan
 
+from ..conftest import until
 from .tus_client import RawClient, TusClient
 
 
@@ -39,3 +41,46 @@ def tree(jp_root_dir):
         return sorted(str(path.relative_to(jp_root_dir)) for path in Path(jp_root_dir).rglob("*"))
 
     return paths
+
+
+@pytest.fixture
+def post(ask):
+    """Queue a job and return its JSON."""
+
+    async def start(source: str, destination: str = "", **options) -> dict:
+        body = {"source": source, "destination": destination, "options": options}
+        response = await ask("jobs", method="POST", json=body)
+        assert response.code == 201, response.body
+        return json.loads(response.body)
+
+    return start
+
+
+@pytest.fixture
+def job_now(ask):
+    async def get(job: dict) -> dict:
+        return json.loads((await ask("jobs", job["id"])).body)
+
+    return get
+
+
+@pytest.fixture
+def reaches(job_now):
+    """Wait until a job is in one of some states, and return it."""
+
+    async def wait(job: dict, *states: str) -> dict:
+        async def there():
+            now = await job_now(job)
+            return now if now["state"] in states else None
+
+        return await until(there)
+
+    return wait
+
+
+@pytest.fixture
+def act(ask):
+    async def patch(job: dict, **body):
+        return await ask("jobs", job["id"], method="PATCH", json=body)
+
+    return patch

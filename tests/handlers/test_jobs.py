@@ -28,49 +28,6 @@ def nginx(tmp_path_factory):
         yield nginx
 
 
-@pytest.fixture
-def post(ask):
-    """Queue a job and return its JSON."""
-
-    async def start(source: str, destination: str = "", **options) -> dict:
-        body = {"source": source, "destination": destination, "options": options}
-        response = await ask("jobs", method="POST", json=body)
-        assert response.code == 201, response.body
-        return json.loads(response.body)
-
-    return start
-
-
-@pytest.fixture
-def job_now(ask):
-    async def get(job: dict) -> dict:
-        return json.loads((await ask("jobs", job["id"])).body)
-
-    return get
-
-
-@pytest.fixture
-def reaches(job_now):
-    """Wait until a job is in one of some states, and return it."""
-
-    async def wait(job: dict, *states: str) -> dict:
-        async def there():
-            now = await job_now(job)
-            return now if now["state"] in states else None
-
-        return await until(there)
-
-    return wait
-
-
-@pytest.fixture
-def act(ask):
-    async def patch(job: dict, **body):
-        return await ask("jobs", job["id"], method="PATCH", json=body)
-
-    return patch
-
-
 async def moving(job_now, job: dict) -> None:
     """Wait until bytes of `job` have arrived."""
 
@@ -375,7 +332,7 @@ async def test_bad_destinations(ask, nginx, destination):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"source": 1}', b'{"source": "http://x/", "kind": "sync"}']
+    "body", [b"", b"{", b"[]", b'{"source": 1}', b'{"source": "http://x/", "kind": "pack"}']
 )
 async def test_bad_bodies(ask, body):
     assert error_of(await ask("jobs", method="POST", body=body))["code"] == "bad_request"

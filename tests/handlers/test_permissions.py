@@ -20,7 +20,7 @@ GET_FILES, PUT_FILES = ("read", "contents"), ("write", "contents")
 
 # Pattern -> an address that it matches, and what each verb needs.
 TABLE = {
-    r"jupyter-transfer/jobs/?": ("jobs", {"GET": [READ], "POST": [WRITE, PUT_FILES]}),
+    r"jupyter-transfer/jobs/?": ("jobs", {"GET": [READ], "POST": [WRITE]}),
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})": (
         f"jobs/{ID}",
         {"GET": [READ], "PATCH": [WRITE], "DELETE": [WRITE]},
@@ -28,6 +28,7 @@ TABLE = {
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/files": (f"jobs/{ID}/files", {"GET": [READ]}),
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/report": (f"jobs/{ID}/report", {"GET": [READ]}),
     r"jupyter-transfer/probe/?": ("probe", {"POST": [WRITE]}),
+    r"jupyter-transfer/browse/?": ("browse", {"POST": [WRITE]}),
     r"jupyter-transfer/backends/?": ("backends", {"GET": [READ]}),
     r"jupyter-transfer/room/?": ("room", {"GET": [PUT_FILES]}),
     r"jupyter-transfer/tus/?": ("tus/", {"POST": [PUT_FILES]}),

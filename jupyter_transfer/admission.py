@@ -1,0 +1,175 @@
+"""What a request may ask for, checked without a network: kinds of jobs, addresses, paths, options.
+
+Here secrets are taken out: userinfo of addresses and values of secret options leave the request
+for a `Held`; what stays may be written down. References to secrets (``env:NAME`` …) stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .backends import find, is_remote, secret_names
+from .backends.base import Backend, Context
+from .engine.kinds import RUN_KINDS
+from .errors import TransferError
+from .joboptions import JOB_OPTIONS, JOB_SECRETS, checked
+from .net import Policy
+from .paths import Root
+from .secrets import Held, check_reference, is_reference, split_userinfo
+from .spec import Job, JobSpec
+
+Ends = tuple[str, str]
+"""Source and destination, each ``remote`` (an address) or ``local`` (a path below the root)."""
+
+_REMOTE, _LOCAL = "remote", "local"
+
+_FORMS: dict[str, tuple[Ends, ...]] = {
+    "fetch": ((_REMOTE, _LOCAL),),
+    "send": ((_LOCAL, _REMOTE),),
+    "sync": ((_REMOTE, _LOCAL), (_LOCAL, _REMOTE), (_REMOTE, _REMOTE)),
+    "copy": ((_REMOTE, _REMOTE),),
+}
+
+
+def ends_of(spec: JobSpec) -> Ends:
+    """From where to where `spec` goes. Raises ``bad_request`` for what no job can do."""
+    if spec.kind not in RUN_KINDS:
+        raise TransferError(
+            "bad_request",
+            f"Jobs of the kind “{spec.kind}” cannot be started here.",
+            f"Use one of: {', '.join(RUN_KINDS)}.",
+        )
+    forms = _FORMS[spec.kind]
+    if len(forms) == 1:
+        return forms[0]
+    sorts = [_REMOTE if is_remote(end) else _LOCAL for end in (spec.source, spec.destination)]
+    if tuple(sorts) not in forms:
+        raise TransferError("bad_request", "One of the two ends must be the address of a service.")
+    return sorts[0], sorts[1]
+
+
+def permissions(spec: JobSpec) -> list[tuple[str, str]]:
+    """What the user must be allowed beside ``transfers``: to write the files that a job changes
+    here, to read those that it sends. Raises ``bad_request``."""
+    source, destination = ends_of(spec)
+    needs = [("read", "contents")] if source == _LOCAL else []
+    return needs + ([("write", "contents")] if destination == _LOCAL else [])
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of a service, or a path; without userinfo."""
+
+    text: str
+    backend: type[Backend] | None = None
+    """None for a path."""
+
+
+class JobAdmission:
+    """Checks requests.
+
+    Parameters
+    ----------
+    root: the gate to the user's files, which judges paths.
+    policy: which addresses may be called.
+    enabled: whether a backend of that name may be used.
+    """
+
+    def __init__(
+        self, root: Root, policy: Policy, ca_file: str | None, enabled: Callable[[str], bool]
+    ) -> None:
+        self._root = root
+        self._policy = policy
+        self._ca_file = ca_file
+        self._enabled = enabled
+
+    def job(self, spec: JobSpec) -> tuple[JobSpec, Held]:
+        """`spec` fit to be written down, and what it held that is not.
+
+        Raises ``bad_request``, ``invalid_address``, ``unsupported_scheme``, ``address_refused``,
+        ``disabled``, ``invalid_path``, ``hidden_path``.
+        """
+        source, credential = self._end(spec, 0)
+        destination, other = self._end(spec, 1)
+        if source.backend is None:
+            credential, other = other, None
+        ends = [end for end in (source, destination) if end.backend is not None]
+        options, held = self._options(spec.options, ends, Held(credential, other))
+        clean = replace(spec, source=source.text, destination=destination.text, options=options)
+        return clean, held
+
+    def remote(self, address: str, options: dict[str, Any]) -> tuple[str, dict[str, Any], Held]:
+        """The address and the options of a look at a service, and what they held that is secret.
+
+        Raises as `job`.
+        """
+        text, credential = split_userinfo(address)
+        end = Address(text, find(text))
+        rest, held = self._options(options, [end], Held(credential))
+        return text, rest, held
+
+    def more(self, job: Job, options: Any) -> tuple[dict[str, Any], Held]:
+        """What a person enters for a job that lacks credentials: options for its row (references,
+        a user name), and what is kept in memory. Raises ``bad_request``."""
+        if not isinstance(options, dict):
+            raise TransferError("bad_request", "The field “options” must be an object.")
+        secret = secret_names(job.source, job.destination) | JOB_SECRETS
+        unknown = sorted(set(options) - secret - {"username"})
+        if unknown:
+            raise TransferError(
+                "bad_request",
+                f"“{unknown[0][:40]}” cannot be entered now.",
+                f"Enter only: {', '.join(sorted(secret | {'username'}))}.",
+            )
+        return _split(checked(options), secret)
+
+    def _end(self, spec: JobSpec, number: int) -> tuple[Address, Any]:
+        """One end of a job without its userinfo, and that."""
+        address = (spec.source, spec.destination)[number]
+        if ends_of(spec)[number] == "remote":
+            text, credential = split_userinfo(address)
+            return Address(text, find(text)), credential
+        self._root.parse(address, new=number == 1)
+        return Address(address), None
+
+    def _options(
+        self, options: dict[str, Any], ends: list[Address], held: Held
+    ) -> tuple[dict[str, Any], Held]:
+        backends = [end.backend for end in ends if end.backend is not None]
+        known = JOB_OPTIONS.union(option.name for b in backends for option in b.options)
+        unknown = sorted(set(options) - known)
+        if unknown:
+            raise TransferError(
+                "bad_request",
+                f"{backends[0].title} has no option “{unknown[0][:40]}”.",
+                f"Use only: {', '.join(sorted(known))}.",
+            )
+        options = checked(options)
+        for end, credential in zip(ends, (held.credential, held.destination), strict=False):
+            assert end.backend is not None
+            if not self._enabled(end.backend.name):
+                title = end.backend.title
+                raise TransferError("disabled", f"{title} is switched off on this server.")
+            context = Context(options, self._policy, self._ca_file, credential)
+            end.backend(context).check(end.text)
+        rest, secrets = _split(options, secret_names(*(end.text for end in ends)) | JOB_SECRETS)
+        return rest, held.and_then(secrets)
+
+
+def _split(options: Mapping[str, Any], secret: frozenset[str]) -> tuple[dict[str, Any], Held]:
+    """What may be written down, and what may not."""
+    rest: dict[str, Any] = {}
+    held: dict[str, str] = {}
+    for name, value in options.items():
+        if name not in secret or value is None:
+            rest[name] = value
+        elif not isinstance(value, str):
+            raise TransferError("bad_request", f"The option “{name}” must be a text.")
+        elif is_reference(value):
+            check_reference(value)
+            rest[name] = value
+        elif value:
+            held[name] = value
+    return rest, Held(options=held)

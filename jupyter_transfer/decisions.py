@@ -1,0 +1,61 @@
+"""What a waiting job asks a person, and how the answer is kept. Pure data.
+
+A job that waits with the code ``needs_decision`` shows what it asks in its reason's `detail`::
+
+    {"kind": "host_key", "host": "h:22", "fingerprint": "SHA256:…"}
+    {"kind": "plan", "copy": 3, "replace": 1, "delete": 2, "bytes": 4096, "hash": "…"}
+
+The answer stands in the job's options: ``host_key`` is the fingerprint that was accepted,
+``approve`` the hash of the plan. So what was shown is what is accepted: another key, or another
+plan, asks again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .errors import TransferError
+
+Detail = Mapping[str, Any]
+
+
+def plan_hash(steps: Iterable[Any]) -> str:
+    """The hash of a plan: of its steps in their order, each plain JSON, such as
+    ``["delete", "a/b", 512]``."""
+    digest = hashlib.sha256()
+    for step in steps:
+        digest.update(json.dumps(step, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def hash_of(detail: Detail) -> str:
+    """What binds an approval to the plan that `detail` shows: its own hash, else one of all that
+    is shown."""
+    return str(detail.get("hash") or plan_hash([detail]))
+
+
+def approved(options: Mapping[str, Any], detail: Detail) -> bool:
+    """Whether the person has approved the plan in `detail`: beforehand and whatever it be
+    (``approve: true``), or exactly this one."""
+    answer = options.get("approve")
+    return answer is True or (isinstance(answer, str) and answer == hash_of(detail))
+
+
+def accept(options: Mapping[str, Any], reason: Detail | None) -> dict[str, Any]:
+    """`options` of a waiting job with what its `reason` shows accepted.
+
+    Raises ``conflict`` when it asks for nothing that could be accepted.
+    """
+    detail = (reason or {}).get("detail") or {}
+    if (reason or {}).get("code") != "needs_decision":
+        raise TransferError(
+            "conflict",
+            "This transfer asks for no decision.",
+            "Reload the list, and see what it waits for.",
+        )
+    if detail.get("kind") == "host_key":
+        return {**options, "host_key": str(detail["fingerprint"])}
+    return {**options, "approve": hash_of(detail) if detail else True}

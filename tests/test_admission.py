@@ -1,0 +1,174 @@
+"""What may be asked for, checked without a network; and what is taken out of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_transfer import admission as module
+from jupyter_transfer.admission import JobAdmission, permissions
+from jupyter_transfer.engine.kinds import RUN_KINDS
+from jupyter_transfer.errors import TransferError
+from jupyter_transfer.net import Policy
+from jupyter_transfer.paths import Root
+from jupyter_transfer.secrets import Credential
+from jupyter_transfer.spec import Job, JobSpec
+
+A, B = "https://a.example/x", "https://b.example/y"
+READ, WRITE = ("read", "contents"), ("write", "contents")
+
+
+@pytest.fixture(autouse=True)
+def all_kinds(monkeypatch):
+    monkeypatch.setattr(module, "RUN_KINDS", ("fetch", "send", "sync", "copy"))
+
+
+@pytest.fixture
+def admission(tmp_path):
+    root = Root(str(tmp_path))
+    yield JobAdmission(root, Policy(), None, lambda name: True)
+    root.close()
+
+
+def code_of(call, *arguments) -> str:
+    with pytest.raises(TransferError) as caught:
+        call(*arguments)
+    return caught.value.code
+
+
+def test_the_engine_runs_what_is_announced():
+    from jupyter_transfer.engine.job import _DISCARDS, _RUNS
+
+    assert set(RUN_KINDS) == set(_RUNS) == set(_DISCARDS)
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "destination", "needs"),
+    [
+        ("fetch", A, "x", [WRITE]),
+        ("send", "x", A, [READ]),
+        ("copy", A, B, []),
+        ("sync", A, "x", [WRITE]),
+        ("sync", "x", A, [READ]),
+        ("sync", A, B, []),
+    ],
+)
+def test_what_each_kind_needs(admission, kind, source, destination, needs):
+    spec = JobSpec(kind, source, destination)
+    assert permissions(spec) == needs
+    assert admission.job(spec)[0] == spec
+
+
+@pytest.mark.parametrize(
+    ("kind", "source", "destination", "code"),
+    [
+        ("pack", "x", "y", "bad_request"),
+        ("sync", "x", "y", "bad_request"),
+        ("send", "x", "y", "unsupported_scheme"),
+        ("send", "../x", A, "invalid_path"),
+        ("send", "x", "http://169.254.169.254/", "address_refused"),
+        ("copy", A, "http://169.254.169.254/", "address_refused"),
+        ("copy", A, "gopher://x/", "unsupported_scheme"),
+        ("sync", A, "/etc", "invalid_path"),
+        ("sync", "http://[::1/", "x", "invalid_address"),
+        ("fetch", A, "../x", "invalid_path"),
+    ],
+)
+def test_what_cannot_be(admission, kind, source, destination, code):
+    assert code_of(admission.job, JobSpec(kind, source, destination)) == code
+
+
+def test_a_backend_that_is_switched_off(tmp_path):
+    root = Root(str(tmp_path))
+    admission = JobAdmission(root, Policy(), None, lambda name: False)
+    for spec in (JobSpec("fetch", A, "x"), JobSpec("send", "x", A), JobSpec("copy", A, B)):
+        assert code_of(admission.job, spec) == "disabled"
+    assert code_of(admission.remote, A, {}) == "disabled"
+    root.close()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"conflict": "win"},
+        {"approve": 5},
+        {"dry_run": "yes"},
+        {"include": 5},
+        {"exclude": [5]},
+        {"min_size": "big"},
+        {"max_size": -1},
+        {"min_age": "old"},
+        {"max_age": True},
+        {"start_at": "tomorrow"},
+        {"start_at": 5},
+        {"start_at": "99999-01-01"},
+        {"max_retries": -1},
+        {"max_retries": True},
+        {"max_retries": 10**9},
+        {"max_delete": 1.5},
+        {"bandwidth": "8,5M"},
+        {"username": 5},
+        {"password": ["x"]},
+        {"password": "file:relative"},
+        {"speed": 5},
+        {"credential": "memory"},
+        {"credential_options": []},
+    ],
+)
+def test_bad_options(admission, options):
+    assert code_of(admission.job, JobSpec("fetch", A, "x", options)) == "bad_request"
+    assert code_of(admission.remote, A, options) == "bad_request"
+
+
+def test_options_in_their_normal_form(admission):
+    options = {
+        "include": "*.csv",
+        "min_size": " 5M ",
+        "max_age": "1h30m",
+        "min_age": "2026-01-01",
+        "start_at": "2026-12-24T18:00:00+08:00",
+        "max_retries": 0,
+        "bandwidth": "08:00,512k  19:00,off",
+        "conflict": None,
+        "exclude": [],
+    }
+    spec, held = admission.job(JobSpec("fetch", A, "x", options))
+    assert not held
+    assert spec.options == {
+        "include": ["*.csv"],
+        "min_size": "5M",
+        "max_age": "1h30m",
+        "min_age": "2026-01-01",
+        "start_at": "2026-12-24T10:00:00.000Z",
+        "max_retries": 0,
+        "bandwidth": "08:00,512k 19:00,off",
+        "exclude": [],
+    }
+
+
+def test_secrets_are_taken_out(admission):
+    options = {"username": "me", "password": "hush"}
+    spec, held = admission.job(JobSpec("fetch", "https://u:p@a.example/x", "x", options))
+    assert (spec.source, spec.options) == (A, {"username": "me"})
+    assert (held.credential, held.options) == (Credential("u", "p"), {"password": "hush"})
+    spec, held = admission.job(JobSpec("fetch", A, "x", {"password": "env:PASSWORD"}))
+    assert (spec.options, bool(held)) == ({"password": "env:PASSWORD"}, False)
+
+
+def test_each_end_of_a_copy_has_a_credential_of_its_own(admission):
+    spec = JobSpec("copy", "https://u:p@a.example/x", "https://v:q@b.example/y")
+    clean, held = admission.job(spec)
+    assert (clean.source, clean.destination) == (A, B)
+    assert (held.credential, held.destination) == (Credential("u", "p"), Credential("v", "q"))
+    _, held = admission.job(JobSpec("send", "x", "https://v:q@b.example/y"))
+    assert (held.credential, held.destination) == (Credential("v", "q"), None)
+    _, held = admission.job(JobSpec("copy", A, "https://v:q@b.example/y"))
+    assert (held.credential, held.destination) == (None, Credential("v", "q"))
+
+
+def test_what_may_be_entered_later(admission):
+    job = Job.new(JobSpec("send", "x", A), "me")
+    rest, held = admission.more(job, {"username": "me", "password": "hush"})
+    assert (rest, held.options) == ({"username": "me"}, {"password": "hush"})
+    assert admission.more(job, {"password": "env:X"})[0] == {"password": "env:X"}
+    for options in (None, [], {"filename": "x"}, {"approve": True}, {"password": 5}):
+        assert code_of(admission.more, job, options) == "bad_request"
