@@ -18,7 +18,10 @@ from .base import Backend
 GROUP = "jupyter_transfer.backends"
 
 # Ours by name too, so that a checkout that is not installed works.
-_OWN = {"http": "jupyter_transfer.backends.http:HttpBackend"}
+_OWN = {
+    "http": "jupyter_transfer.backends.http:HttpBackend",
+    "s3": "jupyter_transfer.backends.s3:S3Backend",
+}
 
 _log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ A backend that can be written to also has `find`, `sink` (see `jupyter_transfer.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -199,6 +199,16 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Stated:
+    """What a service says about a file in headers of its own: its digest, or the code for why it
+    states none (see `jupyter_transfer.engine.verify`), and when it was changed."""
+
+    digest: Digest | None = None
+    unverified: str | None = None
+    mtime_ns: int | None = None
+
+
+@dataclass(frozen=True)
 class Locator:
     """Where the bytes of an entry lie right now.
 
@@ -212,6 +222,9 @@ class Locator:
     mirrors: other addresses of the same bytes, tried when `url` fails; only of use with a `digest`.
     unverified: why there is no `digest` (a code of `jupyter_transfer.engine.verify`), where the
         backend knows it better than the headers of an answer tell.
+    if_match: whether requests for parts may carry ``If-Match`` with the ETag found first: the
+        service then refuses to send a part of another state at all.
+    stated: reads what is this service's own in the headers of an answer (names in lower case).
     """
 
     url: str
@@ -223,6 +236,8 @@ class Locator:
     login: Login | None = None
     mirrors: tuple[str, ...] = ()
     unverified: str | None = None
+    if_match: bool = False
+    stated: Callable[[Mapping[str, str]], Stated] | None = None
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from os.path import splitext
+from typing import Any
 from urllib.parse import unquote
 
-from ..backends.base import Digest, Locator, Validators
+from ..backends.base import Digest, Locator, Stated, Validators
 from ..errors import TransferError
 from ..names import safe_name
 from ..net import MAX_REDIRECTS, Url, redirect_target
@@ -41,6 +42,7 @@ _CODED_NAMES = {
 their bytes are the file."""
 
 Check = Callable[[], None]
+Reader = Callable[[Mapping[str, str]], Stated]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Remote:
     part may be asked for, `size` is None while unknown, `coding` a Content-Encoding that has to
     be undone, `name` a safe name (None when nothing better than the address is known), `digest`
     was given by the user or the backend, `stated` by a header of the answer, `doubt` is the code
-    for why there is neither (see `verify`).
+    for why there is neither (see `verify`), `reader` reads what is the service's own in an answer.
+    `if_match` says whether requests for parts carry ``If-Match``.
     """
 
     url: Url
@@ -66,6 +69,8 @@ class Remote:
     stated: Digest | None = None
     doubt: str = "no_digest"
     mtime_ns: int | None = None
+    if_match: bool = False
+    reader: Reader | None = field(default=None, repr=False, compare=False)
 
     @property
     def proof(self) -> Digest | None:
@@ -126,8 +131,17 @@ def probe(transport: Transport, locator: Locator, check: Check) -> Remote:
 def _skip_long_body(exchange: Exchange) -> None:
     """Read a short body to its end, which keeps the connection for the next request."""
     length = exchange.headers.get("content-length")
-    if exchange.status == 200 or not (length and length.isdigit() and int(length) <= 65536):
+    if status_of(exchange) == 200 or not (length and length.isdigit() and int(length) <= 65536):
         raise Enough
+
+
+def status_of(exchange: Exchange) -> int:
+    """The status of an answer; 206 also where a server sends exactly the part that was asked for
+    and says 200 to it (``rclone serve s3``)."""
+    asked, status = exchange.byte_range, exchange.status
+    if status != 200 or asked is None or content_range(exchange.headers)[0] != asked:
+        return status
+    return 206 if content_length(exchange.headers) == asked[1] - asked[0] + 1 else 200
 
 
 def _is_empty(exchange: Exchange) -> bool:
@@ -135,13 +149,13 @@ def _is_empty(exchange: Exchange) -> bool:
 
 
 def _describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
-    headers = exchange.headers
-    if exchange.status not in (200, 206) and not _is_empty(exchange):
+    headers, status = exchange.headers, status_of(exchange)
+    if status not in (200, 206) and not _is_empty(exchange):
         raise error_of_status(exchange)
     span, total = content_range(headers)
-    ranges = exchange.status == 206 and span == (0, 0) and total is not None
-    size = total if ranges or exchange.status == 416 else content_length(headers)
-    if exchange.status == 206 and not ranges:
+    ranges = status == 206 and span == (0, 0) and total is not None
+    size = total if ranges or status == 416 else content_length(headers)
+    if status == 206 and not ranges:
         size = total  # it cannot count: take the file in one piece, by a request without a range
     name = name_in(headers, exchange.url, first)
     coding = coding_in(headers, name)
@@ -154,9 +168,14 @@ def _describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
         coding=coding,
         name=name,
         digest=locator.digest,
-        stated=digest_in(headers, whole=exchange.status == 200),
-        doubt=locator.unverified or doubt_in(headers, whole=exchange.status == 200),
-        mtime_ns=modified_ns(headers),
+        if_match=locator.if_match,
+        reader=locator.stated,
+        **told_by(
+            headers,
+            whole=status == 200,
+            reader=locator.stated,
+            doubt=locator.unverified,
+        ),
     )
 
 
@@ -189,6 +208,19 @@ def validators_in(headers: Headers) -> Validators:
     moment, today = _seconds(modified), _seconds(headers.get("date")) or time.time()
     settled = moment is not None and today - moment >= SETTLED
     return Validators(etag or None, modified or None, settled=settled)
+
+
+def told_by(
+    headers: Headers, *, whole: bool, reader: Reader | None, doubt: str | None = None
+) -> dict[str, Any]:
+    """Digest, why there is none, and time of change by an answer, as fields of `Remote`; `whole`
+    says whether it is no part, `doubt` what the backend knows better than the headers tell."""
+    own = reader(headers.as_dict()) if reader else Stated()
+    return {
+        "stated": digest_in(headers, whole=whole) or own.digest,
+        "doubt": doubt or own.unverified or doubt_in(headers, whole=whole),
+        "mtime_ns": own.mtime_ns or modified_ns(headers),
+    }
 
 
 def modified_ns(headers: Headers) -> int | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ..errors import TransferError
 from .drain import Drain
-from .plan import content_length, content_range, error_of_status, validators_in
+from .plan import content_length, content_range, error_of_status, status_of, validators_in
 from .spans import Span
 from .task import Task
 from .transport import Enough, Exchange
@@ -45,8 +45,9 @@ LEAST_TO_STEAL = 8 << 20
 connection takes half of it over."""
 
 
-EXPIRED = frozenset({301, 302, 303, 307, 308, 401, 403, 404, 410})
-"""Statuses that may mean that a locator, which worked before, has to be asked for anew."""
+EXPIRED = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 410})
+"""Statuses that may mean that a locator, which worked before, has to be asked for anew. 400 is what
+S3 says to a session token that has expired."""
 
 
 class StartAgain(Exception):  # noqa: N818 - a turn, not an error
@@ -174,9 +175,12 @@ class RangedFetch:
         return not limited and bool(self._live) and all(s.slow(now) for s in self._live)
 
     def _start(self, segment: _Segment) -> None:
+        headers, etag = dict(self._remote.headers), self._remote.validators.etag
+        if self._remote.if_match and etag and not etag.startswith("W/"):
+            headers["If-Match"] = etag
         segment.exchange = Exchange(
             self._remote.url,
-            self._remote.headers,
+            headers,
             byte_range=(segment.start, segment.end - 1),
             on_head=lambda exchange: self._check_head(segment, exchange),
             on_data=lambda data: self._write(segment, data),
@@ -206,11 +210,12 @@ class RangedFetch:
 
     def _check_head(self, segment: _Segment, exchange: Exchange) -> None:
         """Compare an answer with the plan before its body comes in."""
-        if exchange.status == 200:
+        status = status_of(exchange)
+        if status == 200:
             segment.verdict = "no_ranges" if not self._differs(exchange) else "changed"
-        elif exchange.status in (412, 416):
+        elif status in (412, 416):
             segment.verdict = "changed"
-        elif exchange.status == 206:
+        elif status == 206:
             span, total = content_range(exchange.headers)
             if (total is not None and total != self._size) or self._differs(exchange):
                 segment.verdict = "changed"
@@ -219,7 +224,7 @@ class RangedFetch:
             elif span != exchange.byte_range or not _length_fits(exchange):
                 host = exchange.url.host
                 raise TransferError("remote_lied", f"“{host}” sent another part than asked for.")
-        if segment.verdict or exchange.status != 206:
+        if segment.verdict or status != 206:
             raise Enough
 
     def _differs(self, exchange: Exchange) -> bool:
@@ -267,7 +272,7 @@ class RangedFetch:
         self._not_before = now + self._retries.wait_for(error)
 
     def _error_of(self, exchange: Exchange) -> TransferError:
-        if exchange.status == 206:
+        if status_of(exchange) == 206:
             return TransferError(
                 "connection_lost", f"“{exchange.url.host}” ended the answer too early."
             )

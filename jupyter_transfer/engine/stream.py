@@ -13,13 +13,12 @@ from .plan import (
     coding_in,
     content_length,
     error_of_status,
-    modified_ns,
+    told_by,
     validators_in,
 )
 from .ranged import EXPIRED, Expired
 from .task import Task
 from .transport import Enough, Exchange
-from .verify import digest_in, doubt_in
 from .writer import Writer
 
 
@@ -86,10 +85,8 @@ class StreamFetch:
             self._remote,
             size=None if coding else content_length(headers),
             validators=replace(validators_in(headers), version=self._remote.validators.version),
-            stated=digest_in(headers, whole=True),
-            doubt=doubt_in(headers, whole=True),
-            mtime_ns=modified_ns(headers),
             coding=coding,
+            **told_by(headers, whole=True, reader=self._remote.reader),
         )
         self._decoder = Decoder(coding) if coding else None
 

@@ -25,6 +25,7 @@ from jupyter_transfer.backends import find
 from jupyter_transfer.backends.base import Entry
 from jupyter_transfer.engine import ranged
 from jupyter_transfer.engine.client import opened
+from jupyter_transfer.engine.plan import status_of
 from jupyter_transfer.engine.transport import Exchange, parse
 from jupyter_transfer.names import safe_name
 
@@ -146,7 +147,8 @@ class BackendContract:
         except CannotHold:
             pytest.skip("this service holds no such name")
         assert self.start(harness, site.access(name)).state == "done"
-        assert harness.names() == [safe_name(name)]
+        (path,) = harness.names()
+        assert path in (name, safe_name(name))
 
     # -- folders --
 
@@ -241,7 +243,7 @@ class BackendContract:
             transport.perform(exchange, lambda: None)
         assert exchange.error is None
         if self.ranges:
-            assert (exchange.status, bytes(got)) == (206, DATA[1000:71_000])
+            assert (status_of(exchange), bytes(got)) == (206, DATA[1000:71_000])
 
     def test_a_paused_job_goes_on(self, harness, site):
         site.put("f.bin", DATA)
