@@ -79,6 +79,8 @@ CODES: dict[str, Code] = {
     "remote_refused": Code(502, False, "Read what the remote side says."),
     "remote_busy": Code(503, True, "It goes on by itself when the remote side is ready."),
     "remote_changed": Code(409, True, "Start again: the file changed at its source."),
+    "limit_reached": Code(409, False, "Raise the limit, or choose less."),
+    "left_out": Code(409, False, "Change the options if you want it too."),
     "remote_lied": Code(502, False, "Tell the remote side: its answer contradicts itself."),
     # Decisions
     "needs_decision": Code(409, False, "Look at the plan and approve it."),
@@ -167,6 +169,22 @@ _BY_ERRNO = {
     errno.EILSEQ: ("invalid_path", "The file system cannot store the name {name}."),
     errno.EINVAL: ("invalid_path", "The file system cannot store the name {name}."),
 }
+
+
+def from_http_status(status: int, host: str, wait: float | None = None) -> TransferError:
+    """What a status of the remote `host` that is no success means; `wait` is what it asks for,
+    in seconds."""
+    if status == 401:
+        return TransferError("needs_credentials", f"“{host}” wants to know who you are.")
+    if status == 403:
+        return TransferError("remote_forbidden", f"“{host}” does not give this file out (403).")
+    if status in (404, 410):
+        return TransferError("remote_not_found", f"“{host}” has no such file ({status}).")
+    if status in (408, 425, 429, 500, 502, 503, 504, 507, 509):
+        return TransferError(
+            "remote_busy", f"“{host}” cannot serve us now (status {status}).", retry_after=wait
+        )
+    return TransferError("remote_refused", f"“{host}” answered with status {status}.")
 
 
 def from_os_error(error: OSError, name: str = "") -> TransferError:

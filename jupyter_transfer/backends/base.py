@@ -187,6 +187,8 @@ class Entry:
     guessed: whether `path` is only a guess from the address, which a name that the server states
         (Content-Disposition) overrules.
     mtime_ns: when it was changed, nanoseconds since 1970; None where the listing does not say.
+    member: whether it was found in a folder, and so lands below the destination even if nothing
+        else is in there.
     """
 
     path: str
@@ -196,6 +198,7 @@ class Entry:
     digest: Digest | None = None
     guessed: bool = False
     mtime_ns: int | None = None
+    member: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,13 +268,20 @@ class Caller(Protocol):
         limit: int = 8 << 20,
         follow: bool = True,
         unix_socket: str | None = None,
+        wants: Callable[[Mapping[str, str]], bool] | None = None,
     ) -> Answer:
         """Send the request; any status is an answer.
 
         `headers` go to the origin of `url` only; redirects are followed unless `follow` is False.
+        A body is left alone (and empty in the answer) if `wants`, asked with the headers, says
+        that it is of no use.
         Raises ``remote_lied`` for a body of more than `limit` bytes, `TransferError` when no
         answer comes, and whatever stops the job.
         """
+
+
+def _silent(_code: str, _message: str) -> None:
+    return
 
 
 @dataclass(frozen=True)
@@ -291,6 +301,8 @@ class Context:
     """The userinfo of a copy's destination: its run makes it the `credential` of that end."""
     caller: Caller | None = None
     """None in the server process, which only checks addresses and options."""
+    note: Callable[[str, str], None] = _silent
+    """Told (a code of `errors`, a sentence) what a person should know and that is no failure."""
 
 
 Ability = Literal["fetch", "send", "delete", "copy", "browse"]

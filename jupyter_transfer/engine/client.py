@@ -15,7 +15,7 @@ from ..backends.base import Answer, Backend, Context
 from ..errors import TransferError
 from ..net import MAX_REDIRECTS, redirect_target
 from .limits import Bandwidth
-from .transport import SCHEMES, Exchange, Transport, parse
+from .transport import SCHEMES, Enough, Exchange, Transport, parse
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -42,12 +42,13 @@ class Client:
         limit: int = 8 << 20,
         follow: bool = True,
         unix_socket: str | None = None,
+        wants: Callable[[Mapping[str, str]], bool] | None = None,
     ) -> Answer:
         """See `jupyter_transfer.backends.base.Caller`."""
         target, sent = parse(url), dict(headers or {})
         for _ in range(MAX_REDIRECTS + 1):
             exchange = Exchange(target, sent, method=method, body=body, unix_socket=unix_socket)
-            answer = self._perform(exchange, limit)
+            answer = self._perform(exchange, limit, wants)
             location = answer.headers.get("location")
             if not (follow and location and answer.status in _REDIRECTS):
                 return answer
@@ -61,8 +62,17 @@ class Client:
             "too_many_redirects", f"“{target.host}” redirects more than {MAX_REDIRECTS} times."
         )
 
-    def _perform(self, exchange: Exchange, limit: int) -> Answer:
+    def _perform(
+        self,
+        exchange: Exchange,
+        limit: int,
+        wants: Callable[[Mapping[str, str]], bool] | None,
+    ) -> Answer:
         body = bytearray()
+
+        def look(exchange: Exchange) -> None:
+            if wants is not None and not wants(exchange.headers.as_dict()):
+                raise Enough
 
         def collect(data: memoryview) -> None:
             if len(body) + len(data) > limit:
@@ -71,6 +81,7 @@ class Client:
                 )
             body.extend(data)
 
+        exchange.on_head = look
         exchange.on_data = collect
         self._transport.perform(exchange, self._check)
         if exchange.error:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
@@ -43,7 +44,8 @@ class FetchRun(Run):
     def _run_all(self) -> None:
         request, control = self._request, self._control
         targets = request.targets(self._root)
-        with opened(request.source, self._context, control.check, control.bandwidth) as (
+        context = replace(self._context, note=self._report.note)
+        with opened(request.source, context, control.check, control.bandwidth) as (
             backend,
             transport,
         ):
@@ -107,8 +109,8 @@ def discard(root: Root, request: JobRequest, context: Context) -> None:
 
 
 def _peek(entries: Iterator[Entry]) -> tuple[bool, Iterator[Entry]]:
-    """Whether there is exactly one entry, and all of them."""
+    """Whether there is exactly one entry, which is not a member of a folder, and all of them."""
     first = list(islice(entries, 2))
     if not first:
         raise TransferError("remote_not_found", "There is nothing at this address.")
-    return len(first) == 1, chain(first, entries)
+    return len(first) == 1 and not first[0].member, chain(first, entries)

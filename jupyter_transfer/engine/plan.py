@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..backends.base import Digest, Locator, Stated, Validators
-from ..errors import TransferError
+from ..errors import TransferError, from_http_status
 from ..names import safe_name
 from ..net import MAX_REDIRECTS, Url, redirect_target
 from .disposition import filename_of
@@ -262,15 +262,4 @@ def name_in(headers: Headers, last: Url, first: Url) -> str | None:
 
 def error_of_status(exchange: Exchange) -> TransferError:
     """What a status that is no success means."""
-    status, host, wait = exchange.status, exchange.url.host, exchange.retry_after
-    if status == 401:
-        return TransferError("needs_credentials", f"“{host}” wants to know who you are.")
-    if status == 403:
-        return TransferError("remote_forbidden", f"“{host}” does not give this file out (403).")
-    if status in (404, 410):
-        return TransferError("remote_not_found", f"“{host}” has no such file ({status}).")
-    if status in (408, 425, 429, 500, 502, 503, 504, 507, 509):
-        return TransferError(
-            "remote_busy", f"“{host}” cannot serve us now (status {status}).", retry_after=wait
-        )
-    return TransferError("remote_refused", f"“{host}” answered with status {status}.")
+    return from_http_status(exchange.status, exchange.url.host, exchange.retry_after)

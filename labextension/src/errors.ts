@@ -284,6 +284,14 @@ const REMOTE: Table = {
     t.__('The file changed at its source.'),
     t.__('Start it again.')
   ],
+  limit_reached: t => [
+    t.__('There is more at this address than is allowed.'),
+    t.__('Raise the limit, or choose less.')
+  ],
+  left_out: t => [
+    t.__('Some of it was left out.'),
+    t.__('Change the options if you want it too.')
+  ],
   remote_lied: t => [
     t.__('The answer of the remote side contradicts itself.'),
     t.__('Tell the owner of the remote service.')

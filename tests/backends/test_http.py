@@ -1,4 +1,4 @@
-"""The HTTP backend: an address is one file."""
+"""The HTTP backend: an address is one file, or a folder that is listed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def no_netrc(monkeypatch):
         ("http://h/a/b.csv?x=1", "b.csv"),
         ("http://h/%E6%95%B0.csv", "数.csv"),
         ("http://h/a/..%2f..%2fpasswd", "passwd"),
-        ("http://h/", "download"),
+        ("http://h/?x=1", "download"),
         ("http://h/.hidden", "hidden"),
         ("http://h/a%00b", "ab"),
     ],
@@ -77,27 +77,33 @@ def test_check_finds_what_needs_no_network(address, options, code):
 
 
 class NginxSite(Site):
-    """The folder that an nginx serves; below ``/private/`` only with a password."""
+    """A folder that an nginx lists below ``/listed/`` as a page, below ``/json/`` as JSON; below
+    ``/guarded/`` only with a password."""
 
     _moments = count(1_600_000_000, 10)
 
-    def __init__(self, nginx):
+    def __init__(self, nginx, place="listed"):
         self._nginx = nginx
+        self._place = place
+        self._folder = f"site{next(self._moments)}"
+        (nginx.files / self._folder).mkdir()
 
     def put(self, name, data):
-        if len(name) > 255 or not name.isprintable() or ".." in name:
+        segments = name.split("/")
+        if not name.isprintable() or {"", ".", ".."} & set(segments) or len(name) > 255:
             raise CannotHold
+        (self._nginx.files / self._folder / name).parent.mkdir(parents=True, exist_ok=True)
         new = self._nginx.work / "new"
         new.write_bytes(data)
         moment = next(self._moments)  # the ETag is made of the time in seconds and the size
         os.utime(new, (moment, moment))
-        new.rename(self._nginx.files / name)
+        new.rename(self._nginx.files / self._folder / name)
 
     def access(self, name=""):
-        return Access(f"{self._nginx.url}/{quote(name)}")
+        return Access(f"{self._nginx.url}/{self._place}/{self._folder}/{quote(name)}")
 
     def denied(self, name, how):
-        address = f"{self._nginx.url}/private/{quote(name)}"
+        address = f"{self._nginx.url}/guarded/{self._folder}/{quote(name)}"
         if how == "missing":
             return Access(address)
         secret = "wrong-but-secret"
@@ -105,10 +111,16 @@ class NginxSite(Site):
 
 
 class TestNginx(BackendContract):
-    """An address is one file: there is nothing to list."""
-
-    lists = False
+    """Its listings as pages."""
 
     @pytest.fixture
     def site(self, nginx):
         return NginxSite(nginx)
+
+
+class TestNginxJson(BackendContract):
+    """Its listings as JSON."""
+
+    @pytest.fixture
+    def site(self, nginx):
+        return NginxSite(nginx, "json")

@@ -36,6 +36,11 @@ http {{
         location /slow/ {{ alias {files}/; limit_rate {slow}; }}
         location /private/ {{ alias {files}/; auth_basic "p"; auth_basic_user_file {work}/users; }}
         location /gzipped/ {{ alias {files}/; gzip on; gzip_types *; gzip_min_length 1; }}
+        location /listed/ {{ alias {files}/; autoindex on; }}
+        location /json/ {{ alias {files}/; autoindex on; autoindex_format json; }}
+        location /guarded/ {{
+            alias {files}/; autoindex on; auth_basic "p"; auth_basic_user_file {work}/users;
+        }}
         location /moved/ {{ rewrite ^/moved/(.*)$ /$1 redirect; }}
     }}
     {tls}
