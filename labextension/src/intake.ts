@@ -26,7 +26,8 @@ export class Intake {
     this._options = options;
     const leftovers = () => options.uploader.leftovers;
     const giveBack = (id: string) => options.uploader.giveBack(id);
-    this._planner = new Planner({ ...options, leftovers, giveBack });
+    const { digest } = options.uploader;
+    this._planner = new Planner({ ...options, leftovers, giveBack, digest });
   }
 
   /**
@@ -150,7 +151,7 @@ export namespace Intake {
   export interface IOptions {
     readonly uploader: Pick<
       Uploader,
-      'discard' | 'giveBack' | 'leftovers' | 'reopen' | 'upload'
+      'digest' | 'discard' | 'giveBack' | 'leftovers' | 'reopen' | 'upload'
     >;
     readonly contents: Pick<Contents.IManager, 'get' | 'localPath'>;
     readonly conflict: () => ConflictDefault;

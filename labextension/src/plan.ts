@@ -11,7 +11,7 @@ import { askConflict } from './conflict';
 import type { Format } from './format';
 import { begunAmong, costs, needOf, roomFor } from './need';
 import type { IRoom } from './room';
-import type { DigestOf } from './same';
+import type { IDigests } from './same';
 import { findSame } from './same';
 import { askOthers, checkFree, measure, tooLarge } from './room';
 import type { ILook, ITaken } from './taken';
@@ -36,12 +36,10 @@ interface IDraft extends IPlan {
 
 type Looker = () => Promise<ILook>;
 
-export interface IPlannerOptions {
+export interface IPlannerOptions extends IDigests {
   readonly contents: Pick<Contents.IManager, 'get'>;
   readonly conflict: () => ConflictDefault;
   readonly format: Format;
-  /** What tells files of the server apart from others of the same size. */
-  readonly digestOf: DigestOf;
   /** What a folder takes; rejects where the server cannot tell. */
   readonly room: (folder: string) => Promise<IRoom>;
   /** What earlier pages left unfinished. */
@@ -140,7 +138,7 @@ export class Planner {
   ): Promise<ReadonlySet<IUploadItem>> {
     const { taken, beside } = await look();
     const mayBe = conflict === 'rename' ? [...taken, ...beside] : taken;
-    return findSame(mayBe, this._options.digestOf);
+    return findSame(mayBe, this._options);
   }
 
   /** What to do where names are taken. */
@@ -167,7 +165,7 @@ export class Planner {
     if (choice !== 'different') {
       return choice && { items, left: NONE, conflict: choice, taken };
     }
-    const same = await findSame(taken, this._options.digestOf);
+    const same = await findSame(taken, this._options);
     if (same.size > 0) {
       tellSame(same.size, format);
     }

@@ -2,8 +2,10 @@
  * Files that are on the server already, the same.
  */
 
+import { forEachAtMost } from './atmost';
 import type { ITaken } from './taken';
-import { base64Of, nativeDigest, Pace } from './uploads';
+import type { Digest } from './uploads';
+import { base64Of, Pace } from './uploads';
 import type { IUploadItem } from './uploads/tokens';
 
 /** Bytes; to send a smaller file again costs no more than to compare it. */
@@ -15,8 +17,27 @@ const MOST = 64 * 1024 * 1024;
 /** Milliseconds by which one date may differ after it was a floating-point number. */
 const ROUNDING = 2;
 
+/** Files opened at a time: more do not come quicker. */
+const OPEN = 16;
+
+/** Files of which a digest is taken at a time. */
+const HASHED = 2;
+
 /** The SHA-256 (base64) of the file at a path of the server; null if it tells none. */
 export type DigestOf = (path: string) => Promise<string | null>;
+
+/** What tells files apart whose size is the same. */
+export interface IDigests {
+  /** SHA-256 of a file here; null where nothing computes one. */
+  readonly digest: Digest | null;
+  readonly digestOf: DigestOf;
+}
+
+/** One that is there, and the file of the same size that may be the same. */
+interface IPair {
+  readonly there: ITaken;
+  readonly file: File;
+}
 
 /**
  * Those among `taken` that need not be sent: size and date are those of the file
@@ -24,42 +45,53 @@ export type DigestOf = (path: string) => Promise<string | null>;
  */
 export async function findSame(
   taken: readonly ITaken[],
-  digestOf: DigestOf
+  digests: IDigests
 ): Promise<ReadonlySet<IUploadItem>> {
   const same = new Set<IUploadItem>();
+  const doubtful: IPair[] = [];
   const pace = new Pace();
-  for (const each of taken) {
+  await forEachAtMost(OPEN, taken, async there => {
     await pace.rest();
-    const { item, path, size, modified } = each;
-    if (same.has(item)) {
-      continue;
+    const file = await openIfAsLarge(there);
+    if (file === null) {
+      return;
     }
-    const file = await item.open().catch(() => null);
-    if (file === null || file.size !== size) {
-      continue;
+    if (haveSameDate(file.lastModified, Date.parse(there.modified ?? ''))) {
+      same.add(there.item);
+    } else if (file.size >= LEAST && file.size <= MOST) {
+      doubtful.push({ there, file });
     }
-    const isSame =
-      haveSameDate(file.lastModified, Date.parse(modified ?? '')) ||
-      (await haveSameDigest(file, path, digestOf));
-    if (isSame) {
+  });
+  await forEachAtMost(HASHED, doubtful, async pair => {
+    const { item } = pair.there;
+    if (!same.has(item) && (await haveSameDigest(pair, digests))) {
       same.add(item);
     }
-  }
+  });
   return same;
 }
 
+/** The file of this computer; null if it cannot be read or has another size. */
+async function openIfAsLarge({ item, size }: ITaken): Promise<File | null> {
+  if (item.size !== null && item.size !== size) {
+    return null;
+  }
+  const file = await item.open().catch(() => null);
+  return file?.size === size ? file : null;
+}
+
 async function haveSameDigest(
-  file: File,
-  path: string,
-  digestOf: DigestOf
+  { there, file }: IPair,
+  { digest, digestOf }: IDigests
 ): Promise<boolean> {
-  // Pages from plain HTTP have none.
-  const digest = nativeDigest();
-  if (digest === null || file.size < LEAST || file.size > MOST) {
+  if (digest === null) {
     return false;
   }
   try {
-    const [ours, theirs] = await Promise.all([digest(file), digestOf(path)]);
+    const [ours, theirs] = await Promise.all([
+      digest(file),
+      digestOf(there.path)
+    ]);
     return ours !== null && theirs === base64Of(ours);
   } catch {
     // What is not proven the same is sent.

@@ -3,6 +3,7 @@
  * there it has no digests, no file handles and no locks.
  */
 
+import * as fs from 'fs';
 import * as path from 'path';
 import { Throttle } from '../support/devtools';
 import type { Tree } from '../support/files';
@@ -55,4 +56,32 @@ test('each piece has a checksum all the same', async ({
   for (const checksum of checksums) {
     expect(checksum).toMatch(/^sha256 [\w+/]{43}=$/);
   }
+});
+
+test('the same file is known by its content all the same', async ({
+  page,
+  panel,
+  desk,
+  shown
+}) => {
+  const tree: Tree = {
+    'same.bin': noise(2 * MiB),
+    'other.bin': noise(2 * MiB)
+  };
+  plant(desk, tree);
+  plant(shown, { ...tree, 'other.bin': noise(2 * MiB) });
+  const before = new Date('2026-01-01T00:00:00Z');
+  fs.utimesSync(path.join(shown, 'same.bin'), before, before);
+  await panel.open();
+  const chooser = page.waitForEvent('filechooser');
+  await panel.button('Upload files').click();
+  const files = Object.keys(tree).map(name => path.join(desk, name));
+  await (await chooser).setFiles(files);
+  const dialog = page.getByRole('dialog');
+  await expect(dialog).toContainText('Replace 2 files?');
+  await dialog.getByRole('button', { name: 'Only if different' }).click();
+  await panel.reaches('other.bin', 'done');
+  expect(harvest(shown)).toEqual(expected(tree));
+  const { mtime } = fs.statSync(path.join(shown, 'same.bin'));
+  expect(mtime).toEqual(before);
 });

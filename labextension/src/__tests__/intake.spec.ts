@@ -14,7 +14,7 @@ describe('Intake', () => {
   let leftovers: ILeftover[] = [];
   const intake = (conflict: any, contents = contentsOf()) =>
     new Intake({
-      uploader: { upload, discard, giveBack, reopen, leftovers },
+      uploader: { upload, digest: null, discard, giveBack, reopen, leftovers },
       contents,
       conflict: () => conflict,
       room: () => Promise.reject(new Error('404')),

@@ -35,6 +35,7 @@ describe('room for a batch', () => {
     new Intake({
       uploader: {
         upload,
+        digest: null,
         discard: jest.fn(),
         giveBack,
         reopen,

@@ -1,6 +1,10 @@
+import { ServerConnection } from '@jupyterlab/services';
 import { createHash, webcrypto } from 'crypto';
 import { findSame } from '../same';
-import { FileItem } from '../uploads';
+import type { Digest } from '../uploads';
+import { FileItem, Uploader } from '../uploads';
+import { nativeDigest } from '../uploads/digest';
+import type { IUploadItem } from '../uploads/tokens';
 
 const MIB = 1024 * 1024;
 
@@ -13,7 +17,7 @@ function item(content: string, size: number, modified: string): FileItem {
   return new FileItem(file as unknown as File, 'd/a.bin');
 }
 
-const digest = (content: string, size: number) =>
+const base64 = (content: string, size: number) =>
   createHash('sha256').update(content.repeat(size)).digest('base64');
 
 describe('findSame', () => {
@@ -21,24 +25,22 @@ describe('findSame', () => {
   const OTHER = '2026-02-02T00:00:00Z';
   const digestOf = jest.fn();
 
-  const isSame = async (mine: FileItem, size: number | null) => {
+  // jsdom's buffers are of another realm.
+  const native = nativeDigest({
+    digest: (name: string, data: ArrayBuffer) =>
+      webcrypto.subtle.digest(name, Buffer.from(data))
+  } as unknown as SubtleCrypto);
+  const isSame = async (
+    mine: IUploadItem,
+    size: number | null,
+    digest: Digest | null = native
+  ) => {
     const path = 'data/d/a.bin';
     const taken = [{ item: mine, path, size, modified: THERE }];
-    return (await findSame(taken, digestOf)).has(mine);
+    return (await findSame(taken, { digest, digestOf })).has(mine);
   };
 
-  beforeEach(() => {
-    digestOf.mockReset();
-    // jsdom's buffers are of another realm.
-    const subtle = {
-      digest: (name: string, data: ArrayBuffer) =>
-        webcrypto.subtle.digest(name, Buffer.from(data))
-    };
-    Object.defineProperty(globalThis, 'crypto', {
-      value: { subtle },
-      configurable: true
-    });
-  });
+  beforeEach(() => digestOf.mockReset());
 
   it('believes size and date, as far as both sides keep it', async () => {
     const at = (fraction: string) =>
@@ -54,14 +56,14 @@ describe('findSame', () => {
   });
 
   it('believes the digest where only the date is another', async () => {
-    digestOf.mockResolvedValue(digest('x', MIB));
+    digestOf.mockResolvedValue(base64('x', MIB));
     expect(await isSame(item('x', MIB, OTHER), MIB)).toBe(true);
     expect(await isSame(item('y', MIB, OTHER), MIB)).toBe(false);
     expect(digestOf.mock.calls).toEqual([['data/d/a.bin'], ['data/d/a.bin']]);
   });
 
   it('asks for no digest of what is small or of another size', async () => {
-    digestOf.mockResolvedValue(digest('x', 9));
+    digestOf.mockResolvedValue(base64('x', 9));
     expect(await isSame(item('x', 9, OTHER), 9)).toBe(false);
     expect(await isSame(item('x', MIB, OTHER), MIB + 1)).toBe(false);
     expect(digestOf).not.toHaveBeenCalled();
@@ -72,10 +74,57 @@ describe('findSame', () => {
     expect(await isSame(item('x', MIB, OTHER), MIB)).toBe(false);
     digestOf.mockRejectedValueOnce(new Error('404'));
     expect(await isSame(item('x', MIB, OTHER), MIB)).toBe(false);
-    Object.defineProperty(globalThis, 'crypto', {
-      value: {},
-      configurable: true
+    expect(await isSame(item('x', MIB, OTHER), MIB, null)).toBe(false);
+  });
+
+  it('has the digest of the worker on pages that have none', async () => {
+    const port = {
+      onmessage: null as any,
+      onerror: null,
+      terminate: () => undefined,
+      postMessage: ({ id }: { id: number }) => {
+        const sum = createHash('sha256').update('x'.repeat(MIB)).digest();
+        const result = new Uint8Array(sum).buffer;
+        setTimeout(() => port.onmessage({ data: { id, result } }));
+      }
+    };
+    // As jsdom is: without `crypto.subtle`.
+    expect(nativeDigest()).toBeNull();
+    const serverSettings = ServerConnection.makeSettings();
+    const uploader = new Uploader({ serverSettings, spawnWorker: () => port });
+    digestOf.mockResolvedValue(base64('x', MIB));
+    const mine = item('x', MIB, OTHER);
+    expect(await isSame(mine, MIB, uploader.digest)).toBe(true);
+    uploader.dispose();
+  });
+
+  it('opens what may be the same, a few at a time', async () => {
+    let open = 0;
+    let peak = 0;
+    let opened = 0;
+    const { file } = item('x', 9, THERE);
+    const make = (size: number | null): IUploadItem => ({
+      relativePath: 'a',
+      size,
+      open: async () => {
+        opened += 1;
+        peak = Math.max(peak, ++open);
+        await new Promise(resolve => setTimeout(resolve));
+        open -= 1;
+        return file;
+      }
     });
-    expect(await isSame(item('x', MIB, OTHER), MIB)).toBe(false);
+    const items = Array.from({ length: 20_000 }, (_, n) =>
+      make(n % 2 ? null : 8)
+    );
+    const there = { path: 'a', size: 9, modified: THERE };
+    const same = await findSame(
+      items.map(mine => ({ item: mine, ...there })),
+      { digest: null, digestOf }
+    );
+    expect(same.size).toBe(10_000);
+    // Those of another size were told by that.
+    expect(opened).toBe(10_000);
+    expect(peak).toBe(16);
   });
 });

@@ -1,5 +1,6 @@
 /** The browser's side of an upload: files in, final paths out. No UI. */
-export { base64Of, nativeDigest } from './digest';
+export type { Digest } from './digest';
+export { base64Of } from './digest';
 export type { IDrop } from './dropitems';
 export { readDrop } from './dropitems';
 export { UploadError } from './errors';

@@ -5,6 +5,7 @@ import { Signal } from '@lumino/signaling';
 import { UploadBatch } from './batch';
 import { Connectivity } from './connectivity';
 import { FolderMemory } from './foldermemory';
+import type { Digest } from './digest';
 import { nativeDigest } from './digest';
 import type { ChecksumMode } from './hasher';
 import { Hasher } from './hasher';
@@ -51,20 +52,23 @@ export class Uploader implements IDisposable {
     const worker = new UploadWorker(options.spawnWorker ?? (() => null));
     this._worker = worker;
     const byWorker = options.spawnWorker && worker.sha256.bind(worker);
-    const digest = nativeDigest() ?? byWorker ?? null;
+    this.digest = nativeDigest() ?? byWorker ?? null;
     const store = options.traces ?? new IdbTraces();
-    this._memory = new UploadMemory(store, serverSettings.baseUrl, digest);
+    this._memory = new UploadMemory(store, serverSettings.baseUrl, this.digest);
     this._leftovers = new Leftovers(this._memory, this._client, () =>
       this._scheduleChanged()
     );
     this._hasher =
-      options.hasher ?? new Hasher(options.checksums ?? AUTO, digest);
+      options.hasher ?? new Hasher(options.checksums ?? AUTO, this.digest);
     this._connectivity = new Connectivity(serverSettings.baseUrl);
     this._maxConnections = Math.min(
       Math.max(options.maxConnections ?? MAX_CONNECTIONS, 1),
       MAX_CONNECTIONS
     );
   }
+
+  /** SHA-256 of a blob, beside the page; null where nothing computes one. */
+  readonly digest: Digest | null;
 
   get isDisposed(): boolean {
     return this._isDisposed;
