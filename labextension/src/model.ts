@@ -13,20 +13,14 @@ import { TransferError } from './api';
 import type { JobFeed } from './feed';
 import type { IJob, JobAction } from './job';
 import { isFinished } from './job';
+import { fromJob } from './jobrow';
 import { folderOf } from './names';
 import { RateFilter } from './rate';
 import type { ISummary } from './summary';
 import { nextRound, summarize } from './summary';
 import type { ITransfer, Section } from './transfer';
-import {
-  fromBatch,
-  fromJob,
-  fromLeftover,
-  isMoving,
-  isOver,
-  pathOfBatch,
-  sectionOf
-} from './transfer';
+import { isMoving, isOver, sectionOf } from './transfer';
+import { fromBatch, fromLeftover, pathOfBatch } from './uploadrow';
 import type { ILeftover, IUploadBatch } from './uploads/tokens';
 import type { Uploader } from './uploads';
 

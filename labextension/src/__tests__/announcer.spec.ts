@@ -1,6 +1,6 @@
 import { Narrator } from '../announcer';
 import { Format } from '../format';
-import { fromJob } from '../transfer';
+import { fromJob } from '../jobrow';
 import { job, running } from './samples';
 
 describe('Narrator', () => {

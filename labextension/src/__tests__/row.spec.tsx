@@ -5,7 +5,9 @@ import { createRoot, type Root } from 'react-dom/client';
 
 import { Format } from '../format';
 import { CommandIDs } from '../ids';
-import { fromBatch, fromJob, type ITransfer } from '../transfer';
+import { fromJob } from '../jobrow';
+import type { ITransfer } from '../transfer';
+import { fromBatch } from '../uploadrow';
 import { TransferRow } from '../row';
 import { batch, failure, job, progress, running, transfer } from './samples';
 

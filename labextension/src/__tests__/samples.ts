@@ -3,7 +3,7 @@
 import { Signal } from '@lumino/signaling';
 import type { IJob, IJobProgress } from '../job';
 import type { ITransfer } from '../transfer';
-import { fromJob } from '../transfer';
+import { fromJob } from '../jobrow';
 import type { ILeftover, ITransferErrorData, IUploadBatch } from '../uploads';
 import { FileItem } from '../uploads';
 
