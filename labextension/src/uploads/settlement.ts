@@ -1,5 +1,5 @@
 import { PathExt } from '@jupyterlab/coreutils';
-import type { Fate } from './parcel';
+import type { SettledFate } from './dispatcher';
 import type { Tally } from './tally';
 import type { ITransferErrorData, IUploadItem, IUploadOptions } from './tokens';
 
@@ -11,7 +11,7 @@ export class Settlement {
     private _options: IUploadOptions
   ) {}
 
-  settle(fate: Exclude<Fate, { kind: 'again' }>): void {
+  settle(fate: SettledFate): void {
     const { index } = fate;
     switch (fate.kind) {
       case 'done':
