@@ -2,9 +2,7 @@ import { webcrypto } from 'crypto';
 import { nativeDigest } from '../digest';
 import { Hasher } from '../hasher';
 import type { IUploadItem } from '../tokens';
-import { Uploader } from '../uploader';
-import { bytesOf, item, QUICK, quiet, settingsFor } from './testbed';
-import { TusServer } from './tusserver';
+import { bytesOf, item, useBed } from './testbed';
 
 const MIB = 1024 * 1024;
 
@@ -18,31 +16,15 @@ const digest = nativeDigest({
 } as unknown as SubtleCrypto);
 
 describe('checksums', () => {
-  let server: TusServer;
-  let uploader: Uploader;
-
-  beforeEach(async () => {
-    quiet();
-    server = new TusServer();
-    await server.start();
-    uploader = new Uploader({
-      serverSettings: settingsFor(server),
-      timing: QUICK,
-      hasher: new Hasher(() => 'always', digest)
-    });
-  });
-
-  afterEach(async () => {
-    uploader.dispose();
-    await server.kill();
-    jest.restoreAllMocks();
-  });
+  const bed = useBed({ hasher: new Hasher(() => 'always', digest) });
 
   const bodies = () =>
-    server.requests.filter(r => Number(r.headers['content-length'] ?? 0) > 0);
+    bed.server.requests.filter(
+      r => Number(r.headers['content-length'] ?? 0) > 0
+    );
 
   async function send(...items: IUploadItem[]): Promise<void> {
-    const batch = uploader.upload(items, { destination: '' });
+    const batch = bed.uploader.upload(items, { destination: '' });
     await batch.finished;
     expect(batch.error).toBeNull();
   }
@@ -50,7 +32,7 @@ describe('checksums', () => {
   it('go with each piece', async () => {
     const data = bytesOf(5 * MIB);
     await send(item('a', data), item('b', 'small'));
-    expect(server.files.get('a')?.equals(data)).toBe(true);
+    expect(bed.server.files.get('a')?.equals(data)).toBe(true);
     expect(bodies().length).toBeGreaterThan(3);
     for (const { headers } of bodies()) {
       expect(headers['upload-checksum']).toMatch(/^sha256 [\w+/]{43}=$/);
@@ -61,14 +43,14 @@ describe('checksums', () => {
     'have a piece sent again that was spoilt behind byte %d',
     async after => {
       const data = bytesOf(5 * MIB);
-      server.fault = (verb, request, response, upload) => {
+      bed.server.fault = (verb, request, response, upload) => {
         if (upload && upload.data.length >= after) {
-          server.fault = null;
-          server.spoils = true;
+          bed.server.fault = null;
+          bed.server.spoils = true;
         }
       };
       await send(item('a', data));
-      expect(server.files.get('a')?.equals(data)).toBe(true);
+      expect(bed.server.files.get('a')?.equals(data)).toBe(true);
       const sent = bodies().reduce(
         (sum, { headers }) => sum + Number(headers['content-length']),
         0

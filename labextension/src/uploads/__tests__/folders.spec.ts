@@ -1,34 +1,21 @@
 import type { IUploadBatch, IUploadOptions } from '../tokens';
-import type { Uploader } from '../uploader';
-import { item, makeUploader, quiet, statesOf } from './testbed';
-import { TusServer } from './tusserver';
+import { item, statesOf, useBed } from './testbed';
 
 // A hang guard, not a limit: the machine may be busy.
 jest.setTimeout(60_000);
 
 describe('folders without files', () => {
-  let server: TusServer;
-  let uploader: Uploader;
-
-  beforeEach(async () => {
-    quiet();
-    server = new TusServer();
-    await server.start();
-    uploader = makeUploader(server);
-  });
-
-  afterEach(async () => {
-    uploader.dispose();
-    await server.kill();
-    jest.restoreAllMocks();
-  });
+  const bed = useBed();
 
   async function send(
     names: readonly string[],
     options: Partial<IUploadOptions>
   ): Promise<IUploadBatch> {
     const items = names.map(name => item(name, name));
-    const batch = uploader.upload(items, { destination: 'data', ...options });
+    const batch = bed.uploader.upload(items, {
+      destination: 'data',
+      ...options
+    });
     await batch.finished;
     return batch;
   }
@@ -40,56 +27,59 @@ describe('folders without files', () => {
     expect([batch.filesDone, batch.filesTotal]).toEqual([2, 2]);
     expect(batch.bytesDone).toBe(batch.bytesTotal);
     expect(batch.results.sort()).toEqual(['data/d/a', 'data/d/b']);
-    expect([...server.folders]).toEqual(emptyFolders.map(f => `data/${f}`));
-    expect([...server.files.keys()].sort()).toEqual(['data/d/a', 'data/d/b']);
-    const packs = [...server.uploads.values()].filter(u => u.metadata.pack);
+    expect([...bed.server.folders]).toEqual(emptyFolders.map(f => `data/${f}`));
+    expect([...bed.server.files.keys()].sort()).toEqual([
+      'data/d/a',
+      'data/d/b'
+    ]);
+    const packs = [...bed.server.uploads.values()].filter(u => u.metadata.pack);
     expect(packs).toHaveLength(1);
     // One request that brings them, one that asks what became of them.
-    expect(server.log.length).toBe(2 + 2);
+    expect(bed.server.log.length).toBe(2 + 2);
   });
 
   it('are made where there are no files at all', async () => {
-    const batch = uploader.upload([], {
+    const batch = bed.uploader.upload([], {
       destination: 'data',
       emptyFolders: ['a/b', 'a/c']
     });
     expect(batch.name).toBe('a');
-    expect(await statesOf(uploader, batch)).toContain('done');
+    expect(await statesOf(bed.uploader, batch)).toContain('done');
     expect(batch.state).toBe('done');
     expect(batch.results).toEqual(['data/a/b', 'data/a/c']);
-    expect([...server.folders]).toEqual(['data/a/b', 'data/a/c']);
+    expect([...bed.server.folders]).toEqual(['data/a/b', 'data/a/c']);
   });
 
   it('are made however many there are', async () => {
     const emptyFolders = Array.from({ length: 5000 }, (_, n) => `d/${n}`);
     await send([], { emptyFolders });
-    expect(server.folders.size).toBe(5000);
-    expect(server.log.length).toBeLessThan(20);
+    expect(bed.server.folders.size).toBe(5000);
+    expect(bed.server.log.length).toBeLessThan(20);
   });
 
   it('go on when the connection breaks', async () => {
     const emptyFolders = Array.from({ length: 2000 }, (_, n) => `d/${n}`);
-    server.cutAfter = 512 * 700;
+    bed.server.cutAfter = 512 * 700;
     const batch = await send(['a'], { emptyFolders });
     expect(batch.state).toBe('done');
-    expect(server.folders.size).toBe(2000);
+    expect(bed.server.folders.size).toBe(2000);
   });
 
   it('are begun anew when the server forgot them', async () => {
-    server.fault = (verb, request, response, upload) => {
+    bed.server.fault = (verb, request, response, upload) => {
       if (verb === 'PATCH' && upload?.metadata.pack) {
-        server.fault = null;
-        server.uploads.clear();
+        bed.server.fault = null;
+        bed.server.uploads.clear();
       }
     };
     const emptyFolders = Array.from({ length: 2000 }, (_, n) => `d/${n}`);
     const batch = await send(['a'], { emptyFolders });
     expect(batch.state).toBe('done');
-    expect(server.folders.size).toBe(2000);
+    expect(bed.server.folders.size).toBe(2000);
   });
 
   it('are told when they cannot be made, and the files arrive', async () => {
-    server.refused.add('d/e/');
+    bed.server.refused.add('d/e/');
     const failed: string[] = [];
     const batch = await send(['d/a'], {
       emptyFolders: ['d/e', 'd/f'],
@@ -97,12 +87,12 @@ describe('folders without files', () => {
     });
     expect(batch.state).toBe('done');
     expect(failed).toEqual(['d/e']);
-    expect([...server.folders]).toEqual(['data/d/f']);
-    expect([...server.files.keys()]).toEqual(['data/d/a']);
+    expect([...bed.server.folders]).toEqual(['data/d/f']);
+    expect([...bed.server.files.keys()]).toEqual(['data/d/a']);
   });
 
   it('are told where the server knows no packs, and the files arrive', async () => {
-    server.packs = false;
+    bed.server.packs = false;
     const failed: string[] = [];
     const batch = await send(['d/a'], {
       emptyFolders: ['d/e', 'd/f'],
@@ -110,11 +100,11 @@ describe('folders without files', () => {
     });
     expect(batch.state).toBe('done');
     expect(failed).toEqual(['d/e', 'd/f']);
-    expect([...server.files.keys()]).toEqual(['data/d/a']);
+    expect([...bed.server.files.keys()]).toEqual(['data/d/a']);
   });
 
   it('wait with the files where a person must act first', async () => {
-    server.fault = (verb, request, response) => {
+    bed.server.fault = (verb, request, response) => {
       request.resume();
       const error = { code: 'disk_full', message: 'Full.' };
       response.writeHead(507).end(JSON.stringify({ error }));
@@ -122,11 +112,11 @@ describe('folders without files', () => {
     };
     const batch = await send(['d/a'], { emptyFolders: ['d/e'] });
     expect([batch.state, batch.error?.code]).toEqual(['failed', 'disk_full']);
-    server.fault = null;
+    bed.server.fault = null;
     batch.retry();
     await batch.finished;
     expect(batch.state).toBe('done');
-    expect([...server.folders]).toEqual(['data/d/e']);
-    expect([...server.files.keys()]).toEqual(['data/d/a']);
+    expect([...bed.server.folders]).toEqual(['data/d/e']);
+    expect([...bed.server.files.keys()]).toEqual(['data/d/a']);
   });
 });

@@ -1,8 +1,7 @@
 import { FileItem } from '../fileitem';
 import type { IUploadBatch, IUploadItem } from '../tokens';
 import type { Uploader } from '../uploader';
-import { bytesOf, item, makeUploader, quiet, until } from './testbed';
-import { TusServer } from './tusserver';
+import { bytesOf, item, until, useBed } from './testbed';
 
 const MIB = 1024 * 1024;
 
@@ -10,21 +9,7 @@ const MIB = 1024 * 1024;
 jest.setTimeout(60_000);
 
 describe('packs', () => {
-  let server: TusServer;
-  let uploader: Uploader;
-
-  beforeEach(async () => {
-    quiet();
-    server = new TusServer();
-    await server.start();
-    uploader = makeUploader(server);
-  });
-
-  afterEach(async () => {
-    uploader.dispose();
-    await server.kill();
-    jest.restoreAllMocks();
-  });
+  const bed = useBed();
 
   const many = (count: number, size = 0) =>
     Array.from({ length: count }, (_, n) =>
@@ -35,21 +20,26 @@ describe('packs', () => {
     items: IUploadItem[],
     options: Partial<Parameters<Uploader['upload']>[1]> = {}
   ): Promise<IUploadBatch> {
-    const batch = uploader.upload(items, { destination: 'data', ...options });
+    const batch = bed.uploader.upload(items, {
+      destination: 'data',
+      ...options
+    });
     await batch.finished;
     return batch;
   }
 
   async function expectArrived(items: readonly FileItem[]): Promise<void> {
     for (const { relativePath, file } of items) {
-      const there = server.files.get(`data/${relativePath}`);
+      const there = bed.server.files.get(`data/${relativePath}`);
       expect(there?.length).toBe(file.size);
       const bytes = await read(file);
       expect([relativePath, there?.equals(bytes)]).toEqual([
         relativePath,
         true
       ]);
-      expect(server.mtimes.get(`data/${relativePath}`)).toBe(1_700_000_000_123);
+      expect(bed.server.mtimes.get(`data/${relativePath}`)).toBe(
+        1_700_000_000_123
+      );
     }
   }
 
@@ -60,7 +50,7 @@ describe('packs', () => {
     expect(batch.filesDone).toBe(600);
     expect(batch.bytesDone).toBe(batch.bytesTotal);
     expect(batch.results).toHaveLength(600);
-    expect(server.log.length).toBeLessThan(20);
+    expect(bed.server.log.length).toBeLessThan(20);
     await expectArrived(items);
   });
 
@@ -80,23 +70,23 @@ describe('packs', () => {
     const batch = await send(items);
     expect(batch.state).toBe('done');
     await expectArrived(items);
-    const kinds = [...server.uploads.values()].map(u => !!u.metadata.pack);
+    const kinds = [...bed.server.uploads.values()].map(u => !!u.metadata.pack);
     expect(kinds.sort()).toEqual([false, true]);
   });
 
   it('goes on in the middle of a pack', async () => {
     const items = many(60, 40_000);
-    server.cutAfter = MIB + 77;
+    bed.server.cutAfter = MIB + 77;
     const batch = await send(items);
     expect(batch.state).toBe('done');
-    expect(server.uploads.size).toBe(1);
+    expect(bed.server.uploads.size).toBe(1);
     await expectArrived(items);
     expect(batch.bytesDone).toBe(batch.bytesTotal);
   });
 
   it('tells failed, skipped and renamed files from the others', async () => {
-    server.files.set('data/photos/1/1.jpg', Buffer.from('old'));
-    server.refused.add('photos/2/2.jpg');
+    bed.server.files.set('data/photos/1/1.jpg', Buffer.from('old'));
+    bed.server.refused.add('photos/2/2.jpg');
     const skipping = await send(many(20), { conflict: 'skip' });
     expect(skipping.state).toBe('failed');
     expect([skipping.filesDone, skipping.filesSkipped]).toEqual([19, 1]);
@@ -114,21 +104,21 @@ describe('packs', () => {
     // What was skipped before was not there yet.
     expect(renaming.renamed).toContain('data/photos/1/1.jpg (1)');
     expect(renaming.renamed.every(path => path.endsWith(' (1)'))).toBe(true);
-    expect(server.files.get('data/photos/1/1.jpg')?.toString()).toBe('old');
+    expect(bed.server.files.get('data/photos/1/1.jpg')?.toString()).toBe('old');
   });
 
   it('sends again what was refused', async () => {
-    server.refused.add('photos/2/2.jpg');
+    bed.server.refused.add('photos/2/2.jpg');
     const items = many(20);
     const batch = await send(items);
     expect([batch.filesDone, batch.filesFailed]).toEqual([19, 1]);
-    server.refused.clear();
+    bed.server.refused.clear();
     batch.retry();
     await batch.finished;
     expect(batch.state).toBe('done');
     expect(batch.filesDone).toBe(20);
     await expectArrived(items);
-    expect(server.files.size).toBe(20);
+    expect(bed.server.files.size).toBe(20);
   });
 
   it('loses only the file that changed on the way', async () => {
@@ -147,7 +137,7 @@ describe('packs', () => {
       });
     const slice = bad.slice.bind(bad);
     bad.slice = (...range) => Object.assign(slice(...range), { isBad: true });
-    server.cutAfter = 31 * 41_500;
+    bed.server.cutAfter = 31 * 41_500;
     const batch = await send(items);
     expect(batch.state).toBe('failed');
     expect(batch.failures).toHaveLength(1);
@@ -156,26 +146,26 @@ describe('packs', () => {
     expect(batch.filesDone).toBe(59);
     await expectArrived(items.filter(each => each !== items[30]));
     // Nothing was sent twice.
-    expect(server.files.size).toBe(59);
-    expect(server.count('DELETE')).toBe(1);
+    expect(bed.server.files.size).toBe(59);
+    expect(bed.server.count('DELETE')).toBe(1);
   });
 
   it('sends nothing twice when the server forgot the pack', async () => {
     const items = many(60, 40_000);
-    server.fault = (verb, request, response, upload) => {
+    bed.server.fault = (verb, request, response, upload) => {
       if (verb === 'PATCH' && upload && upload.packed.length > 10) {
-        server.fault = null;
-        server.uploads.clear();
+        bed.server.fault = null;
+        bed.server.uploads.clear();
       }
     };
     const batch = await send(items);
     expect(batch.state).toBe('done');
-    expect(server.files.size).toBe(60);
+    expect(bed.server.files.size).toBe(60);
     await expectArrived(items);
   });
 
   it('sends file by file where the server knows no packs', async () => {
-    server.packs = false;
+    bed.server.packs = false;
     const items = many(20);
     const batch = await send(items);
     expect(batch.state).toBe('done');
@@ -183,7 +173,7 @@ describe('packs', () => {
     const again = await send(many(20), { conflict: 'overwrite' });
     expect(again.state).toBe('done');
     // It learned: one attempt for the page.
-    const packs = server.requests.filter(request =>
+    const packs = bed.server.requests.filter(request =>
       String(request.headers['upload-metadata']).startsWith('pack')
     );
     expect(packs).toHaveLength(1);
@@ -204,14 +194,14 @@ describe('packs', () => {
 
   it('pauses and resumes in the middle of a pack', async () => {
     const items = many(120, 40_000);
-    const batch = uploader.upload(items, { destination: 'data' });
+    const batch = bed.uploader.upload(items, { destination: 'data' });
     await until(() => batch.filesDone > 0);
     batch.pause();
-    await until(() => uploader.batches[0].state === 'paused');
+    await until(() => bed.uploader.batches[0].state === 'paused');
     batch.resume();
     await batch.finished;
     await expectArrived(items);
-    expect(server.uploads.size).toBe(1);
+    expect(bed.server.uploads.size).toBe(1);
   });
 
   function read(blob: Blob): Promise<Buffer> {

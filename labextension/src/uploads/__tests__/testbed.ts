@@ -4,7 +4,8 @@ import { FileItem } from '../fileitem';
 import type { IUploadBatch } from '../tokens';
 import { Uploader } from '../uploader';
 import type { IHttpRequest, IHttpResponse, ITransport } from '../transport';
-import type { TusServer } from './tusserver';
+import { MemoryTraces } from './memorytraces';
+import { TusServer } from './tusserver';
 
 /** Short enough for a test, long enough for a busy machine. */
 export const QUICK: Partial<ITiming> = {
@@ -30,14 +31,41 @@ export function settingsFor(server: TusServer): ServerConnection.ISettings {
   });
 }
 
-export function makeUploader(
-  server: TusServer,
-  timing: Partial<ITiming> = {}
-): Uploader {
-  return new Uploader({
-    serverSettings: settingsFor(server),
-    timing: { ...QUICK, ...timing }
+/** What each test of an uploader has for itself. */
+export interface IBed {
+  server: TusServer;
+  /** What the browser keeps; it outlives the page. */
+  traces: MemoryTraces;
+  uploader: Uploader;
+  /** An uploader as a page has that is loaded now. */
+  open(change?: Partial<Uploader.IOptions>): Uploader;
+}
+
+/** Make a server and an uploader anew for each test of a `describe`. */
+export function useBed(options: Partial<Uploader.IOptions> = {}): IBed {
+  const bed = {
+    open: change =>
+      new Uploader({
+        serverSettings: settingsFor(bed.server),
+        timing: QUICK,
+        traces: bed.traces,
+        ...options,
+        ...change
+      })
+  } as IBed;
+  beforeEach(async () => {
+    quiet();
+    bed.server = new TusServer();
+    await bed.server.start();
+    bed.traces = new MemoryTraces();
+    bed.uploader = bed.open();
   });
+  afterEach(async () => {
+    bed.uploader.dispose();
+    await bed.server.kill();
+    jest.restoreAllMocks();
+  });
+  return bed;
 }
 
 /** Bytes that differ everywhere, so that a piece in the wrong place shows. */
