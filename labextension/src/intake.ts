@@ -136,8 +136,10 @@ export class Intake {
       // All of it had arrived.
       void uploader.discard(resumes.id);
     }
+    const place = { destination, conflict };
+    const goesOn = resumes && { goesOn: resumes.id };
     return count > 0
-      ? uploader.upload([...items], { ...options, destination, conflict })
+      ? uploader.upload([...items], { ...options, ...place, ...goesOn })
       : null;
   }
 

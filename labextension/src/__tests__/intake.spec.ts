@@ -179,10 +179,11 @@ describe('Intake', () => {
     it('sends of a folder what is not there yet, without asking', async () => {
       const items = ['a', 'b', 'c'].map(name => given(name));
       await intake('ask', there('a')).upload(items, 'data');
-      expect(upload).toHaveBeenCalledWith(
-        items.slice(1),
-        expect.objectContaining({ destination: 'data', conflict: 'rename' })
-      );
+      expect(upload).toHaveBeenCalledWith(items.slice(1), {
+        destination: 'data',
+        conflict: 'rename',
+        goesOn: 'left'
+      });
       expect(messages()).toEqual([
         'One file was left out, because the same one is there.'
       ]);
@@ -297,6 +298,7 @@ describe('Intake', () => {
       expect(upload).toHaveBeenCalledWith([items[1]], {
         destination: 'data',
         conflict: 'rename',
+        goesOn: 'left',
         roots
       });
     });
