@@ -10,6 +10,9 @@ const MAX_BYTES = 16 * 1024 * 1024;
  */
 const HEADROOM = 4;
 
+/** Bytes; of less than that the time is that of the way to the thread and back. */
+const TELLING = 256 * 1024;
+
 /** When pieces get a checksum: `auto` leaves it where it would slow a fast line down. */
 export type ChecksumMode = 'auto' | 'always' | 'never';
 
@@ -40,7 +43,9 @@ export class Hasher {
       const begin = performance.now();
       const digest = await this._digest!(body);
       const elapsed = Math.max(performance.now() - begin, 0.1);
-      this._rate = body.size / elapsed;
+      if (body.size >= TELLING) {
+        this._rate = body.size / elapsed;
+      }
       return digest && `sha256 ${base64Of(digest)}`;
     } catch {
       // The file changed: sending it will tell.
@@ -48,6 +53,6 @@ export class Hasher {
     }
   }
 
-  /** Bytes a millisecond of the last piece; 0 before the first. */
+  /** Bytes a millisecond of the last piece that tells; 0 before the first. */
   private _rate = 0;
 }
