@@ -40,6 +40,7 @@ export class Hasher {
   /** `Upload-Checksum` for `body`; null if it cannot be read. */
   async checksum(body: Blob): Promise<string | null> {
     try {
+      await this._warmUp();
       const begin = performance.now();
       const digest = await this._digest!(body);
       const elapsed = Math.max(performance.now() - begin, 0.1);
@@ -53,6 +54,13 @@ export class Hasher {
     }
   }
 
+  /** A thread takes its time to start, once; that is not how fast it hashes. */
+  private _warmUp(): Promise<unknown> {
+    this._warm ??= this._digest!(new Blob([]));
+    return this._warm;
+  }
+
+  private _warm: Promise<unknown> | null = null;
   /** Bytes a millisecond of the last piece that tells; 0 before the first. */
   private _rate = 0;
 }

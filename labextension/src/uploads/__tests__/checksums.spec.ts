@@ -72,6 +72,19 @@ describe('checksums', () => {
     expect(hasher.limit(1e-9)).toBeLessThan(Infinity);
   });
 
+  it('are not left out because a thread was slow to start', async () => {
+    let isStarted = false;
+    const slow: typeof digest = async blob => {
+      await new Promise(resolve => setTimeout(resolve, isStarted ? 0 : 500));
+      isStarted = true;
+      return digest!(blob);
+    };
+    const hasher = new Hasher(() => 'auto', slow);
+    await hasher.checksum(new Blob([new Uint8Array(MIB)]));
+    // 4 MiB a second: with its start it would be slower than four times that.
+    expect(hasher.limit((4 * MIB) / 1000)).toBeLessThan(Infinity);
+  });
+
   it('are left out where the page has none, or a person wants none', () => {
     expect(new Hasher(() => 'always', null).limit(0)).toBe(Infinity);
     expect(new Hasher(() => 'never', digest).limit(0)).toBe(Infinity);
