@@ -82,7 +82,7 @@ class HttpBackend(Backend):
         yield from Walk(
             folder,
             self._limits(),
-            open=self._folder,
+            page=self._folder,
             measure=self._size_of,
             allows=self._allows,
             note=self.context.note,

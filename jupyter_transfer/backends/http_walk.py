@@ -52,7 +52,7 @@ class Walk:
 
     Parameters
     ----------
-    open: the page at an address; None where there is none to be had.
+    page: the page at an address; None where there is none to be had.
     measure: the size of a file whose listing does not state it; asked only where bytes are
         limited.
     allows: whether an address may be visited.
@@ -64,14 +64,14 @@ class Walk:
         root: Folder,
         limits: Limits,
         *,
-        open: Callable[[str], Folder | None],
+        page: Callable[[str], Folder | None],
         measure: Callable[[str], int | None],
         allows: Callable[[str], bool],
         note: Callable[[str, str], None],
     ) -> None:
         self._root = root
         self._limits = limits
-        self._open = open
+        self._page = page
         self._measure = measure
         self._allows = allows
         self._note = note
@@ -112,7 +112,7 @@ class Walk:
                 yield from self._inside(item, f"{prefix}{item.name}/", depth + 1)
 
     def _inside(self, item: Item, prefix: str, depth: int) -> Iterator[Entry]:
-        folder = self._open(item.url)
+        folder = self._page(item.url)
         if folder is not None and str(folder.url) != item.url:
             self._elsewhere += 1
         elif folder is not None and folder.items is not None:
