@@ -56,3 +56,7 @@ class Site(ABC):
     def names(self) -> list[str]:
         """Everything that a person can see there, sorted."""
         raise NotImplementedError
+
+    def leftovers(self) -> list[str]:
+        """What was begun there and is neither finished nor removed."""
+        return []

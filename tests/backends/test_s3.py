@@ -11,6 +11,7 @@ from jupyter_transfer.backends import s3client
 
 from ..servers.s3 import KEY, SECRET, STARTERS
 from .contract import BackendContract
+from .contract_send import SinkContract
 from .site import Access, CannotHold, Site
 
 
@@ -88,8 +89,12 @@ class S3Site(Site):
         pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return sorted(o["Key"] for page in pages for o in page.get("Contents", []))
 
+    def leftovers(self):
+        there = self.client.list_multipart_uploads(Bucket=self.bucket)
+        return [upload["Key"] for upload in there.get("Uploads", [])]
 
-class TestS3(BackendContract):
+
+class TestS3(BackendContract, SinkContract):
     @pytest.fixture
     def site(self, server):
         return S3Site(server)

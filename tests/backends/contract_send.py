@@ -1,0 +1,305 @@
+"""The conformance suite of sinks: what every backend that can be written to must do.
+
+A backend's test file inherits `SinkContract` beside `BackendContract`. The pieces are sent here as
+the engine's sender sends them, so that a sink can be looked at between two of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import pytest
+
+from jupyter_transfer.backends.base import Backend, Digest, Entry
+from jupyter_transfer.backends.sink import Gone, Sink, SourceFile, Span
+from jupyter_transfer.engine import sums
+from jupyter_transfer.engine.client import opened
+from jupyter_transfer.engine.transport import Exchange, Transport, parse
+from jupyter_transfer.errors import TransferError
+
+from ..engine.conftest import Harness
+from ..servers.chaos import noise
+from .site import Access, CannotHold, Site
+
+MTIME_NS = 1_700_000_000_123_456_789
+
+
+class BytesBody:
+    """What a request sends, from memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self.size = len(data)
+        self.position = 0
+
+    def read(self, count: int) -> memoryview:
+        piece = self._data[self.position : self.position + count]
+        self.position += len(piece)
+        return piece
+
+    def seek(self, position: int) -> None:
+        self.position = position
+
+
+class Sending:
+    """One file on its way into a sink, as one process sees it."""
+
+    def __init__(self, transport: Transport, sink: Sink, data: bytes) -> None:
+        self.transport = transport
+        self.sink = sink
+        self.data = data
+        self.sent = 0
+
+    def pieces(self, held: Any = ()) -> list[Span]:
+        """What is left, cut as the sink wants it."""
+        size, piece = len(self.data), self.sink.piece_size
+        all_of = [(a, min(a + piece, size)) for a in range(0, size, piece)] or [(0, 0)]
+        if not self.sink.in_order:
+            return [span for span in all_of if span not in list(held)]
+        done = max((end for _, end in held), default=0)
+        return [(max(a, done), b) for a, b in all_of if b > done or size == 0 == a and not held]
+
+    def send(self, span: Span) -> None:
+        outlet = self.sink.outlet(span)
+        piece = self.data[slice(*span)]
+        exchange = Exchange(
+            parse(outlet.url),
+            outlet.headers,
+            method=outlet.method,
+            upload=BytesBody(piece),
+            append_at=outlet.append_at,
+            commands=outlet.commands,
+            unix_socket=outlet.unix_socket,
+        )
+        self.transport.perform(exchange, lambda: None)
+        if exchange.error:
+            raise exchange.error
+        if exchange.status and not 200 <= exchange.status < 300:
+            code = {401: "needs_credentials", 403: "remote_forbidden", 412: "exists"}
+            raise TransferError(
+                code.get(exchange.status, "remote_refused"), f"Status {exchange.status}."
+            )
+        self.sent += len(piece)
+        name = self.sink.piece_digest
+        self.sink.sent(span, exchange.headers.as_dict(), digest(name, piece) if name else None)
+
+    def finish(self) -> Entry:
+        return self.sink.finish([digest(name, self.data) for name in self.sink.digests])
+
+
+def digest(name: str, data: bytes) -> Digest:
+    running = sums.new(name)
+    running.update(data)
+    return Digest(name, running.hexdigest())
+
+
+class SinkContract:
+    """What holds for every backend that can be written to."""
+
+    parts: ClassVar[bool] = True
+    """Whether a large file is sent in pieces that survive a crash."""
+
+    hides: ClassVar[bool] = True
+    """Whether nothing shows under the final name before the whole is there."""
+
+    large: ClassVar[int] = 20_000_003
+    """Bytes of a file that takes several pieces."""
+
+    # -- helpers --
+
+    @contextmanager
+    def backend(self, harness: Harness, access: Access) -> Iterator[tuple[Backend, Transport]]:
+        harness.credential = access.credential
+        with opened(access.address, harness.context(access.options)) as both:
+            yield both
+
+    @contextmanager
+    def sending(
+        self,
+        harness: Harness,
+        access: Access,
+        data: bytes,
+        *,
+        mtime_ns: int | None = MTIME_NS,
+        **more: Any,
+    ) -> Iterator[Sending]:
+        """A process that is to send `data`; it has not begun."""
+        source = SourceFile("f.bin", len(data), mtime_ns, **more)
+        with self.backend(harness, access) as (backend, transport):
+            yield Sending(transport, backend.sink(access.address, source), data)
+
+    def put_whole(self, harness: Harness, access: Access, data: bytes, **more: Any) -> Entry:
+        with self.sending(harness, access, data, **more) as sending:
+            for span in sending.pieces(sending.sink.begin(None)):
+                sending.send(span)
+            return sending.finish()
+
+    # -- whole files --
+
+    @pytest.mark.parametrize("size", [0, 1, 1_000_003])
+    def test_a_file_is_sent_whole(self, harness: Harness, site: Site, size: int) -> None:
+        data = noise(size)
+        entry = self.put_whole(harness, site.access("f.bin"), data)
+        assert site.read("f.bin") == data
+        assert site.names() == ["f.bin"]
+        assert entry.size in (size, None)
+        if entry.digest is not None:
+            assert entry.digest == digest(entry.digest.algorithm, data)
+
+    def test_a_large_file_is_sent_in_pieces(self, harness: Harness, site: Site) -> None:
+        data = noise(self.large)
+        access = site.access("f.bin")
+        with self.sending(harness, access, data) as sending:
+            spans = sending.pieces(sending.sink.begin(None))
+            assert len(spans) > 1 or not self.parts
+            for span in spans if sending.sink.in_order else reversed(spans):
+                sending.send(span)
+                if self.hides and self.parts:
+                    assert site.read("f.bin") is None
+            entry = sending.finish()
+        assert site.read("f.bin") == data
+        assert site.names() == ["f.bin"]
+        with self.backend(harness, access) as (backend, _):
+            found = backend.find(access.address)
+            assert found is not None
+            assert found.size == len(data)
+            assert not found.validators.contradicts(entry.validators)
+
+    def test_odd_names(self, harness: Harness, site: Site) -> None:
+        for name in ("a b+c%41.bin", "数据/#1?.bin", "e\u0301.bin"):
+            try:
+                site.put(name, b"x")
+            except CannotHold:
+                continue
+            access = site.access(name)
+            self.put_whole(harness, access, name.encode(), replace=True)
+            assert site.read(name) == name.encode()
+
+    def test_the_time_of_the_file_is_kept(self, harness: Harness, site: Site) -> None:
+        access = site.access("f.bin")
+        self.put_whole(harness, access, b"abc")
+        with self.backend(harness, access) as (backend, _):
+            found = backend.find(access.address)
+        assert found is not None
+        assert found.mtime_ns is None or abs(found.mtime_ns - MTIME_NS) < 10**9
+
+    # -- what stands there --
+
+    @pytest.mark.parametrize("large", [False, True])
+    def test_nothing_is_replaced_unasked(self, harness: Harness, site: Site, large: bool) -> None:
+        site.put("f.bin", b"theirs")
+        with pytest.raises(TransferError) as caught:
+            self.put_whole(harness, site.access("f.bin"), noise(self.large if large else 10))
+        assert caught.value.code == "exists"
+        assert site.read("f.bin") == b"theirs"
+
+    @pytest.mark.parametrize("large", [False, True])
+    def test_replaced_when_asked(self, harness: Harness, site: Site, large: bool) -> None:
+        site.put("f.bin", b"theirs")
+        data = noise(self.large if large else 10)
+        access = site.access("f.bin")
+        with self.sending(harness, access, data, replace=True) as sending:
+            for span in sending.pieces(sending.sink.begin(None)):
+                if self.hides:
+                    assert site.read("f.bin") == b"theirs"
+                sending.send(span)
+            sending.finish()
+        assert site.read("f.bin") == data
+
+    def test_only_the_state_that_was_seen_is_replaced(self, harness: Harness, site: Site) -> None:
+        site.put("f.bin", b"theirs")
+        access = site.access("f.bin")
+        with self.backend(harness, access) as (backend, _):
+            seen = backend.find(access.address)
+        assert seen is not None
+        if not seen.validators.strong:
+            pytest.skip("nothing tells one state from another for sure")
+        more = {"replace": True, "replaces": seen.validators}
+        site.put("f.bin", b"changed")
+        with pytest.raises(TransferError) as caught:
+            self.put_whole(harness, access, b"ours", **more)
+        assert caught.value.code == "exists"
+        assert site.read("f.bin") == b"changed"
+
+    # -- crashes --
+
+    def test_going_on_after_a_crash(self, harness: Harness, site: Site) -> None:
+        if not self.parts:
+            pytest.skip("a file is one request")
+        data, access = noise(self.large), site.access("f.bin")
+        with self.sending(harness, access, data) as first:
+            spans = first.pieces(first.sink.begin(None))
+            first.send(spans[0])
+            state = dict(first.sink.state())
+        with self.sending(harness, access, data) as second:
+            left = second.pieces(second.sink.begin(state))
+            assert left == spans[1:]
+            for span in left:
+                second.send(span)
+            second.finish()
+        assert site.read("f.bin") == data
+        assert second.sent == len(data) - (spans[0][1] - spans[0][0])
+
+    def test_a_crash_after_the_end_is_found_finished(self, harness: Harness, site: Site) -> None:
+        data, access = noise(self.large), site.access("f.bin")
+        with self.sending(harness, access, data) as first:
+            for span in first.pieces(first.sink.begin(None)):
+                first.send(span)
+            state = dict(first.sink.state())
+            entry = first.finish()
+        with self.sending(harness, access, data) as second:
+            try:
+                second.sink.begin(state)
+            except Gone:
+                pass
+            again = second.finish()
+        assert site.read("f.bin") == data
+        assert again.size == entry.size
+        assert not again.validators.contradicts(entry.validators)
+
+    def test_what_is_aborted_leaves_nothing(self, harness: Harness, site: Site) -> None:
+        data, access = noise(self.large), site.access("f.bin")
+        with self.sending(harness, access, data) as sending:
+            spans = sending.pieces(sending.sink.begin(None))
+            if self.parts:
+                sending.send(spans[0])
+            state = dict(sending.sink.state())
+            sending.sink.abort()
+            sending.sink.abort()
+        assert site.names() == []
+        assert site.leftovers() == []
+        with self.sending(harness, access, data) as later:
+            try:
+                held = later.sink.begin(state)
+            except Gone:
+                held = []
+            assert list(held) == []
+
+    # -- the rest of writing --
+
+    def test_deleting(self, harness: Harness, site: Site) -> None:
+        names = [f"d/{number}.bin" for number in range(5)]
+        for name in names:
+            site.put(name, b"x")
+        access = site.access()
+        with self.backend(harness, access) as (backend, _):
+            if "delete" not in backend.can:
+                pytest.skip("nothing can be deleted")
+            entries = sorted(backend.entries(access.address), key=lambda entry: entry.path)
+            assert backend.delete(entries[:4]) == [None] * 4
+            assert site.names() == names[4:]
+            assert backend.delete(entries[:1]) == [None]
+
+    def test_finding(self, harness: Harness, site: Site) -> None:
+        site.put("folder/f.bin", b"abc")
+        access = site.access()
+        with self.backend(harness, access) as (backend, _):
+            found = backend.find(backend.join(access.address, "folder/f.bin"))
+            assert found is not None
+            assert (found.path, found.size) == ("f.bin", 3)
+            folder = backend.find(backend.join(access.address, "folder"))
+            assert folder is not None
+            assert folder.path == "folder/"
+            assert backend.find(backend.join(access.address, "nothing.bin")) is None
