@@ -131,7 +131,11 @@ class Service:
     def _addressing(self) -> str:
         style = self._settings.addressing
         host = urlsplit(self._settings.endpoint or "").hostname or ""
-        return "virtual" if style == "auto" and host.endswith(_VIRTUAL_ONLY) else style
+        # On AWS boto3's "auto" would presign for the global endpoint, which redirects. Names of
+        # buckets that no certificate fits stand in the path also under "virtual".
+        if style == "auto" and (not host or host.endswith(_VIRTUAL_ONLY)):
+            return "virtual"
+        return style
 
     def _boto_session(self) -> Any:
         if self._session is None:
