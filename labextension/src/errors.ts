@@ -296,6 +296,10 @@ const REMOTE: Table = {
     t.__('The answer of the remote side contradicts itself.'),
     t.__('Tell the owner of the remote service.')
   ],
+  scheduled: t => [
+    t.__('The transfer waits for the time that it is planned for.'),
+    t.__('It begins by itself; start it now if you like.')
+  ],
   needs_decision: t => [
     t.__('There is a plan to look at.'),
     t.__('Look at it and approve it.')
