@@ -14,19 +14,15 @@ from __future__ import annotations
 
 import errno
 import fcntl
-import json
 import os
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
-from typing import Any
 
 from .errors import TransferError, from_os_error
 from .names import Conflict, split_path
 from .paths import Root, release_bytes, sync_filesystem
-
-Record = dict[str, Any]
+from .records import Record, append, as_line, read, whole_records, write_all
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -213,32 +209,11 @@ class Part:
         """Add a record; it is on disk when this returns, unless `sync` is False: then it survives
         the end of this process only."""
         self.require_writable()
-        data = _as_line(record)
-        try:
-            end = os.lseek(self._journal_fd, 0, os.SEEK_END)
-            try:
-                _write_all(self._journal_fd, data)
-                if sync:
-                    os.fdatasync(self._journal_fd)
-            except OSError:
-                # No half line before the next record, and none that is not on disk.
-                os.ftruncate(self._journal_fd, end)
-                raise
-        except OSError as error:
-            raise from_os_error(error) from None
+        append(self._journal_fd, record, sync=sync)
 
     def records(self) -> list[Record]:
         """All whole records, oldest first; a torn tail is cut off."""
-        try:
-            os.lseek(self._journal_fd, 0, os.SEEK_SET)
-            with os.fdopen(os.dup(self._journal_fd), "rb") as file:
-                data = file.read()
-            records, good = _whole_records(data)
-            if good < len(data) and not self.read_only:
-                os.ftruncate(self._journal_fd, good)
-        except OSError as error:
-            raise from_os_error(error) from None
-        return records
+        return read(self._journal_fd, repair=not self.read_only)
 
     # -- the bytes --
 
@@ -378,7 +353,7 @@ class StagedFiles:
             fd = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self.fd)
             try:
                 for piece in pieces:
-                    _write_all(fd, piece)
+                    write_all(fd, piece)
                 os.utime(fd, ns=(mtime_ns, mtime_ns))
                 return os.fstat(fd).st_ino
             finally:
@@ -396,23 +371,18 @@ class StagedFiles:
     def intend(self, record: Record) -> None:
         """Say what is to become of the files; on disk when this returns. Replaces what was said
         before: a half-written record counts as none."""
-        data = _as_line(record)
+        data = as_line(record)
         try:
             os.ftruncate(self._intent_fd, 0)
             os.lseek(self._intent_fd, 0, os.SEEK_SET)
-            _write_all(self._intent_fd, data)
+            write_all(self._intent_fd, data)
             os.fdatasync(self._intent_fd)
         except OSError as error:
             raise from_os_error(error) from None
 
     def intent(self) -> Record | None:
         """What was said last, if it was said whole."""
-        try:
-            os.lseek(self._intent_fd, 0, os.SEEK_SET)
-            with os.fdopen(os.dup(self._intent_fd), "rb") as file:
-                records, _ = _whole_records(file.read())
-        except OSError as error:
-            raise from_os_error(error) from None
+        records = read(self._intent_fd, repair=False)
         return records[0] if records else None
 
     def names(self) -> set[str]:
@@ -474,7 +444,7 @@ def read_journal(root: Root, folder: str, id: str) -> list[Record]:
         return []
     try:
         with os.fdopen(fd, "rb") as file:
-            return _whole_records(file.read())[0]
+            return whole_records(file.read())[0]
     except OSError as error:
         raise from_os_error(error) from None
 
@@ -496,29 +466,5 @@ def _open(staging: int, name: str, flags: int) -> int:
         raise from_os_error(error) from None
 
 
-def _as_line(record: Record) -> bytes:
-    text = json.dumps(record, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
 def _as_transfer_error(error: OSError | TransferError) -> TransferError:
     return error if isinstance(error, TransferError) else from_os_error(error)
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def _whole_records(data: bytes) -> tuple[list[Record], int]:
-    """The records at the beginning of a journal, and where they end."""
-    records: list[Record] = []
-    good = 0
-    for line in data.splitlines(keepends=True):
-        checksum, _, text = line.rstrip(b"\n").partition(b" ")
-        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-            break
-        records.append(json.loads(text))
-        good += len(line)
-    return records, good

@@ -15,8 +15,9 @@ from contextlib import suppress
 from dataclasses import replace
 
 from ..errors import TransferError, from_os_error
-from ..parts import Part, Record, boot_id
+from ..parts import Part, boot_id
 from ..paths import Root
+from ..records import Record
 from .appender import Appender, DirectAppender
 from .digest import Digest
 from .rows import Upload

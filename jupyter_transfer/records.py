@@ -1,0 +1,131 @@
+"""Append-only journals: one record a line, ``<crc32> <json>``.
+
+A torn last line (power cut while it was written) fails its checksum and is cut off when the
+journal is read. `append` and `read` work on descriptors that others have opened, beside a user's
+file (`jupyter_transfer.parts`); a `RecordFile` is a journal of our own in the state folder.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import zlib
+from contextlib import suppress
+from typing import Any
+
+from .errors import TransferError, from_os_error
+
+Record = dict[str, Any]
+
+
+def as_line(record: Record) -> bytes:
+    """`record` as a line of a journal."""
+    text = json.dumps(record, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def whole_records(data: bytes) -> tuple[list[Record], int]:
+    """The records at the beginning of a journal, and where they end."""
+    records: list[Record] = []
+    good = 0
+    for line in data.splitlines(keepends=True):
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+            break
+        records.append(json.loads(text))
+        good += len(line)
+    return records, good
+
+
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`. Raises OSError."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def append(fd: int, record: Record, *, sync: bool = True) -> None:
+    """Add a record to the journal `fd`; it is on disk when this returns, unless `sync` is False:
+    then it survives the end of this process only. Raises ``disk_full``, ``io_error`` …; then the
+    journal is as it was."""
+    data = as_line(record)
+    try:
+        end = os.lseek(fd, 0, os.SEEK_END)
+        try:
+            write_all(fd, data)
+            if sync:
+                os.fdatasync(fd)
+        except OSError:
+            # No half line before the next record, and none that is not on disk.
+            os.ftruncate(fd, end)
+            raise
+    except OSError as error:
+        raise from_os_error(error) from None
+
+
+def read(fd: int, *, repair: bool) -> list[Record]:
+    """All whole records of the journal `fd`, oldest first; with `repair` a torn tail is cut off.
+    Raises ``io_error``."""
+    try:
+        os.lseek(fd, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(fd), "rb") as file:
+            data = file.read()
+        records, good = whole_records(data)
+        if repair and good < len(data):
+            os.ftruncate(fd, good)
+    except OSError as error:
+        raise from_os_error(error) from None
+    return records
+
+
+class RecordFile:
+    """A journal in a folder of our own, locked against every other process.
+
+    Parameters
+    ----------
+    folder: made if it is missing, for this person only.
+
+    Raises ``conflict`` while another process has it.
+    """
+
+    def __init__(self, folder: str, name: str) -> None:
+        self._path = os.path.join(folder, name)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            os.makedirs(folder, 0o700, exist_ok=True)
+            self._fd = os.open(self._path, flags, 0o600)
+        except OSError as error:
+            raise from_os_error(error) from None
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise TransferError(
+                "conflict",
+                "Another process is doing this job.",
+                "Wait until it has ended.",
+                retryable=True,
+            ) from None
+        except OSError:
+            pass  # a network file system without locks: the queue runs each job once
+
+    def append(self, record: Record, *, sync: bool = True) -> None:
+        """See `append`."""
+        append(self._fd, record, sync=sync)
+
+    def read(self) -> list[Record]:
+        """See `read`."""
+        return read(self._fd, repair=True)
+
+    def close(self) -> None:
+        """Let go of the file; it stays."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def remove(self) -> None:
+        """Remove the file, and let go of it. What cannot be removed does no harm."""
+        with suppress(OSError):
+            os.unlink(self._path)
+        self.close()
