@@ -211,6 +211,7 @@ class TransferApp(ExtensionApp):
             "secret_dirs": list(self.secret_dirs),
         }
         self.store = self._open_store()
+        self._context["state_dir"] = os.path.dirname(self.store.path)
         self._wire()
         # The loop is not running yet; what an earlier process left is taken over as soon as it is.
         IOLoop.current().add_callback(self._start)

@@ -247,6 +247,7 @@ def _context(message: Message, job: Message) -> Context:
         message.get("ca_file") or None,
         held.credential or _credential(options, names),
         held.destination,
+        state_dir=message.get("state_dir"),
     )
 
 

@@ -303,6 +303,8 @@ class Context:
     """None in the server process, which only checks addresses and options."""
     note: Callable[[str, str], None] = _silent
     """Told (a code of `errors`, a sentence) what a person should know and that is no failure."""
+    state_dir: str | None = None
+    """The folder for journals of our own; None: they are kept in memory."""
 
 
 Ability = Literal["fetch", "send", "delete", "copy", "browse"]
@@ -372,7 +374,7 @@ class Backend(ABC):
 
     def join(self, address: str, path: str) -> str:
         """The address of what lies at the relative `path` below the folder `address`."""
-        return f"{address.rstrip('/')}/{quote(path)}"
+        return f"{address.rstrip('/')}/{quote(path, errors='surrogateescape')}"
 
     def sink(self, address: str, source: SourceFile) -> Sink:
         """Where the file `source` goes when it is sent to exactly `address`."""

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
+from urllib.parse import quote, urlsplit
 
 from ..errors import TransferError, from_http_status
 from ..net import Url, parse_url
@@ -15,7 +16,9 @@ from .base import Ability, Answer, Backend, Digest, Entry, Locator, Option
 from .http_access import Access, parse_headers
 from .http_listing import ACCEPT, TYPES, media_type, read_listing
 from .http_robots import Robots
+from .http_sink import WebServer, sink_for
 from .http_walk import DEPTH, FILES, Folder, Limits, Walk
+from .sink import Sink, SourceFile
 
 SCHEMES = ("http", "https")
 
@@ -33,7 +36,7 @@ class HttpBackend(Backend):
     name = "http"
     title = "Web address (HTTP, HTTPS)"
     schemes = SCHEMES
-    can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse"})
+    can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send"})
     options: ClassVar[tuple[Option, ...]] = (
         Option("filename", help="Name for the file, instead of the one that the server proposes"),
         Option("sha256", help="SHA-256 of the file in hex; the file is refused if it differs"),
@@ -52,10 +55,17 @@ class HttpBackend(Backend):
             default=False,
             help="Go also where the server's robots.txt asks programs to stay out",
         ),
+        Option(
+            "webdav",
+            help="Whether the server that files are sent to speaks WebDAV; auto asks it",
+            choices=("auto", "yes", "no"),
+            default="auto",
+        ),
     )
 
     _access: Access | None = None
     _robots: Robots | None = None
+    _server: WebServer | None = None
 
     def check(self, address: str) -> None:
         """As `Backend.check`; also ``bad_request`` for values that mean nothing."""
@@ -122,6 +132,30 @@ class HttpBackend(Backend):
         """The address itself, with what the person is known by to its origin."""
         url = self._url(entry.address)
         return Locator(str(url), self._headers_for(url), digest=entry.digest)
+
+    # -- sending --
+
+    def find(self, address: str) -> Entry | None:
+        """What stands at `address`, by PROPFIND or HEAD."""
+        return self._web_server().find(str(self._url(address)))
+
+    def sink(self, address: str, source: SourceFile) -> Sink:
+        """A temporary name and MOVE where the server speaks WebDAV, else a plain PUT."""
+        return sink_for(self._web_server(), str(self._url(address)), source)
+
+    def join(self, address: str, path: str) -> str:
+        """As `Backend.join`; a query stays at the end."""
+        parts = urlsplit(address)
+        joined = f"{parts.path.rstrip('/')}/{quote(path, errors='surrogateescape')}"
+        return parts._replace(path=joined, fragment="").geturl()
+
+    def _web_server(self) -> WebServer:
+        if self._server is None:
+            webdav = {"yes": True, "no": False}.get(self.option("webdav"))
+            self._server = WebServer(
+                self.caller, lambda address: self._headers_for(self._url(address)), webdav
+            )
+        return self._server
 
     # -- asking --
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ..backends.base import Context
 from ..errors import TransferError
 from ..paths import Root
-from . import fetchrun
+from . import fetchrun, sendrun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run
 
 __all__ = ["JobRequest", "Outcome", "Run", "discard", "make_run"]
 
-_RUNS: dict[str, type[Run]] = {"fetch": fetchrun.FetchRun}
-_DISCARDS = {"fetch": fetchrun.discard}
+_RUNS: dict[str, type[Run]] = {"fetch": fetchrun.FetchRun, "send": sendrun.SendRun}
+_DISCARDS = {"fetch": fetchrun.discard, "send": sendrun.discard}
 
 
 def make_run(

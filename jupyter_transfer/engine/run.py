@@ -92,6 +92,9 @@ class Run(ABC):
         self._doubts: set[str] = set()
         self._bytes_before = 0
         self._size: int | None = None
+        """Bytes of the file that is on its way."""
+        self._bytes_total: int | None = None
+        """Bytes of all files, where there are several and they are known beforehand."""
         self._files_total: int | None = None
         self._tally = Tally(self._tell)
         self._told = 0.0
@@ -154,7 +157,7 @@ class Run(ABC):
         single = self._files_total == 1
         self._report.progress(
             bytes_done=self._bytes_before + self._tally.bytes,
-            bytes_total=self._size if single else None,
+            bytes_total=self._size if single else self._bytes_total,
             bytes_moved=self._tally.moved,
             files_done=len(self._verdicts),
             files_total=self._files_total,

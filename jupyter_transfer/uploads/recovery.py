@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import TransferError
-from ..parts import Record, left_journals, read_journal
+from ..parts import left_journals, read_journal
 from ..paths import Root
+from ..records import Record
 from .assemblies import assembly_id
 from .metadata import UploadSpec
 from .rows import PARTIAL, Upload, UploadRows

@@ -69,10 +69,11 @@ class Harness:
         id: str = "job",
         delivered: tuple[dict[str, Any], ...] = (),
         close: bool = True,
+        kind: str = "fetch",
         **options: Any,
     ) -> Outcome:
         context = self.context(options)
-        request = JobRequest(id, source, destination, options, delivered)
+        request = JobRequest(id, source, destination, options, delivered, kind)
         job = make_run(self.root, request, context, self.control, self.report)
         outcome = job.run()
         if close:
@@ -81,7 +82,8 @@ class Harness:
 
     def context(self, options: dict[str, Any]) -> Context:
         """What a backend of a job with `options` works with."""
-        return Context(options, self.policy, self.ca_file, self.credential)
+        state_dir = str(self.folder.parent / "state")
+        return Context(options, self.policy, self.ca_file, self.credential, state_dir=state_dir)
 
     def fresh_control(self) -> None:
         """Nobody has asked the next job for anything."""
@@ -92,7 +94,11 @@ class Harness:
         """The rows that a server would have saved for what was done."""
         names = ("path", "size", "mtime_ns", "digest", "validators")
         return tuple(
-            {**{name: file[name] for name in names}, "source": source}
+            {
+                **{name: file[name] for name in names},
+                "path": file.get("address") or file["path"],
+                "source": source,
+            }
             for file in self.report.files
             if file["state"] == "done"
         )

@@ -41,6 +41,11 @@ http {{
         location /guarded/ {{
             alias {files}/; autoindex on; auth_basic "p"; auth_basic_user_file {work}/users;
         }}
+        location /dav/ {{
+            alias {files}/;
+            dav_methods PUT DELETE MKCOL COPY MOVE;
+            client_max_body_size 0;
+        }}
         location /moved/ {{ rewrite ^/moved/(.*)$ /$1 redirect; }}
     }}
     {tls}

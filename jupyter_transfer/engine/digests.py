@@ -1,0 +1,54 @@
+"""Digests of a file, taken while it is sent where it is sent in order, else by reading it again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+from ..backends.base import Digest
+from ..errors import TransferError, from_os_error
+from . import sums
+
+_CHUNK = 4 << 20
+
+
+class Digests:
+    """Digests (names of `sums`) of the bytes from `start` to `end` of the file behind `fd`; those
+    that this machine cannot compute are left out.
+
+    Raises ``changed`` when the file ends before `end`, ``io_error``.
+    """
+
+    def __init__(self, fd: int, end: int, algorithms: Iterable[str], start: int = 0) -> None:
+        self._fd = fd
+        self._end = end
+        self._sums = {name: sums.new(name) for name in algorithms if sums.known(name)}
+        self._position = start
+
+    def feed(self, offset: int, data: memoryview) -> None:
+        """Take in `data`, which stands at `offset`, if it goes on where the last piece ended."""
+        new = offset + len(data) - self._position
+        if self._sums and offset <= self._position and new > 0:
+            for total in self._sums.values():
+                total.update(data[len(data) - new :])
+            self._position += new
+
+    def finish(self, check: Callable[[], None]) -> list[Digest]:
+        """The digests; what has not come by yet is read. `check` is called all the while."""
+        buffer = memoryview(bytearray(_CHUNK)) if self._sums else memoryview(b"")
+        while self._sums and self._position < self._end:
+            check()
+            room = buffer[: self._end - self._position]
+            try:
+                count = os.preadv(self._fd, [room], self._position)
+            except OSError as error:
+                raise from_os_error(error) from None
+            if count == 0:
+                raise TransferError("changed", "The file became shorter while it was being sent.")
+            self.feed(self._position, room[:count])
+        return [Digest(name, total.hexdigest()) for name, total in self._sums.items()]
+
+
+def digest_of(fd: int, size: int, algorithm: str, check: Callable[[], None]) -> Digest:
+    """One digest of the whole file behind `fd`."""
+    return Digests(fd, size, [algorithm]).finish(check)[0]

@@ -1,0 +1,232 @@
+"""Sending one file until it stands whole at the service, and what to do when it changes meanwhile.
+
+* What an earlier process sent is asked of the service and not sent again, if the file is still
+  what it was (size, time, inode); else it is removed there, and the file is begun anew.
+* Nothing gets its final name before all of it is there and the file was found unchanged.
+* A digest that the service states is compared with the file's; one that differs makes us send the
+  file once more, then fail.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from ..backends.base import Backend, Digest, Entry
+from ..backends.sink import Gone, Sink, SourceFile, Span
+from ..errors import TransferError
+from ..names import split_path
+from ..paths import Root
+from . import sums
+from .control import Report
+from .digests import Digests, digest_of
+from .filling import Filling, Way
+from .local import Identity, LocalFile
+from .sendjournal import Begun, SendJournal, Target
+from .spans import Spans
+
+RESTARTS = 3
+"""Times that a file may be begun anew: because it changed, or the service lost what it had."""
+
+SMALL = 1 << 20
+"""Bytes up to which a power cut may leave something unfinished behind at the service: to write
+down what was begun would take longer than to send it."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What stands at the service: `digest` is the file's, `verified` whether the service states
+    the same one; else `unverified` says why that is not known."""
+
+    identity: Identity
+    entry: Entry
+    digest: Digest | None
+    verified: bool | None
+    unverified: str | None
+
+
+class FileSend:
+    """One file: `run` brings it to `target`.
+
+    Parameters
+    ----------
+    path: of the file, below the root.
+    on_size: told its size whenever it is opened.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        path: str,
+        target: Target,
+        backend: Backend,
+        *,
+        way: Way,
+        journal: SendJournal,
+        report: Report,
+        on_size: Callable[[int], None],
+    ) -> None:
+        self._root = root
+        self._path = path
+        self._target = target
+        self._backend = backend
+        self._way = way
+        self._journal = journal
+        self._report = report
+        self._on_size = on_size
+
+    def run(self) -> Sent:
+        """Send it. Raises `TransferError`, `Stopped`; what the service has got stays there, and
+        in the journal, for the next time."""
+        restarts = mismatches = 0
+        while True:
+            try:
+                with LocalFile.opened(self._root, self._path) as file:
+                    return self._send(file)
+            except Gone:
+                restarts += 1
+                self._journal.drop(self._path)
+                if restarts > RESTARTS:
+                    raise TransferError(
+                        "gone", "The service loses what was sent before it is whole."
+                    ) from None
+            except TransferError as error:
+                if error.code == "changed":
+                    restarts += 1
+                    if restarts > RESTARTS:
+                        raise
+                elif error.code != "digest_mismatch" or mismatches or not self._was_finished():
+                    raise
+                else:
+                    mismatches += 1
+                    self._journal.drop(self._path)
+
+    def _was_finished(self) -> bool:
+        """Whether it is worth sending it once more: a whole other file stands there."""
+        begun = self._journal.begun.get(self._path)
+        return begun is not None and begun.whole
+
+    def _note_change(self) -> None:
+        self._report.note("changed", f"“{self._path}” changed; it is sent from its start.")
+
+    # -- one try --
+
+    def _send(self, file: LocalFile) -> Sent:
+        self._on_size(file.size)
+        begun = self._journal.begun.get(self._path)
+        if begun is not None and begun.identity != file.identity:
+            self._withdraw(begun)
+            self._note_change()
+            begun = None
+        sink = self._sink(file.identity)
+        digests = Digests(file.fd, file.size, sink.digests)
+        if begun is not None and begun.whole:
+            if entry := self._found_whole(sink, begun, digests):
+                return self._verified(file, entry, digests)
+            sink = self._sink(file.identity)
+        held = self._begin(sink, file, begun)
+        Filling(self._way, file, sink, digests, lambda: sink.begin(sink.state())).run(held)
+        stated = digests.finish(self._check)
+        file.check_name()
+        self._journal.whole(self._path)
+        entry = self._way.patiently(lambda: sink.finish(stated))
+        return self._verified(file, entry, digests)
+
+    def _sink(self, identity: Identity) -> Sink:
+        return sink_of(self._backend, self._path, identity, self._target)
+
+    def _begin(self, sink: Sink, file: LocalFile, begun: Begun | None) -> Sequence[Span]:
+        """What the service holds already; the journal knows the sink from then on."""
+        held: Sequence[Span]
+        try:
+            held = self._way.patiently(lambda: sink.begin(begun.state if begun else None))
+        except Gone:
+            if begun is None:
+                raise
+            self._journal.drop(self._path)
+            begun = None
+            held = self._way.patiently(lambda: sink.begin(None))
+        state = dict(sink.state())
+        if begun is None or begun.state != state:
+            durably = file.size > SMALL
+            self._journal.begin(self._path, file.identity, self._target, state, sync=durably)
+        return held
+
+    def _found_whole(self, sink: Sink, begun: Begun, digests: Digests) -> Entry | None:
+        """What an earlier process finished, or all but finished; None if it is not there."""
+        with suppress(Gone):
+            held = self._way.patiently(lambda: sink.begin(begun.state))
+            if Spans(held).total < begun.identity.size:
+                return None
+        try:
+            return self._way.patiently(lambda: sink.finish(digests.finish(self._check)))
+        except TransferError as error:
+            if error.code not in ("gone", "remote_not_found"):
+                raise
+            return None
+
+    def _verified(self, file: LocalFile, entry: Entry, digests: Digests) -> Sent:
+        """Compare with what the service states. Raises ``digest_mismatch``."""
+        stated = entry.digest
+        if entry.size is not None and entry.size != file.size:
+            self._expect_replacement(entry)
+            raise TransferError(
+                "digest_mismatch",
+                f"The service has {entry.size} bytes where {file.size} were sent.",
+            )
+        if stated is None:
+            known = digests.finish(self._check)
+            return Sent(file.identity, entry, next(iter(known), None), None, "no_digest")
+        self._report.state("checking")
+        ours = next(
+            (one for one in digests.finish(self._check) if one.algorithm == stated.algorithm), None
+        )
+        if ours is None and not sums.known(stated.algorithm):
+            return Sent(file.identity, entry, None, None, "unsupported_algorithm")
+        if ours is None:
+            ours = digest_of(file.fd, file.size, stated.algorithm, self._check)
+        if ours == stated:
+            return Sent(file.identity, entry, ours, True, None)
+        self._way.control.check()
+        file.check()  # else it is no wonder
+        self._expect_replacement(entry)
+        raise TransferError(
+            "digest_mismatch",
+            f"The service has not the {stated.algorithm} digest that the file has.",
+            detail={"expected": str(ours), "found": str(stated)},
+        )
+
+    def _expect_replacement(self, entry: Entry) -> None:
+        """The next try replaces the wrong bytes that we put there ourselves."""
+        self._target = replace(self._target, replace=True, replaces=entry.validators)
+
+    # -- the service --
+
+    def _withdraw(self, begun: Begun) -> None:
+        """Remove from the service what was sent of an earlier state of the file."""
+        self._way.patiently(lambda: withdraw(self._backend, self._path, begun))
+        self._journal.drop(self._path)
+
+    def _check(self) -> None:
+        self._way.control.check()
+
+
+def sink_of(backend: Backend, path: str, identity: Identity, target: Target) -> Sink:
+    """The sink that takes the file at `path`, as it is now, to `target`."""
+    source = SourceFile(
+        split_path(path)[1],
+        identity.size,
+        identity.mtime_ns,
+        replace=target.replace,
+        replaces=target.replaces,
+    )
+    return backend.sink(target.address, source)
+
+
+def withdraw(backend: Backend, path: str, begun: Begun) -> None:
+    """Remove from the service what was begun of `path`. Raises `TransferError`."""
+    sink = sink_of(backend, path, begun.identity, begun.target)
+    with suppress(Gone):
+        sink.begin(begun.state)
+        sink.abort()

@@ -1,0 +1,138 @@
+"""Where a file lands at a service, and what to do when something stands there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import quote, unquote, urlsplit
+
+from ..backends.base import Backend, Entry, Validators
+from ..errors import TransferError
+from ..names import CONFLICTS, Conflict, alternative_names
+from .local import Identity
+from .sendjournal import Target
+from .target import Row
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do about a file: ``send`` it to `target`, or nothing, because it is ``present`` there
+    or something else that has to be left alone (``skipped``); then `entry` is what stands there."""
+
+    act: Literal["send", "present", "skipped"]
+    target: Target
+    entry: Entry | None = None
+
+
+class SendTargets:
+    """The addresses for the files of one job.
+
+    Parameters
+    ----------
+    destination: the job's, an address that `backend` serves.
+    conflict: the policy that the person chose; None replaces what we sent there ourselves from the
+        same source and nobody has changed since, and fails for anything else.
+    delivered: what earlier jobs sent from the same source; the `path` of a row is an address.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        destination: str,
+        conflict: str | None,
+        source: str,
+        delivered: Iterable[Row] = (),
+    ) -> None:
+        if conflict is not None and conflict not in CONFLICTS:
+            raise TransferError(
+                "bad_request",
+                "The option “conflict” has an unknown value.",
+                f"Use one of: {', '.join(CONFLICTS)}.",
+            )
+        self._backend = backend
+        self._destination = destination
+        self._conflict: Conflict | None = next((c for c in CONFLICTS if c == conflict), None)
+        self._delivered = {row["path"]: row for row in delivered if row["source"] == source}
+        self._is_new: bool | None = None
+
+    def address_of_one(self, name: str) -> str:
+        """Where the only file of a job goes: to the destination, or into it when that is a folder
+        or ends in ``/``."""
+        if urlsplit(self._destination).path.endswith("/") or self._is_folder():
+            return self._backend.join(self._destination, name)
+        return self._destination
+
+    def address_of_many(self, relative: str) -> str:
+        """Where one of many files goes: at its relative path below the destination."""
+        return self._backend.join(self._destination, relative)
+
+    def _is_folder(self) -> bool:
+        entry = self._backend.find(self._destination)
+        return entry is not None and entry.path.endswith("/")
+
+    def expect_nothing(self) -> None:
+        """Look once whether there is a folder at the destination; if not, nothing is in it."""
+        self._is_new = not self._delivered and self._backend.find(self._destination) is None
+
+    def decide(self, address: str, local: Identity) -> Verdict:
+        """What to do about the file `local` that goes to `address`.
+
+        Raises ``exists`` where the policy says so, ``is_a_directory``.
+        """
+        for candidate in self._candidates(address):
+            entry = None if self._is_new else self._backend.find(candidate)
+            if entry is None:
+                may_replace = self._conflict == "overwrite"
+                return Verdict("send", Target(candidate, may_replace))
+            if not entry.path.endswith("/") and self._is_present(candidate, local, entry):
+                return Verdict("present", Target(candidate), entry)
+            if self._conflict == "rename":
+                continue
+            return self._decide_about(candidate, entry)
+        raise AssertionError("alternatives have no end")
+
+    def _decide_about(self, address: str, entry: Entry) -> Verdict:
+        """What to do where something else stands."""
+        if entry.path.endswith("/"):
+            raise TransferError("is_a_directory", "A folder stands at this address.")
+        if self._conflict == "skip":
+            return Verdict("skipped", Target(address), entry)
+        if self._conflict == "overwrite":
+            return Verdict("send", Target(address, replace=True))
+        if self._conflict is None and self._is_untouched(address, entry):
+            return Verdict("send", Target(address, replace=True, replaces=entry.validators))
+        raise TransferError(
+            "exists",
+            "Something that we did not send there stands at this address.",
+            detail={"address": address},
+        )
+
+    def _candidates(self, address: str) -> Iterator[str]:
+        if self._conflict != "rename":
+            yield address
+            return
+        parts = urlsplit(address)
+        head, _, last = parts.path.rpartition("/")
+        for name in alternative_names(unquote(last, errors="surrogateescape")):
+            escaped = quote(name, errors="surrogateescape")
+            yield parts._replace(path=f"{head}/{escaped}").geturl()
+
+    def _is_untouched(self, address: str, entry: Entry) -> bool:
+        """Whether what stands at `address` is what we sent there, as far as can be told."""
+        row = self._delivered.get(address)
+        if row is None or entry.size not in (None, row["size"]):
+            return False
+        return not Validators.from_dict(row["validators"]).contradicts(entry.validators)
+
+    def _is_present(self, address: str, local: Identity, entry: Entry) -> bool:
+        """Whether what stands at `address` is this very file, sent earlier."""
+        row = self._delivered.get(address)
+        if row is None or not self._is_untouched(address, entry):
+            return False
+        if (row["size"], row["mtime_ns"]) != (local.size, local.mtime_ns):
+            return False
+        if entry.digest is not None and (row["digest"] or "").startswith(entry.digest.algorithm):
+            return bool(row["digest"] == str(entry.digest))
+        known: Any = Validators.from_dict(row["validators"])
+        return bool(entry.validators.proves(known))

@@ -1,0 +1,49 @@
+"""The files of a folder that is sent: lazily, in the same order always, no link followed out."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..errors import TransferError
+from ..names import join_path
+from ..paths import Root
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file at `path` below the root; `relative` to the folder that is sent. `left_out` says why
+    it cannot be sent: it is no regular file, or a link to anything but a file below the root."""
+
+    path: str
+    relative: str
+    size: int
+    left_out: bool = False
+
+
+def files_below(root: Root, folder: str) -> Iterator[Found]:
+    """All files below `folder`, by name; hidden ones only where `root` allows them.
+
+    Links to files below the root are files, those to folders are left out: they may lead in a
+    circle. Raises ``not_found``, ``permission_denied`` …
+    """
+    yield from _below(root, folder, "")
+
+
+def _below(root: Root, folder: str, relative: str) -> Iterator[Found]:
+    for entry in root.scan(join_path(folder, relative) if relative else folder):
+        inner = join_path(relative, entry.name)
+        path = join_path(folder, inner)
+        mode, size = entry.status.st_mode, entry.status.st_size
+        if stat.S_ISDIR(mode):
+            yield from _below(root, folder, inner)
+            continue
+        if stat.S_ISLNK(mode):
+            try:
+                status = root.stat(path)
+            except TransferError:
+                mode = 0
+            else:
+                mode, size = status.st_mode, status.st_size
+        yield Found(path, inner, size, left_out=not stat.S_ISREG(mode))
