@@ -65,6 +65,8 @@ class Address:
     text: str
     backend: type[Backend] | None = None
     """None for a path."""
+    writes: bool = False
+    """Whether the job puts files there."""
 
 
 class JobAdmission:
@@ -130,7 +132,7 @@ class JobAdmission:
         address = (spec.source, spec.destination)[number]
         if ends_of(spec)[number] == "remote":
             text, credential = split_userinfo(address)
-            return Address(text, find(text)), credential
+            return Address(text, find(text), writes=number == 1), credential
         self._root.parse(address, new=number == 1)
         return Address(address), None
 
@@ -152,6 +154,9 @@ class JobAdmission:
             if not self._enabled(end.backend.name):
                 title = end.backend.title
                 raise TransferError("disabled", f"{title} is switched off on this server.")
+            if end.writes and "send" not in end.backend.can:
+                title = end.backend.title
+                raise TransferError("bad_request", f"{title}: nothing can be sent there.")
             context = Context(options, self._policy, self._ca_file, credential)
             end.backend(context).check(end.text)
         rest, secrets = _split(options, secret_names(*(end.text for end in ends)) | JOB_SECRETS)

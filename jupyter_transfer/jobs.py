@@ -135,7 +135,12 @@ class JobTable:
     async def save_files(self, job: Job, files: list[dict[str, Any]]) -> None:
         """Add rows to the report of `job`, and remember what it delivered."""
         await self.db(self._store.files_save, job.id, files)
-        whole = [f for f in files if f["state"] == "done" and f.get("mtime_ns") is not None]
+        # What was sent is known by where it went, what was fetched by where it lies.
+        whole = [
+            {**file, "path": file.get("address") or file["path"]}
+            for file in files
+            if file["state"] == "done" and file.get("mtime_ns") is not None
+        ]
         if whole:
             await self.db(self._store.delivered_save, job.source, whole)
 

@@ -364,7 +364,7 @@ class Queue:
             self._move(replace(job, reason=remark.as_dict()))
         elif kind == "file":
             activity.files.append(event["file"])
-            if event["file"]["state"] == "done":
+            if event["file"]["state"] == "done" and not event["file"].get("address"):
                 self._on_published(event["file"]["path"])
 
     def _move(self, job: Job) -> None:

@@ -3,5 +3,5 @@
 
 from __future__ import annotations
 
-RUN_KINDS = ("fetch",)
+RUN_KINDS = ("fetch", "send")
 """Kinds of jobs that have a `Run`."""

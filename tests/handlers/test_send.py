@@ -1,0 +1,114 @@
+"""Jobs that send, through HTTP, with real workers and a real WebDAV server."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+
+import pytest
+
+from ..conftest import error_of, until
+from ..servers.webdav import running_webdav
+
+
+@pytest.fixture(scope="module")
+def dav(tmp_path_factory):
+    with running_webdav(tmp_path_factory.mktemp("dav") / "files") as server:
+        yield server
+
+
+@pytest.fixture
+def send(ask):
+    async def start(source: str, destination: str, **options) -> dict:
+        body = {"kind": "send", "source": source, "destination": destination, "options": options}
+        response = await ask("jobs", method="POST", json=body)
+        assert response.code == 201, response.body
+        return json.loads(response.body)
+
+    return start
+
+
+def old(path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+async def test_a_folder_goes_out_and_again_moves_nothing(
+    ask, send, reaches, dav, jp_root_dir, transfer_app
+):
+    data = os.urandom(3_000_000)
+    old(jp_root_dir / "out" / "a.bin", data)
+    old(jp_root_dir / "out" / "子" / "b c.txt", b"b")
+    job = await reaches(await send("out", f"{dav.url}/e2e"), "done", "failed")
+    assert job["state"] == "done", job
+    assert (job["kind"], job["verified"]) == ("send", True)
+    assert job["progress"]["files_done"] == job["progress"]["files_total"] == 2
+    assert job["progress"]["bytes_done"] == job["progress"]["bytes_total"] == len(data) + 1
+    assert (dav.files / "e2e" / "a.bin").read_bytes() == data
+    assert (dav.files / "e2e" / "子" / "b c.txt").read_bytes() == b"b"
+
+    files = json.loads((await ask("jobs", job["id"], "files")).body)["files"]
+    assert [file["path"] for file in files] == ["out/a.bin", "out/子/b c.txt"]
+    assert files[0]["digest"] == f"md5:{hashlib.md5(data).hexdigest()}"
+
+    before = (dav.files / "e2e" / "a.bin").stat().st_mtime_ns
+    again = await reaches(await send("out", f"{dav.url}/e2e"), "done", "failed")
+    assert again["state"] == "done", again
+    files = json.loads((await ask("jobs", again["id"], "files")).body)["files"]
+    assert {file["state"] for file in files} == {"present"}
+    assert (dav.files / "e2e" / "a.bin").stat().st_mtime_ns == before
+
+    async def tidy():
+        return not list((jp_root_dir.parent).rglob("jobs/*.journal"))
+
+    await until(tidy)
+
+
+async def test_cancel_leaves_nothing(ask, send, reaches, job_now, dav, jp_root_dir):
+    old(jp_root_dir / "big.bin", os.urandom(20_000_000))
+    job = await send("big.bin", f"{dav.url}/cancelled/big.bin", bandwidth=2_000_000)
+
+    async def moving():
+        return (await job_now(job))["progress"]["bytes_done"]
+
+    await until(moving)
+    await ask("jobs", job["id"], method="PATCH", json={"action": "cancel"})
+    assert (await reaches(job, "cancelled", "done", "failed"))["state"] == "cancelled"
+    assert not [name for name in dav.names() if name.startswith("cancelled/")]
+
+
+async def test_pause_and_resume(ask, send, reaches, job_now, dav, jp_root_dir):
+    data = os.urandom(8_000_000)
+    old(jp_root_dir / "big.bin", data)
+    job = await send("big.bin", f"{dav.url}/paused/big.bin", bandwidth=4_000_000)
+
+    async def moving():
+        return (await job_now(job))["progress"]["bytes_done"]
+
+    await until(moving)
+    await ask("jobs", job["id"], method="PATCH", json={"action": "pause"})
+    assert (await reaches(job, "paused", "done"))["state"] == "paused"
+    assert "paused/big.bin" not in dav.names()
+    body = {"action": "resume", "bandwidth": None}
+    await ask("jobs", job["id"], method="PATCH", json=body)
+    assert (await reaches(job, "done", "failed"))["state"] == "done"
+    assert (dav.files / "paused" / "big.bin").read_bytes() == data
+    assert [name for name in dav.names() if name.startswith("paused/")] == ["paused/big.bin"]
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "code"),
+    [
+        ("../x", "https://example.org/", "invalid_path"),
+        ("/etc/passwd", "https://example.org/", "invalid_path"),
+        (".ssh/key", "https://example.org/", "hidden_path"),
+        ("x", "http://169.254.169.254/", "address_refused"),
+        ("x", "y", "unsupported_scheme"),
+        ("https://example.org/x", "https://example.org/y", "invalid_path"),
+    ],
+)
+async def test_what_is_refused_at_once(ask, source, destination, code):
+    body = {"kind": "send", "source": source, "destination": destination}
+    response = await ask("jobs", method="POST", json=body)
+    assert error_of(response)["code"] == code
