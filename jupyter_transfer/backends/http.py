@@ -137,11 +137,11 @@ class HttpBackend(Backend):
 
     def find(self, address: str) -> Entry | None:
         """What stands at `address`, by PROPFIND or HEAD."""
-        return self._web_server().find(str(self._url(address)))
+        return self._web_server(address).find(str(self._url(address)))
 
     def sink(self, address: str, source: SourceFile) -> Sink:
         """A temporary name and MOVE where the server speaks WebDAV, else a plain PUT."""
-        return sink_for(self._web_server(), str(self._url(address)), source)
+        return sink_for(self._web_server(address), str(self._url(address)), source)
 
     def join(self, address: str, path: str) -> str:
         """As `Backend.join`; a query stays at the end."""
@@ -149,8 +149,9 @@ class HttpBackend(Backend):
         joined = f"{parts.path.rstrip('/')}/{quote(path, errors='surrogateescape')}"
         return parts._replace(path=joined, fragment="").geturl()
 
-    def _web_server(self) -> WebServer:
+    def _web_server(self, address: str) -> WebServer:
         if self._server is None:
+            self._be_at(self._url(address))
             webdav = {"yes": True, "no": False}.get(self.option("webdav"))
             self._server = WebServer(
                 self.caller, lambda address: self._headers_for(self._url(address)), webdav

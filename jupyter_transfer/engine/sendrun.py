@@ -70,6 +70,7 @@ class SendRun(Run):
                 transport,
             ):
                 require_send(backend)
+                backend.check(request.destination)
                 self._send_all(backend, transport, path, is_file)
         except Stopped as stopped:
             if stopped.how == "cancel":
