@@ -74,6 +74,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
         ("netrc", "keyring", "getpass", "os.environ", "os.environb", "os.getenv", "pycurl.NETRC*"),
         {"secrets.py"},
     ),
+    "boto3": (("boto3",), {"backends/s3client.py"}),  # bound to the transport there
     "sql": (("sqlite3",), {"store/database.py", "store/damage.py", "store/faults.py"}),
 }
 

@@ -1,9 +1,9 @@
 """Proof that the bytes on disk are the bytes of the source, where the source gives a digest.
 
 Digests that count are those that are defined over the whole file: given by the user, listed by the
-backend, or stated by a header whose definition says so. An ETag is not one: nothing says that it
-is a digest. Without a digest a file is "not verifiable" (None), never "verified", and a code says
-why:
+backend, or stated by a header whose definition says so. An ETag is not one, unless a backend knows
+that its service makes it so (`Locator.stated`). Without a digest a file is "not verifiable"
+(None), never "verified", and a code says why:
 
 ======================== ==========================================================================
 code                     why nothing proves the bytes
