@@ -126,14 +126,18 @@ class PutSink(Sink):
 
     def begin(self, state: State | None) -> Sequence[Span]:
         """Nothing is held, unless the PUT came through and only its answer was lost: then another
-        file than `before`, of the right size, stands there."""
+        file than `before`, of the right size, stands there. Raises ``exists`` where the server
+        might not: many take the conditions and ignore them."""
         entry = self._server.find(self._address)
         if state is None:
+            require_replaceable(self._source, entry)
             self._before = None if entry is None else _seen(entry)
             return []
         self._before = state["before"]
-        if entry is not None and entry.size == self._source.size and _seen(entry) != self._before:
-            return [(0, self._source.size)]
+        if entry is not None and _seen(entry) != self._before:
+            if entry.size == self._source.size:
+                return [(0, self._source.size)]
+            require_replaceable(self._source, entry)
         if entry is None and not self._made_folder:
             self._made_folder = True
             self._server.forget_folder(folder_of(self._address))
@@ -187,8 +191,9 @@ class DavSink(Sink):
         if state is None:
             self._server.make_folder(folder_of(self._address))
             self._temporary = temporary_beside(self._address)
-            if self._source.replace and (there := self._server.find(self._address)):
-                self._before = _seen(there)
+            there = self._server.find(self._address)
+            require_replaceable(self._source, there)
+            self._before = None if there is None else _seen(there)
             return []
         self._temporary, self._before = state["temporary"], state["before"]
         entry = self._server.find(self._temporary)
@@ -235,14 +240,13 @@ class DavSink(Sink):
 
     def _require_replaceable(self) -> None:
         """No condition of MOVE speaks of what it replaces, so look."""
-        known = self._source.replaces
-        if known is None:
+        if self._source.replaces is None:
             return
-        entry = self._server.find(self._address)
-        if entry is not None and known.contradicts(entry.validators):
-            if self._server.find(self._temporary) is None:
-                return  # it is ours, moved there before
-            raise TransferError("exists", "What stands at this address was changed meanwhile.")
+        try:
+            require_replaceable(self._source, self._server.find(self._address))
+        except TransferError:
+            if self._server.find(self._temporary) is not None:
+                raise  # else it is ours, moved there before
 
     def _moved_before(self) -> Entry:
         entry = self._server.find(self._address)
@@ -255,6 +259,16 @@ class DavSink(Sink):
         answer = self._server.call(self._temporary, "DELETE")
         if not 200 <= answer.status < 300 and answer.status not in _MISSING:
             raise refusal(answer)
+
+
+def require_replaceable(source: SourceFile, there: Entry | None) -> None:
+    """Raise ``exists`` if what is `there` may not be replaced by `source`."""
+    if there is None:
+        return
+    if not source.replace:
+        raise TransferError("exists", "Something stands at this address already.")
+    if source.replaces is not None and source.replaces.contradicts(there.validators):
+        raise TransferError("exists", "What stands at this address was changed meanwhile.")
 
 
 def sink_for(server: WebServer, address: str, source: SourceFile) -> Sink:

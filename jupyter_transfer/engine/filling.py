@@ -182,11 +182,21 @@ class Filling:
             self._asked_again = True
             self._begin()  # raises Gone if that is why
             return
+        if exchange.status == 412 and self._came_through():
+            return
         wait = self._way.retries.wait_for(error)
         self._not_before = time.monotonic() + wait
         if self._sink.in_order:
             self._way.control.sleep(wait)
             self._plan(self._begin())
+
+    def _came_through(self) -> bool:
+        """Whether what stands at the address already is what we sent: its answer was lost."""
+        if self._live or self._asked_again:
+            return False
+        self._asked_again = True
+        self._plan(self._begin())
+        return not self._pending
 
 
 def cut(span: Span, size: int) -> Iterable[Span]:

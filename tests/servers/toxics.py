@@ -53,6 +53,8 @@ class Counts:
     flips: int = 0
     lost_answers: int = 0
     replays: int = 0
+    passed: int = 0
+    """Bytes that clients have sent."""
 
 
 class ToxicProxy:
@@ -170,6 +172,7 @@ class _Line:
         """Spoil what the client has sent."""
         toxics, counts = self._toxics, self._proxy.counts
         start, self._position = self._position, self._position + len(data)
+        counts.passed += len(data)
         if toxics.flip_at is not None and start <= toxics.flip_at < self._position:
             counts.flips += 1
             at = toxics.flip_at - start
