@@ -18,6 +18,7 @@ from traitlets import Bool, Enum, Int, List, Unicode, Union, default
 
 from . import events
 from .admission import JobAdmission
+from .allowances import Allowances
 from .archives.manager import Archives
 from .errors import TransferError
 from .handlers import routes
@@ -55,6 +56,14 @@ class TransferApp(ExtensionApp):
         default_value=0,
         help="Bytes a second for all jobs together, such as 5000000 or '5M', or a timetable such "
         "as '08:00,512k 19:00,10M 23:00,off'; 0 is no limit.",
+    ).tag(config=True)
+    max_connections_per_host = Int(
+        0,
+        min=0,
+        help="Connections to one host for all jobs together; 0 leaves it to each job.",
+    ).tag(config=True)
+    history_days = Int(
+        30, min=0, help="Days that finished jobs stay in the list; 0 keeps them for ever."
     ).tag(config=True)
     enabled_backends = List(
         Unicode(), help="Names of the backends that may be used; empty means all."
@@ -273,7 +282,9 @@ class TransferApp(ExtensionApp):
             QueueSettings(
                 max_workers=self.max_workers,
                 max_retries=self.max_retries,
-                bandwidth=parse_limit(self.bandwidth),
+                allowances=Allowances(
+                    parse_limit(self.bandwidth), self.max_connections_per_host or None
+                ),
                 context=self._context,
             ),
             on_published=self._announce_later,

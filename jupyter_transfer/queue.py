@@ -14,16 +14,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .allowances import NO_LIMITS, Allowance, Allowances
 from .decisions import accept
 from .errors import TransferError
 from .jobs import JobTable
 from .meter import Meter
-from .retries import Retries
+from .retries import RULES, Retries, Rule, attempt_after
+from .schedule import Schedule, Services, starts_at
 from .secrets import Held, Vault
-from .spec import Job, JobSpec, Progress, State, iso_time, now
+from .spec import Job, JobSpec, Progress, State, iso_time, now, scheduled
 from .streams import Streams
-from .timetable import Limit, parse_limit, rate_at
+from .timetable import parse_limit
 from .workers import Message, Worker, WorkerPool, secrets_message
+
+CLOCK = 1.0
+"""Seconds between two looks at the clock while a timetable holds or a job is planned."""
 
 FILES_BATCH = 200
 """Report rows that are saved together."""
@@ -36,8 +41,8 @@ class QueueSettings:
     max_workers: int = 4
     max_retries: int = 8
     """Attempts in a row that move no byte before a job is left as failed."""
-    bandwidth: Limit = None
-    """Bytes a second for all jobs together, or a timetable of them; None is no limit."""
+    allowances: Allowances = field(default_factory=Allowances)
+    """What all jobs together may use."""
     context: dict[str, Any] = field(default_factory=dict)
     """What every worker must know: root, allow_hidden, direct_from, policy, ca_file."""
 
@@ -51,6 +56,8 @@ class _Activity:
     worker: Worker | None = None
     order: str | None = None
     """``pause`` or ``cancel``, if a person asked for it."""
+    allowance: Allowance = NO_LIMITS
+    """What its worker was told that it may use."""
     meter: Meter = field(default_factory=Meter)
     files: list[dict[str, Any]] = field(default_factory=list)
     """Report rows that are not saved yet."""
@@ -89,8 +96,10 @@ class Queue:
         self._log = log
         self._active: dict[str, _Activity] = {}
         self._retries = Retries()
+        self._line = Schedule()
         self._vault = Vault()
         self._timer: asyncio.TimerHandle | None = None
+        self._clock: asyncio.TimerHandle | None = None
         self._recovery: asyncio.Future[None] | None = None
         self._stopping = False
 
@@ -107,14 +116,17 @@ class Queue:
         await self._streams.recover()
         for job in list(self._jobs.live.values()):
             if job.state is State.RUNNING:
-                await self._jobs.put(job.moved(State.QUEUED, reason=None))
+                job = await self._jobs.put(job.moved(State.QUEUED, reason=None))  # noqa: PLW2901
+            if job.state is State.QUEUED:
+                self._line.add(job)
         self._schedule()
 
     async def stop(self) -> None:
         """Stop all workers; running jobs stay `running` in the database and go on next time."""
         self._stopping = True
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._clock):
+            if timer is not None:
+                timer.cancel()
         if self._recovery is not None:
             await asyncio.gather(self._recovery, return_exceptions=True)
         await self._pool.close()
@@ -136,6 +148,7 @@ class Queue:
         except TransferError:
             self._vault.drop(job.id)
             raise
+        self._line.add(job)
         self._schedule()
         return job
 
@@ -192,7 +205,9 @@ class Queue:
         if action == "resume" and job.state in (State.PAUSED, State.WAITING):
             return await self._queue_again(job)
         if action == "retry" and job.state in (State.FAILED, State.CANCELLED, State.QUEUED):
-            return await self._queue_again(replace(job, attempt=0, finished=None))
+            options = {k: v for k, v in job.options.items() if k != "start_at"}  # now
+            job = replace(job, options=options, attempt=0, finished=None)
+            return await self._queue_again(job)
         if action == "approve" and job.state is State.WAITING:
             options = accept(job.options, job.reason)
             return await self._queue_again(replace(job, options=options))
@@ -209,7 +224,9 @@ class Queue:
             bandwidth = parse_limit(changes["bandwidth"])
             job = replace(job, options={**job.options, "bandwidth": bandwidth})
         job = await self._jobs.put(job)
-        self._share_bandwidth()
+        if job.state is State.QUEUED:
+            self._line.add(job)
+        self._share_out()
         self._schedule()
         return job
 
@@ -228,8 +245,10 @@ class Queue:
 
     async def _queue_again(self, job: Job) -> Job:
         self._retries.now(job.id)
-        job = replace(job.moved(State.QUEUED), reason=None)
-        job = await self._jobs.put(job)
+        planned = starts_at(job) > time.time()
+        reason = scheduled(job.options["start_at"]) if planned else None
+        job = await self._jobs.put(replace(job.moved(State.QUEUED), reason=reason))
+        self._line.add(job)
         self._schedule()
         return job
 
@@ -249,8 +268,10 @@ class Queue:
         self._retries.now(job.id)
         finished = now() if state.finished else None
         job = await self._jobs.put(job.moved(state, reason=None, finished=finished))
-        if state is State.CANCELLED and job.started is not None:
-            await self._discard(job)
+        if state is State.CANCELLED:
+            if job.started is not None:
+                await self._discard(job)
+            self._vault.drop(job.id)
         return job
 
     async def _discard(self, job: Job) -> None:
@@ -272,22 +293,37 @@ class Queue:
             self._timer = None
         if self._stopping:
             return
-        moment = time.monotonic()
-        ready = [
-            job
-            for job in self._jobs.live.values()
-            if job.state is State.QUEUED
-            and job.kind != "download"
-            and job.id not in self._active
-            and not self._retries.waits(job.id, moment)
-        ]
-        ready.sort(key=lambda job: (-job.priority, job.created))
-        for job in ready[: max(0, self._settings.max_workers - len(self._active))]:
-            activity = self._active[job.id] = _Activity(job.progress.bytes_done)
-            activity.task = asyncio.ensure_future(self._run(job.id, activity))
-        due = self._retries.next(moment, but=set(self._active))
-        if due is not None:
-            self._timer = asyncio.get_running_loop().call_later(due, self._schedule)
+        moment, clock = time.monotonic(), time.time()
+        for id in [*self._retries.due(moment), *self._line.due(clock)]:
+            if id in self._jobs.live:
+                self._line.ripe(self._jobs.live[id])
+        while len(self._active) < self._settings.max_workers:
+            next_id = self._line.take(self._may_start, self._has_room)
+            if next_id is None:
+                break
+            activity = _Activity(self._jobs.live[next_id].progress.bytes_done)
+            self._active[next_id] = activity
+            activity.task = asyncio.ensure_future(self._run(next_id, activity))
+        planned = self._line.next(clock)
+        # A clock that is set must not hold up a planned job: so it is looked at again and again.
+        soon = None if planned is None else min(planned, CLOCK)
+        due = [wait for wait in (self._retries.next(moment), soon) if wait is not None]
+        if due:
+            self._timer = asyncio.get_running_loop().call_later(min(due), self._schedule)
+
+    def _may_start(self, id: str, priority: int) -> bool:
+        job = self._jobs.live.get(id)
+        return (
+            job is not None
+            and job.state is State.QUEUED
+            and job.priority == priority
+            and id not in self._active
+            and not self._retries.waits(id, time.monotonic())
+            and starts_at(job) <= time.time()
+        )
+
+    def _has_room(self, services: Services) -> bool:
+        return self._settings.allowances.has_room(services, self._running())
 
     async def _run(self, id: str, activity: _Activity) -> None:
         try:
@@ -308,7 +344,7 @@ class Queue:
             self._log.error("The state of job %s was not saved: %s", id, error)
         finally:
             del self._active[id]
-            self._share_bandwidth()
+            self._share_out()
             self._schedule()
 
     async def _run_in_worker(self, job: Job, activity: _Activity) -> Message:
@@ -329,14 +365,16 @@ class Queue:
             activity.worker = worker
             if activity.order is not None:
                 raise TransferError("cancelled", "It was halted before it began.")
-            self._share_bandwidth()
-            message = {**self._message(job), "op": "run", "delivered": delivered}
+            activity.allowance = self._settings.allowances.shared(self._running())[job.id]
+            self._share_out()
+            message = self._message(job, activity.allowance)
+            message |= {"op": "run", "delivered": delivered}
             return await worker.request(message, "end", lambda e: self._on_event(job.id, e))
         finally:
             activity.worker = None
             self._pool.give_back(worker)
 
-    def _message(self, job: Job) -> Message:
+    def _message(self, job: Job, allowance: Allowance = NO_LIMITS) -> Message:
         return {
             **self._settings.context,
             "job": {
@@ -345,7 +383,8 @@ class Queue:
                 "source": job.source,
                 "destination": job.destination,
                 "options": job.options,
-                "bandwidth": self._share_of(job),
+                "bandwidth": allowance.bandwidth,
+                "connections": allowance.connections,
             },
             **secrets_message(self._vault.get(job.id)),
         }
@@ -396,11 +435,12 @@ class Queue:
             state, error = (State.PAUSED if activity.order == "pause" else State.CANCELLED), None
             if state is State.CANCELLED:
                 await self._discard(job)
-        if state is State.FAILED and error is not None and error.retryable:
+        if state is State.FAILED and error is not None:
             progressed = job.progress.bytes_done > activity.bytes_before
-            attempt = 1 if progressed else job.attempt + 1
-            if attempt <= self._settings.max_retries:
-                await self._retry_later(job, error, attempt)
+            most = job.options.get("max_retries", self._settings.max_retries)
+            attempt = attempt_after(error, job.attempt, progressed, most)
+            if attempt is not None:
+                await self._retry_later(job, error, attempt, most)
                 return
         if state in (State.DONE, State.CANCELLED):
             self._vault.drop(job.id)
@@ -415,27 +455,36 @@ class Queue:
             )
         )
 
-    async def _retry_later(self, job: Job, error: TransferError, attempt: int) -> None:
-        delay = self._retries.later(job.id, attempt, error.retry_after or 0)
-        detail = {**error.detail, "attempts": self._settings.max_retries}
+    async def _retry_later(self, job: Job, error: TransferError, attempt: int, most: int) -> None:
+        rule = RULES.get(error.code, Rule())
+        delay = self._retries.later(job.id, attempt, error.retry_after or 0, rule)
+        detail = {
+            **error.detail,
+            "attempts": most if rule.budget is None else min(most, rule.budget),
+        }
         reason = {**error.as_dict(), "detail": detail, "retry_at": iso_time(time.time() + delay)}
         await self._jobs.put(job.moved(State.QUEUED, reason=reason, attempt=attempt))
 
-    # -- bandwidth --
+    # -- what running jobs may use --
 
-    def _share_of(self, job: Job) -> int | None:
-        limits = [rate_at(job.options.get("bandwidth"))]
-        total = rate_at(self._settings.bandwidth)
-        if total:
-            limits.append(max(1, total // max(1, len(self._active))))
-        return min((limit for limit in limits if limit), default=None)
+    def _running(self) -> list[Job]:
+        return [self._jobs.live[id] for id in self._active if id in self._jobs.live]
 
-    def _share_bandwidth(self) -> None:
-        """Tell every running worker its share, which changes with the number of jobs."""
-        for id, activity in self._active.items():
-            if activity.worker is not None and id in self._jobs.live:
-                share = self._share_of(self._jobs.live[id])
-                activity.worker.send({"op": "bandwidth", "value": share})
+    def _share_out(self) -> None:
+        """Tell every running worker what it may use now, where that has changed."""
+        if self._clock is not None:
+            self._clock.cancel()
+            self._clock = None
+        running = self._running()
+        allowances = self._settings.allowances
+        for id, allowance in allowances.shared(running).items():
+            activity = self._active[id]
+            if activity.worker is not None and activity.allowance != allowance:
+                activity.allowance = allowance
+                activity.worker.send({"op": "bandwidth", "value": allowance.bandwidth})
+                activity.worker.send({"op": "connections", "value": allowance.connections})
+        if running and allowances.follows_clock(running) and not self._stopping:
+            self._clock = asyncio.get_running_loop().call_later(CLOCK, self._share_out)
 
 
 def _in_memory(held: Held) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """A worker process: ``python -m jupyter_transfer.worker``. It runs jobs, one at a time.
 
 Messages are JSON objects, one a line. On standard input: ``run``, ``discard``, ``probe``,
-``browse``, ``pause``, ``cancel``, ``bandwidth``; on standard output ``ready``, then ``progress``,
-``state``, ``note``, ``file`` and at last ``end`` of a job, and ``probe`` or ``browse``. Nothing
-else writes to standard output: descriptor 1 becomes standard error for everybody but `_Pipe`.
+``browse``, ``pause``, ``cancel``, ``bandwidth``, ``connections``; on standard output ``ready``,
+then ``progress``, ``state``, ``note``, ``file`` and at last ``end`` of a job, and ``probe`` or
+``browse``. Nothing else writes to standard output: descriptor 1 becomes standard error for
+everybody but `_Pipe`.
 
 The process ends at once when standard input closes, in the middle of whatever it does: then the
 server is gone, and the journals make that safe. It imports nothing of Jupyter, Tornado or SQLite.
@@ -126,13 +127,14 @@ class Worker:
 
     def _receive(self, message: Message) -> None:
         operation = message.get("op")
-        if operation in ("pause", "cancel", "bandwidth"):
+        if operation in ("pause", "cancel", "bandwidth", "connections"):
             self._steer(operation, message.get("value"))
             return
         if operation == "run":
             with self._lock:
                 # From now on it can be steered, although it has not begun yet.
-                self._control = Control(message["job"].get("bandwidth"))
+                job = message["job"]
+                self._control = Control(job.get("bandwidth"), job.get("connections"))
         self._messages.put(message)
 
     def _steer(self, operation: str, value: int | None) -> None:
@@ -144,6 +146,8 @@ class Worker:
             control.pause()
         elif operation == "cancel":
             control.cancel()
+        elif operation == "connections":
+            control.connections = value or None
         else:
             control.bandwidth.rate = value or None
 

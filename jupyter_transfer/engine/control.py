@@ -23,10 +23,17 @@ class Stopped(Exception):  # noqa: N818 - not an error: somebody asked for it
 
 
 class Control:
-    """What a job is asked from outside, by any thread, while it runs."""
+    """What a job is asked from outside, by any thread, while it runs.
 
-    def __init__(self, bandwidth: int | None = None) -> None:
+    Parameters
+    ----------
+    bandwidth: bytes a second, None for no limit.
+    connections: to one host at most, None for no limit.
+    """
+
+    def __init__(self, bandwidth: int | None = None, connections: int | None = None) -> None:
         self.bandwidth = Bandwidth(bandwidth)
+        self.connections = connections
         self._stop: Stop | None = None
         self._asked = threading.Event()
 

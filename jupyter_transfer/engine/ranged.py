@@ -157,7 +157,10 @@ class RangedFetch:
             return True
         if self._allowed < self._most and self._all_slow(now):
             self._allowed = self._most
-        while len(self._live) < self._allowed:
+        most = self._control.connections or self._allowed
+        for segment in self._live[most:]:
+            self._give_up(segment)
+        while len(self._live) < min(self._allowed, most):
             span = self._next_span() or self._steal(now)
             if span is None:
                 return False
@@ -166,6 +169,15 @@ class RangedFetch:
             self._live.append(segment)
             self._start(segment)
         return True
+
+    def _give_up(self, segment: _Segment) -> None:
+        """End a connection that is not allowed any more; another does what it has left."""
+        if segment.exchange is not None:
+            self._transport.stop(segment.exchange)
+        self._live.remove(segment)
+        segment.writer.close()
+        if segment.left:
+            self._again.append((segment.writer.position, segment.end))
 
     def _next_span(self) -> Span | None:
         return self._again.popleft() if self._again else next(self._fresh, None)
