@@ -22,7 +22,9 @@ from .allowances import Allowances
 from .archives.manager import Archives
 from .errors import TransferError
 from .handlers import routes
+from .history import History
 from .jobs import JobTable
+from .leftovers import Leftovers
 from .net import Policy
 from .paths import DIRECT_FROM, Root
 from .queue import Queue, QueueSettings
@@ -162,6 +164,11 @@ class TransferApp(ExtensionApp):
         """What may be asked for. Raises ``not_local``."""
         return JobAdmission(self.root, self.policy, self.ca_file or None, self.backend_enabled)
 
+    @property
+    def leftovers(self) -> Leftovers:
+        """What interrupted transfers have left on the disk. Raises ``not_local``."""
+        return Leftovers(self.root, self.store)
+
     async def look(
         self, operation: str, url: str, options: dict[str, Any], held: Held, **more: Any
     ) -> dict[str, Any]:
@@ -291,6 +298,7 @@ class TransferApp(ExtensionApp):
             keep_alive=self.keep_alive,
             log=self.log,
         )
+        self._history = History(self.queue.forget_finished, self.history_days, self.log)
         self.archives = Archives(streams, max_size=self.max_archive_size)
         self._uploads = self._make_uploads()
 
@@ -320,6 +328,7 @@ class TransferApp(ExtensionApp):
             if self._uploads is not None:
                 await self._uploads.start(lost=self.store.lost)
             await self._pool.warm_up()
+            self._history.start()
         except Exception:
             self.log.exception("The transfers of an earlier server could not be taken over")
 
@@ -331,6 +340,7 @@ class TransferApp(ExtensionApp):
         """Stop workers and close the database; unfinished jobs go on with the next server."""
         if self._startup is not None:
             await asyncio.gather(self._startup, return_exceptions=True)
+        await self._history.stop()
         self.archives.close()
         if self._uploads is not None:
             await self._uploads.stop()

@@ -84,11 +84,12 @@ class JobTable:
         self.live[job.id] = job
         self._publisher.changed(job)
 
-    async def remove(self, job: Job) -> None:
-        """Forget a finished job and its report."""
-        revision = self._store.next_revision()
-        await self.db(self._store.job_remove, job.id, job.owner, revision)
-        self._publisher.removed(job.id, revision)
+    async def remove(self, *jobs: Job) -> None:
+        """Forget finished jobs and their reports."""
+        rows = [(job.id, job.owner, self._store.next_revision()) for job in jobs]
+        await self.db(self._store.jobs_remove, rows)
+        for id, _, revision in rows:
+            self._publisher.removed(id, revision)
 
     # -- asking --
 
@@ -129,6 +130,10 @@ class JobTable:
             for job in self.live.values()
             if job.owner == owner and job.revision > revision and job.id not in known
         ]
+
+    async def finished(self, before: str, limit: int) -> list[Job]:
+        """At most `limit` jobs that finished before the time `before` (ISO 8601)."""
+        return await self.db(self._store.jobs_finished, before, limit)
 
     # -- reports --
 

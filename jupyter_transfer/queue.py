@@ -30,6 +30,9 @@ from .workers import Message, Worker, WorkerPool, secrets_message
 CLOCK = 1.0
 """Seconds between two looks at the clock while a timetable holds or a job is planned."""
 
+FORGET_BATCH = 200
+"""Finished jobs that are forgotten together."""
+
 FILES_BATCH = 200
 """Report rows that are saved together."""
 
@@ -236,10 +239,23 @@ class Queue:
         if not job.state.finished:
             await self.act(id, owner, "cancel")
             return
-        if job.state is State.FAILED and job.kind != "download" and job.started is not None:
-            await self._discard(job)  # what it kept for a retry
-        self._vault.drop(id)
-        await self._jobs.remove(job)
+        await self._forget([job])
+
+    async def forget_finished(self, before: str) -> int:
+        """Forget all jobs that finished before the time `before` (ISO 8601); how many."""
+        await self.ready()
+        count = 0
+        while jobs := await self._jobs.finished(before, FORGET_BATCH):
+            await self._forget(jobs)
+            count += len(jobs)
+        return count
+
+    async def _forget(self, jobs: list[Job]) -> None:
+        for job in jobs:
+            if job.state is State.FAILED and job.kind != "download" and job.started is not None:
+                await self._discard(job)  # what it kept for a retry
+            self._vault.drop(job.id)
+        await self._jobs.remove(*jobs)
 
     # -- steps --
 

@@ -110,10 +110,11 @@ LAYERS = [
     {"errors"},
     {"names", "timetable"},
     {"spec", "paths", "net", "secrets", "directio", "records"},
-    {"parts", "store", "events", "meter", "retries", "joboptions", "decisions", "schedule"},
+    {"parts", "store", "events", "meter", "retries"}
+    | {"joboptions", "decisions", "schedule", "history"},
     {"jobs", "backends", "allowances"},
     {"streams", "engine"},
-    {"uploads", "archives", "admission"},
+    {"uploads", "archives", "admission", "leftovers"},
     {"workers", "worker"},
     {"queue"},
     {"handlers"},

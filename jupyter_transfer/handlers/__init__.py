@@ -10,10 +10,21 @@ Route = tuple[Any, ...]
 
 def routes() -> list[Route]:
     """All addresses of the extension; whatever else is asked below our prefix is 404 in JSON."""
-    from . import archives, base, downloads, jobs, probe, resumable, room, tus  # noqa: PLC0415
+    from . import (  # noqa: PLC0415
+        archives,
+        base,
+        downloads,
+        jobs,
+        leftovers,
+        probe,
+        resumable,
+        room,
+        tus,
+    )
 
     known: list[Sequence[Route]] = [
         jobs.ROUTES,
+        leftovers.ROUTES,
         probe.ROUTES,
         room.ROUTES,
         tus.ROUTES,

@@ -73,11 +73,21 @@ class JobQueries(Database):
         page = f"{where} order by created desc, id limit ? offset ?"
         return self._jobs(page, (*values, limit, offset)), total
 
-    def job_remove(self, id: str, owner: str, revision: int) -> None:
-        """Forget the job and its files; remember for a while that it was removed."""
+    def jobs_finished(self, before: str, limit: int) -> list[Job]:
+        """At most `limit` jobs that finished before the time `before` (ISO 8601), oldest first."""
+        return self._jobs(
+            "where finished < ? and state in ('done', 'failed', 'cancelled')"
+            " order by finished limit ?",
+            (before, limit),
+        )
+
+    def jobs_remove(self, jobs: Iterable[tuple[str, str, int]]) -> None:
+        """Forget jobs (id, owner, revision) and their files; remember for a while that they were
+        removed."""
+        rows = list(jobs)
         with self.transaction() as db:
-            db.execute("delete from jobs where id = ?", (id,))
-            db.execute("insert or replace into removed values (?, ?, ?)", (id, owner, revision))
+            db.executemany("delete from jobs where id = ?", [(id,) for id, _, _ in rows])
+            db.executemany("insert or replace into removed values (?, ?, ?)", rows)
             db.execute(
                 "delete from removed where revision <="
                 " (select revision from removed order by revision desc limit 1 offset 10000)"

@@ -82,12 +82,17 @@ create table upload_files (
 ) without rowid;
 """
 
+_LONG_LISTS = """
+create index jobs_by_owner on jobs (owner, created);
+create index jobs_by_finish on jobs (finished) where finished is not null;
+"""
+
 _WHY_UNVERIFIED = """
 alter table jobs add column unverified text;
 alter table files add column unverified text;
 """
 
-MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS, _WHY_UNVERIFIED)
+MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS, _WHY_UNVERIFIED, _LONG_LISTS)
 """What makes each version of the schema out of the one before, the first out of nothing."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

@@ -27,6 +27,11 @@ TABLE = {
     ),
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/files": (f"jobs/{ID}/files", {"GET": [READ]}),
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/report": (f"jobs/{ID}/report", {"GET": [READ]}),
+    r"jupyter-transfer/leftovers/?": ("leftovers", {"GET": [READ, GET_FILES]}),
+    r"jupyter-transfer/leftovers/(?P<id>[A-Za-z0-9_-]+)": (
+        "leftovers/AAAA",
+        {"DELETE": [WRITE, PUT_FILES]},
+    ),
     r"jupyter-transfer/probe/?": ("probe", {"POST": [WRITE]}),
     r"jupyter-transfer/browse/?": ("browse", {"POST": [WRITE]}),
     r"jupyter-transfer/backends/?": ("backends", {"GET": [READ]}),

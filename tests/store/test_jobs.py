@@ -38,7 +38,7 @@ def test_removed_jobs_are_remembered(store):
     store.job_save(one)
     store.files_save(one.id, [{"path": "a", "state": "done"}])
     before = store.revision
-    store.job_remove(one.id, "me", store.next_revision())
+    store.jobs_remove([(one.id, "me", store.next_revision())])
     assert store.job_get(one.id) is None
     assert store.files_list(one.id, None, 10, 0) == ([], 0)
     assert store.jobs_removed("me", before) == [one.id]
