@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import TransferError
-from ..names import safe_name
+from ..names import alternative_names, safe_name
 from ..net import Policy
 from ..secrets import Credential, Login
 
@@ -375,6 +375,14 @@ class Backend(ABC):
     def join(self, address: str, path: str) -> str:
         """The address of what lies at the relative `path` below the folder `address`."""
         return f"{address.rstrip('/')}/{quote(path, errors='surrogateescape')}"
+
+    def alternatives(self, address: str) -> Iterator[str]:
+        """`address`, then those beside it whose names have a number, for the policy ``rename``."""
+        parts = urlsplit(address)
+        head, _, last = parts.path.rpartition("/")
+        for name in alternative_names(unquote(last, errors="surrogateescape")):
+            escaped = quote(name, errors="surrogateescape")
+            yield parts._replace(path=f"{head}/{escaped}").geturl()
 
     def sink(self, address: str, source: SourceFile) -> Sink:
         """Where the file `source` goes when it is sent to exactly `address`."""

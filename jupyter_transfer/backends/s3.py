@@ -16,6 +16,7 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from ..errors import TransferError
+from ..names import alternative_names
 from ..net import parse_url
 from ..secrets import Credential
 from .base import Ability, Backend, Entry, Locator, Option, Validators
@@ -97,6 +98,12 @@ class S3Backend(Backend):
     def join(self, address: str, path: str) -> str:
         """As `Backend.join`; keys are not encoded."""
         return f"{address if address.endswith('/') else address + '/'}{path}"
+
+    def alternatives(self, address: str) -> Iterator[str]:
+        """As `Backend.alternatives`; keys are not encoded."""
+        folder, slash, last = address.rpartition("/")
+        for name in alternative_names(last):
+            yield f"{folder}{slash}{name}"
 
     def name_for(self, address: str) -> str:
         """The last segment of the key, or the bucket."""

@@ -1,8 +1,8 @@
 """Filling a sink: the pieces of a file that the service lacks, over one or several connections.
 
 A piece that fails is sent again, in its turn and with back-off. A sink that takes its pieces in
-order is asked first how far it got. An outlet that is not honoured any more (401, 403: a presigned
-address has expired) is asked for anew.
+order is asked first how far it got. An outlet that is not honoured any more (400, 401, 403: a
+presigned address has expired) is asked for anew.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Filling:
         )
 
     def _failed(self, exchange: Exchange, error: TransferError) -> None:
-        if exchange.status in (401, 403) and self._renewals < RENEWALS:
+        if exchange.status in (400, 401, 403) and self._renewals < RENEWALS:
             self._renewals += 1
             return
         if exchange.status in (404, 409, 410) and not self._asked_again:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import urlsplit
 
 from ..backends.base import Backend, Entry, Validators
 from ..errors import TransferError
-from ..names import CONFLICTS, Conflict, alternative_names
+from ..names import CONFLICTS, Conflict
 from .local import Identity
 from .sendjournal import Target
 from .target import Row
@@ -109,14 +109,9 @@ class SendTargets:
         )
 
     def _candidates(self, address: str) -> Iterator[str]:
-        if self._conflict != "rename":
-            yield address
-            return
-        parts = urlsplit(address)
-        head, _, last = parts.path.rpartition("/")
-        for name in alternative_names(unquote(last, errors="surrogateescape")):
-            escaped = quote(name, errors="surrogateescape")
-            yield parts._replace(path=f"{head}/{escaped}").geturl()
+        if self._conflict == "rename":
+            return self._backend.alternatives(address)
+        return iter((address,))
 
     def _is_untouched(self, address: str, entry: Entry) -> bool:
         """Whether what stands at `address` is what we sent there, as far as can be told."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 
-from jupyter_transfer.backends.base import Backend, Digest, Entry
+from jupyter_transfer.backends.base import Backend, Digest, Entry, Validators
 from jupyter_transfer.backends.sink import Gone, Sink, SourceFile, Span
 from jupyter_transfer.engine import sums
 from jupyter_transfer.engine.client import opened
@@ -274,6 +274,103 @@ class SinkContract:
             except Gone:
                 held = []
             assert list(held) == []
+
+    # -- jobs of the engine --
+
+    def job(self, harness: Harness, access: Access, source: str = "f.bin", **more: Any) -> Any:
+        """One job that sends `source` with `access`; its outcome."""
+        harness.credential = access.credential
+        options = {**access.options, **more}
+        return harness.run(source, access.address, kind="send", **options)
+
+    def test_a_job_sends_a_folder(self, harness: Harness, site: Site) -> None:
+        tree = {"a.bin": noise(10), "s/b c%.bin": noise(70_000), "s/t/空.bin": b""}
+        for name, data in tree.items():
+            (harness.folder / "d" / name).parent.mkdir(parents=True, exist_ok=True)
+            (harness.folder / "d" / name).write_bytes(data)
+        outcome = self.job(harness, site.access(), "d")
+        assert (outcome.state, outcome.error) == ("done", None)
+        assert [row["state"] for row in harness.report.files] == ["done"] * 3
+        for name, data in tree.items():
+            (there,) = [found for found in site.names() if found.endswith(name)]
+            assert site.read(there) == data
+
+    def test_a_second_job_sends_nothing(self, harness: Harness, site: Site) -> None:
+        access = site.access("f.bin")
+        path = harness.folder / "f.bin"
+        path.write_bytes(noise(100_000))
+        assert self.job(harness, access).state == "done"
+        rows = harness.delivered("f.bin")
+        assert self.job(harness, access, id="again", delivered=rows).state == "done"
+        if harness.report.files[-1]["state"] == "done":  # nothing proves that it is the same
+            assert not Validators.from_dict(harness.report.files[-1]["validators"]).strong
+        else:
+            assert harness.report.files[-1]["state"] == "present"
+        path.write_bytes(noise(100_001))
+        assert self.job(harness, access, id="new", delivered=rows).state == "done"
+        assert site.read("f.bin") == noise(100_001)
+
+    def test_a_job_that_is_paused_goes_on(self, harness: Harness, site: Site) -> None:
+        if not self.parts:
+            pytest.skip("a file is one request")
+        data, access = noise(self.large), site.access("f.bin")
+        (harness.folder / "f.bin").write_bytes(data)
+        harness.control.bandwidth.rate = self.large // 2
+
+        def pause(counts: dict[str, Any]) -> None:
+            if counts["bytes_done"] > 0.7 * self.large:
+                harness.control.pause()
+
+        harness.report.on_progress = pause
+        assert self.job(harness, access).state == "paused"
+        assert not self.hides or site.read("f.bin") is None
+        harness.fresh_control()
+        harness.report.counts.clear()
+        outcome = self.job(harness, access)
+        assert outcome.state == "done", outcome.error
+        assert harness.report.counts[-1]["bytes_moved"] < self.large
+        assert site.read("f.bin") == data
+        assert site.leftovers() == []
+
+    def test_a_job_that_is_cancelled_leaves_nothing(self, harness: Harness, site: Site) -> None:
+        access = site.access("f.bin")
+        (harness.folder / "f.bin").write_bytes(noise(self.large))
+        harness.control.bandwidth.rate = self.large // 2
+
+        def cancel(counts: dict[str, Any]) -> None:
+            if counts["bytes_done"] > 0.3 * self.large:
+                harness.control.cancel()
+
+        harness.report.on_progress = cancel
+        assert self.job(harness, access).state == "cancelled"
+        assert site.leftovers() == []
+        if self.hides:
+            assert site.names() == []
+
+    @pytest.mark.parametrize("conflict", ["fail", "skip", "rename", "overwrite"])
+    def test_a_name_that_is_taken(self, harness: Harness, site: Site, conflict: str) -> None:
+        name = "a b.bin"
+        site.put(name, b"theirs")
+        (harness.folder / name).write_bytes(b"ours")
+        outcome = self.job(harness, site.access(name), name, conflict=conflict)
+        assert outcome.state == ("failed" if conflict == "fail" else "done")
+        assert site.read(name) == (b"ours" if conflict == "overwrite" else b"theirs")
+        beside = {"rename": ["a b (1).bin", name]}.get(conflict, [name])
+        assert site.names() == sorted(beside)
+
+    @pytest.mark.parametrize("how", ["missing", "wrong"])
+    def test_a_job_without_the_right_credential(
+        self, harness: Harness, site: Site, how: Literal["missing", "wrong"]
+    ) -> None:
+        access = site.denied("new.bin", how)
+        if access is None:
+            pytest.skip("everybody may write")
+        (harness.folder / "f.bin").write_bytes(b"x")
+        outcome = self.job(harness, access)
+        assert outcome.error.code in ("needs_credentials", "remote_forbidden")
+        assert site.names() == []
+        told = f"{outcome.error.as_dict()}{harness.report.files}{harness.report.notes}"
+        assert not [secret for secret in access.secrets if secret in told]
 
     # -- the rest of writing --
 
