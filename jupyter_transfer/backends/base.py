@@ -176,6 +176,16 @@ class Digest:
 
 
 @dataclass(frozen=True)
+class Pieces:
+    """Digests (hex) of pieces of a file, each of `length` bytes but the last: they tell which part
+    of a damaged file has to be fetched again."""
+
+    length: int
+    algorithm: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Entry:
     """One file of a source.
 
@@ -222,7 +232,9 @@ class Locator:
     size, validators, digest: what the service states, where it states it.
     unix_socket: path of the socket of a private server that this job has started.
     login: what FTP and SFTP log in with; HTTP has `headers` for that.
-    mirrors: other addresses of the same bytes, tried when `url` fails; only of use with a `digest`.
+    mirrors: other addresses of the same bytes, tried in turn when `url` fails; used only with a
+        `digest` that cannot be forged.
+    pieces: digests of the pieces of the file, used with `digest`.
     unverified: why there is no `digest` (a code of `jupyter_transfer.engine.verify`), where the
         backend knows it better than the headers of an answer tell.
     if_match: whether requests for parts may carry ``If-Match`` with the ETag found first: the
@@ -238,6 +250,7 @@ class Locator:
     unix_socket: str | None = None
     login: Login | None = None
     mirrors: tuple[str, ...] = ()
+    pieces: Pieces | None = None
     unverified: str | None = None
     if_match: bool = False
     stated: Callable[[Mapping[str, str]], Stated] | None = None
@@ -361,6 +374,12 @@ class Backend(ABC):
     @abstractmethod
     def locate(self, entry: Entry) -> Locator:
         """Where the bytes of `entry` lie now; asked again when a locator has expired."""
+
+    def prove(self, entry: Entry, answer: Answer) -> Locator | None:
+        """What more there is to prove `entry` by, or other places that hold it: asked once
+        `answer`, the head of what its locator leads to, is known. Of the result only `digest`,
+        `size`, `mirrors` and `pieces` count; None for nothing."""
+        return None
 
     def browse(self, address: str) -> Iterator[Entry]:
         """What lies directly below `address`, lazily. A folder (a prefix, a bucket) is an entry

@@ -1,33 +1,32 @@
-"""HTTP and HTTPS: an address is one file, or the folder that a web server lists there."""
+"""HTTP and HTTPS: an address is one file, the folder that a web server lists there, or the files
+that a Metalink describes."""
 
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from ..errors import TransferError, from_http_status
+from ..errors import TransferError
 from ..net import Url, parse_url
 from ..secrets import Credential
 from ..timetable import parse_rate
 from .base import Ability, Answer, Backend, Digest, Entry, Locator, Option
 from .http_access import Access, parse_headers
-from .http_listing import ACCEPT, TYPES, media_type, read_listing
+from .http_checksums import Checksums, Wish, read_wish
+from .http_metalink import File, described_in, mirrors_in
+from .http_pages import SCHEMES, Pages
 from .http_robots import Robots
 from .http_sink import WebServer, sink_for
 from .http_walk import DEPTH, FILES, Folder, Limits, Walk
 from .sink import Sink, SourceFile
 
-SCHEMES = ("http", "https")
-
-_PAGE = 64 << 20
-"""Bytes of one page of a listing: about half a million names."""
+SWITCHED_OFF = "switched_off"
+"""The code for why nothing is verified where the person wants it so."""
 
 _DEEPEST = 200
-
-_TRIES = 3
 
 
 class HttpBackend(Backend):
@@ -40,8 +39,19 @@ class HttpBackend(Backend):
     options: ClassVar[tuple[Option, ...]] = (
         Option("filename", help="Name for the file, instead of the one that the server proposes"),
         Option("sha256", help="SHA-256 of the file in hex; the file is refused if it differs"),
+        Option(
+            "checksum",
+            help="Digest of the file (sha256:…), address of a checksum file, “auto” to look for"
+            " one, “off”; by default what the server states",
+        ),
         Option("token", help="Token, sent as “Authorization: Bearer …”", secret=True),
         Option("headers", help="Further headers, one “Name: value” a line", secret=True),
+        Option(
+            "metalink",
+            "flag",
+            default=True,
+            help="Whether the address of a Metalink (.meta4) stands for the files it describes",
+        ),
         Option(
             "depth",
             "integer",
@@ -63,56 +73,79 @@ class HttpBackend(Backend):
         ),
     )
 
-    _access: Access | None = None
-    _robots: Robots | None = None
+    _known: Access | None = None
+    _asked: Pages | None = None
+    _sums: Checksums | None = None
     _server: WebServer | None = None
 
     def check(self, address: str) -> None:
         """As `Backend.check`; also ``bad_request`` for values that mean nothing."""
         super().check(address)
-        self._digest()
+        self._wish()
         self._limits()
-        url = self._url(address)
+        url = _parse(address)
         self.context.policy.check_host(url.host)
         self._be_at(url)
 
     # -- what is there --
 
     def entries(self, address: str) -> Iterator[Entry]:
-        """The file at `address`, or the files below the folder that is listed there."""
-        url = self._url(address)
+        """The file at `address`, the files below the folder that is listed there, or those of the
+        Metalink."""
+        url = _parse(address)
         self._be_at(url)
-        folder = self._folder(str(url)) if _may_be_folder(url) else None
-        if folder is None or folder.items is None:
-            yield self._one(url)
+        if self._is_metalink(url):
+            yield from self._described(url)
             return
-        if self._digest() is not None:
-            raise TransferError("bad_request", "A digest is that of one file; this is a folder.")
-        self._robots = None if self.option("ignore_robots") else self._rules(folder.url)
-        yield from Walk(
-            folder,
-            self._limits(),
-            page=self._folder,
-            measure=self._size_of,
-            allows=self._allows,
-            note=self.context.note,
-        ).entries()
+        folder = self._pages.folder(str(url)) if _may_be_folder(url) else None
+        if folder is not None and folder.items is not None:
+            yield from self._below(folder)
+        else:
+            yield self._one(url)
 
     def _one(self, url: Url) -> Entry:
         filename = self.option("filename")
         return Entry(
             path=filename or self.name_for(str(url)),
             address=str(url),
-            digest=self._digest(),
+            digest=self._checksums().of_file(url),
             guessed=not filename,
         )
+
+    def _described(self, url: Url) -> Iterator[Entry]:
+        """The files of a Metalink; each is found again by its name behind the ``#``."""
+        files = self._pages.metalink(str(url))
+        for file in files:
+            yield Entry(
+                file.name,
+                f"{url}#{quote(file.name, safe='')}",
+                file.size,
+                digest=file.digest,
+                member=len(files) > 1 or "/" in file.name,
+            )
+
+    def _below(self, folder: Folder) -> Iterator[Entry]:
+        checksums = self._checksums()
+        checksums.start(folder.url)
+        robots = None
+        if not self.option("ignore_robots"):
+            robots = Robots(self.caller, folder.url, self._headers_for(folder.url))
+        yield from Walk(
+            folder,
+            self._limits(),
+            page=self._pages.folder,
+            measure=self._pages.size,
+            allows=lambda address: robots is None or robots.allows(address),
+            note=self.context.note,
+            checksums=checksums,
+        ).entries()
 
     def browse(self, address: str) -> Iterator[Entry]:
         """What the server lists at `address`. Raises ``bad_request`` for a page that is no
         listing, and what the status of the answer means."""
-        url = self._url(address)
+        url = _parse(address)
         self._be_at(url)
-        folder = self._folder(str(url), strict=True)
+        folder = self._pages.folder(str(url), strict=True)
         if folder is None or folder.items is None:
             raise TransferError(
                 "bad_request",
@@ -120,28 +153,68 @@ class HttpBackend(Backend):
                 "Use the address of a folder, which ends in “/”.",
             )
         for item in folder.items:
-            yield Entry(
-                item.name + "/" * item.folder,
-                item.url,
-                item.size,
-                mtime_ns=item.mtime_ns,
-                member=True,
-            )
+            path = item.name + "/" * item.folder
+            yield Entry(path, item.url, item.size, mtime_ns=item.mtime_ns, member=True)
+
+    # -- one file --
 
     def locate(self, entry: Entry) -> Locator:
-        """The address itself, with what the person is known by to its origin."""
-        url = self._url(entry.address)
-        return Locator(str(url), self._headers_for(url), digest=entry.digest)
+        """The address itself, with what the person is known by to its origin; what a Metalink
+        says of it."""
+        url = _parse(entry.address)
+        off = SWITCHED_OFF if self._wish().mode == "off" else None
+        _, mark, name = entry.address.partition("#")
+        if mark and self._is_metalink(url):
+            files = self._pages.metalink(str(url))
+            file = next((file for file in files if file.name == unquote(name)), None)
+            if file is None:
+                raise TransferError("remote_changed", "The Metalink names this file no more.")
+            locator = file.locator()
+            url = _parse(locator.url)
+        else:
+            locator = Locator(str(url), digest=entry.digest)
+        return replace(locator, headers=self._headers_for(url), unverified=off)
+
+    def prove(self, entry: Entry, answer: Answer) -> Locator | None:
+        """Mirrors and the Metalink that the answer links to (RFC 6249); a checksum file beside a
+        single file, where the person wants one to be looked for."""
+        if "#" in entry.address or self._wish().mode == "off":
+            return None
+        base, link = _parse(answer.url), answer.headers.get("link", "")
+        mirrors = mirrors_in(link, base)
+        if entry.digest is not None:
+            return Locator("", mirrors=mirrors)
+        file = self._description(described_in(link, base), entry)
+        if file is not None:
+            located = file.locator()
+            places = [place for place in (located.url, *located.mirrors) if place != str(base)]
+            return replace(located, mirrors=tuple(places) if file.digest else ())
+        digest = None if entry.member else self._checksums().beside(_parse(entry.address))
+        return Locator("", digest=digest, mirrors=mirrors)
+
+    def _description(self, address: str | None, entry: Entry) -> File | None:
+        """What a Metalink says of `entry`; None if that is nothing, or it is not to be had."""
+        if address is None:
+            return None
+        try:
+            files = self._pages.metalink(address)
+        except TransferError as error:
+            if error.code not in ("remote_lied", "remote_not_found", "remote_forbidden"):
+                raise
+            return None
+        name = self.name_for(entry.address)
+        found = [file for file in files if file.name.rpartition("/")[2] == name] or files
+        return found[0] if len(found) == 1 else None
 
     # -- sending --
 
     def find(self, address: str) -> Entry | None:
         """What stands at `address`, by PROPFIND or HEAD."""
-        return self._web_server(address).find(str(self._url(address)))
+        return self._web_server(address).find(str(_parse(address)))
 
     def sink(self, address: str, source: SourceFile) -> Sink:
         """A temporary name and MOVE where the server speaks WebDAV, else a plain PUT."""
-        return sink_for(self._web_server(address), str(self._url(address)), source)
+        return sink_for(self._web_server(address), str(_parse(address)), source)
 
     def join(self, address: str, path: str) -> str:
         """As `Backend.join`; a query stays at the end."""
@@ -151,68 +224,42 @@ class HttpBackend(Backend):
 
     def _web_server(self, address: str) -> WebServer:
         if self._server is None:
-            self._be_at(self._url(address))
+            self._be_at(_parse(address))
             webdav = {"yes": True, "no": False}.get(self.option("webdav"))
             self._server = WebServer(
-                self.caller, lambda address: self._headers_for(self._url(address)), webdav
+                self.caller, lambda address: self._headers_for(_parse(address)), webdav
             )
         return self._server
 
-    # -- asking --
-
-    def _folder(self, address: str, *, strict: bool = False) -> Folder | None:
-        """The folder at `address`: its `items` are None where the answer is no listing; None
-        where there is none, or with `strict` an error that says why."""
-        answer = self._get(address, {"Accept": ACCEPT}, limit=_PAGE)
-        if answer.status != 200:
-            if strict:
-                raise from_http_status(answer.status, self._url(answer.url).host)
-            return None
-        url = self._url(answer.url)
-        listed = media_type(answer.headers) in TYPES and url.path.endswith("/")
-        return Folder(url, read_listing(answer, url) if listed else None)
-
-    def _get(self, address: str, headers: Mapping[str, str], *, limit: int) -> Answer:
-        """A page of text; a body of any other kind is left alone."""
-        sent = {**self._headers_for(self._url(address)), **headers}
-        for _ in range(_TRIES - 1):
-            try:
-                return self.caller.call(address, headers=sent, limit=limit, wants=_is_page)
-            except TransferError as error:
-                if not error.retryable:
-                    raise
-            time.sleep(0.2)
-        return self.caller.call(address, headers=sent, limit=limit, wants=_is_page)
-
-    def _size_of(self, address: str) -> int | None:
-        headers = self._headers_for(self._url(address))
-        answer = self.caller.call(address, method="HEAD", headers=headers)
-        length = answer.headers.get("content-length", "")
-        return int(length) if answer.status == 200 and re.fullmatch(r"\d{1,18}", length) else None
-
-    def _rules(self, url: Url) -> Robots:
-        return Robots(self.caller, url, self._headers_for(url))
-
-    def _allows(self, address: str) -> bool:
-        return self._robots is None or self._robots.allows(address)
-
-    # -- who asks --
+    # -- who asks, and for what --
 
     def _be_at(self, home: Url) -> None:
         """Remember the origin of the job, to which alone the person's credentials go."""
-        if self._access is None:
+        if self._known is None:
+            token = self.option("token")
+            credential = Credential(token=token.strip()) if token else self.context.credential
             headers = parse_headers(self.option("headers") or "")
-            self._access = Access(home, headers, self._credential())
-
-    def _credential(self) -> Credential | None:
-        if token := self.option("token"):
-            return Credential(token=token.strip())
-        return self.context.credential
+            self._known = Access(home, headers, credential)
 
     def _headers_for(self, url: Url) -> dict[str, str]:
-        return self._access.headers_for(url) if self._access else {}
+        return self._known.headers_for(url) if self._known else {}
 
-    # -- options --
+    @property
+    def _pages(self) -> Pages:
+        if self._asked is None:
+            self._asked = Pages(self.caller, self._headers_for)
+        return self._asked
+
+    def _checksums(self) -> Checksums:
+        if self._sums is None:
+            self._sums = Checksums(self._wish(), self._text)
+        return self._sums
+
+    def _text(self, address: str) -> str | None:
+        return self._pages.text(address)
+
+    def _is_metalink(self, url: Url) -> bool:
+        return url.path.endswith(".meta4") and bool(self.option("metalink"))
 
     def _limits(self) -> Limits:
         depth, files = self.option("depth"), self.option("max_files")
@@ -226,29 +273,26 @@ class HttpBackend(Backend):
                 )
         return Limits(depth, files, _bytes(self.option("max_bytes")))
 
-    @staticmethod
-    def _url(address: str) -> Url:
-        return parse_url(address, SCHEMES)
-
-    def _digest(self) -> Digest | None:
+    def _wish(self) -> Wish:
+        """What is asked for as a proof. Raises ``bad_request``."""
         value = self.option("sha256")
         if value is None:
-            return None
+            return read_wish(self.option("checksum"))
         if not re.fullmatch(r"[0-9a-fA-F]{64}", value.strip()):
             raise TransferError(
                 "bad_request",
                 "The option “sha256” must be 64 hexadecimal digits.",
                 "Copy the digest again.",
             )
-        return Digest("sha256", value.strip().lower())
+        return Wish("digest", Digest("sha256", value.strip().lower()))
+
+
+def _parse(address: str) -> Url:
+    return parse_url(address, SCHEMES)
 
 
 def _may_be_folder(url: Url) -> bool:
     return url.path.endswith("/") and not url.query
-
-
-def _is_page(headers: Mapping[str, str]) -> bool:
-    return media_type(headers) in TYPES
 
 
 def _bytes(value: Any) -> int | None:

@@ -14,6 +14,7 @@ from itertools import count
 from ..errors import TransferError
 from ..net import Url
 from .base import Entry
+from .http_checksums import Checksums
 from .http_listing import Item
 
 DEPTH = 20
@@ -57,6 +58,7 @@ class Walk:
         limited.
     allows: whether an address may be visited.
     note: told what was left out.
+    checksums: told which folder the walk is in; asked for the digests of its files.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class Walk:
         measure: Callable[[str], int | None],
         allows: Callable[[str], bool],
         note: Callable[[str, str], None],
+        checksums: Checksums,
     ) -> None:
         self._root = root
         self._limits = limits
@@ -75,6 +78,7 @@ class Walk:
         self._measure = measure
         self._allows = allows
         self._note = note
+        self._checksums = checksums
         self._found = count(1)
         self._bytes = 0
         self._forbidden = 0
@@ -97,11 +101,11 @@ class Walk:
         self._tell()
 
     def _below(self, folder: Folder, prefix: str, depth: int) -> Iterator[Entry]:
+        allowed = [item for item in folder.items or () if self._allows(item.url)]
+        self._forbidden += len(folder.items or ()) - len(allowed)
+        self._checksums.enter(prefix, allowed)
         folders: list[Item] = []
-        for item in folder.items or ():
-            if not self._allows(item.url):
-                self._forbidden += 1
-                continue
+        for item in allowed:
             self._count()
             if item.folder:
                 folders.append(item)
@@ -126,7 +130,8 @@ class Walk:
         if self._limits.bytes is not None:
             size = self._measure(item.url) if size is None else size
             self._weigh(size, path)
-        return Entry(path, item.url, size, mtime_ns=item.mtime_ns, member=True)
+        digest = self._checksums.of_member(path)
+        return Entry(path, item.url, size, digest=digest, mtime_ns=item.mtime_ns, member=True)
 
     # -- limits --
 

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..backends.base import Backend, Entry, Locator
+from ..backends.base import Backend, Entry
 from ..errors import TransferError
 from ..names import Conflict, split_path
 from ..parts import Part
 from ..paths import Root
 from .control import Control, Message, Report, Stopped, Tally
-from .fetch import FileFetch, look
+from .fetch import FileFetch
 from .journal import Journal
+from .places import Places
 from .plan import Remote
-from .retry import Retries
 from .target import Targets
 from .task import Task
 from .transport import Transport
@@ -67,6 +67,7 @@ class Delivery:
         self._single = single
         self._tally = tally
         self._on_size = on_size
+        self._places = Places(setting.transport, setting.backend, entry, setting.control)
         self.path = entry.path
         """Where the file lands, as far as it is known yet."""
         self.published: Part | None = None
@@ -95,7 +96,7 @@ class Delivery:
 
     def _deliver(self, journal: Journal | None) -> Message:
         setting = self._setting
-        remote = look(setting.transport, self._locate, setting.control, Retries())
+        remote = self._places.look()
         self._on_size(remote.size)
         if self._single:
             name = remote.name if self._entry.guessed and remote.name else self._entry.path
@@ -116,9 +117,6 @@ class Delivery:
         except TransferError as error:
             _leave(journal, keep=journal.resumable and error.code != "digest_mismatch")
             raise self._with_space(error, journal) from None
-
-    def _locate(self) -> Locator:
-        return self._setting.backend.locate(self._entry)
 
     # -- the part --
 
@@ -158,7 +156,7 @@ class Delivery:
     def _fetch(self, journal: Journal, remote: Remote, conflict: Conflict) -> Message:
         setting = self._setting
         task = Task(setting.transport, journal, remote, setting.control, self._tally)
-        remote, verified = FileFetch(task, self._locate, setting.report).run()
+        remote, verified = FileFetch(task, self._places, setting.report).run()
         self._on_size(remote.size)
         setting.control.check()
         journal.finish(remote, verified)

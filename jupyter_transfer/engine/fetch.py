@@ -4,24 +4,27 @@ the remote side turns out to be different from what it said.
 * A locator that is not honoured any more is asked for anew (presigned addresses expire).
 * A file that changed at its source is begun again, and the person is told. When the parts do not
   fit together twice (a CDN whose nodes disagree about the ETag), it is fetched in one piece.
-* A digest that does not fit makes us fetch once more from the first byte, then fail.
+* A digest that does not fit makes us fetch once more from the first byte, or the damaged pieces
+  only where it is known which they are, then fail.
+* A place that fails gives way to a mirror, if there is one and a digest.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
 
-from ..backends.base import Locator
+from ..backends.base import Validators
 from ..errors import TransferError, from_os_error
-from .control import Control, Report
-from .plan import Remote, probe
+from .control import Report
+from .places import Places
+from .plan import Remote
 from .ranged import Expired, RangedFetch, StartAgain
 from .retry import Retries
 from .stream import StreamFetch
 from .task import Task
-from .transport import Transport
-from .verify import verify
+from .verify import damaged_pieces, verify
 
 RESTARTS = 3
 """Times that a file may be begun anew because it changed."""
@@ -30,29 +33,18 @@ RENEWALS = 3
 """Times in a row, without a byte between them, that a locator is asked for anew."""
 
 
-def look(
-    transport: Transport, locate: Callable[[], Locator], control: Control, retries: Retries
-) -> Remote:
-    """`probe`, with retries. Raises `TransferError`, `Stopped`."""
-    while True:
-        try:
-            return probe(transport, locate(), control.check)
-        except TransferError as error:
-            control.sleep(retries.wait_for(error))
-
-
 class FileFetch:
     """One file: `run` brings it into the part of `journal`, whole and verified.
 
     Parameters
     ----------
     task: the file, with what the probe has found.
-    locate: asks the backend where the bytes are now.
+    places: where the bytes are now.
     """
 
-    def __init__(self, task: Task, locate: Callable[[], Locator], report: Report) -> None:
+    def __init__(self, task: Task, places: Places, report: Report) -> None:
         self._task = task
-        self._locate = locate
+        self._places = places
         self._report = report
         self._restarts = 0
         self._one_piece = False
@@ -62,21 +54,38 @@ class FileFetch:
 
         Raises `TransferError`, `Stopped`; what has come in stays in the part.
         """
-        for mismatches in (0, 1):
+        for damaged in count(1):
             remote = self._bring()
             assert remote.size is not None
             self._fit(remote.size)
             if remote.proof is not None:
                 self._report.state("checking")
             try:
-                return remote, verify(
+                verified = verify(
                     self._task.journal.part.fd, remote.size, remote.proof, self._task.control.check
                 )
             except TransferError as error:
-                if error.code != "digest_mismatch" or mismatches:
+                if error.code != "digest_mismatch":
                     raise
-                self._begin_again(self._look())
+                if not self._places.leave(error) and damaged > 1:
+                    raise
+                self._mend(remote)
+            else:
+                if self._places.elsewhere:  # a mirror's own ETag says nothing of the source
+                    remote = replace(remote, validators=Validators())
+                return remote, verified
         raise AssertionError("unreachable")
+
+    def _mend(self, remote: Remote) -> None:
+        """Fetch the damaged pieces again where it is known which they are, else everything."""
+        after, journal, control = self._look(), self._task.journal, self._task.control
+        if remote.pieces and remote.size and after.size == remote.size and journal.matches(after):
+            spans = damaged_pieces(journal.part.fd, remote.size, remote.pieces, control.check)
+            if spans:
+                journal.lose(spans)
+                self._task.remote = after
+                return
+        self._begin_again(after)
 
     def _bring(self) -> Remote:
         expired, before = 0, -1
@@ -89,9 +98,25 @@ class FileFetch:
             except Expired as turn:
                 there = self._task.journal.spans.total
                 expired, before = (expired + 1 if there == before else 1), there
-                if expired > RENEWALS:
+                if expired <= RENEWALS:
+                    self._renew()
+                elif not self._go_elsewhere(turn.error):
                     raise turn.error from None
-                self._renew()
+            except TransferError as error:
+                if not self._go_elsewhere(error):
+                    raise
+
+    def _go_elsewhere(self, error: TransferError) -> bool:
+        """Go on at the next mirror, with what is there already; whether there is one."""
+        if not self._places.leave(error):
+            return False
+        remote = self._look()
+        self._task.retries = Retries()
+        if self._task.journal.matches(remote):
+            self._task.remote = remote
+        else:
+            self._begin_again(remote)
+        return True
 
     def _move(self) -> Remote:
         if self._task.remote.in_parts and not self._one_piece:
@@ -127,7 +152,7 @@ class FileFetch:
         self._task.journal.restart(remote)
 
     def _look(self) -> Remote:
-        return look(self._task.transport, self._locate, self._task.control, self._task.retries)
+        return self._places.look(self._task.retries)
 
     def _fit(self, size: int) -> None:
         """Cut off what an earlier, longer state of the file left behind the end."""

@@ -5,6 +5,7 @@ Records, oldest first::
     {"kind": "fetch", "version": 1, "source": "<sha256 of the address>", "plan": {...}}
     {"done": [[0, 16777216], [33554432, 50331648]]}     spans that are on disk, synced before
     {"plan": {...}}                                     start again: nothing is done any more
+    {"lost": [[0, 4194304]]}                            spans that turned out to be damaged
     {"whole": {"size", "digest", "verified", "validators"}}   all is there and proven
     {"publish": "folder/name", "inode": 42}             written by `parts`
 
@@ -74,6 +75,8 @@ class Journal:
                 plan, spans = record["plan"], Spans()
             for start, end in record.get("done", ()):
                 spans.add(start, end)
+            for start, end in record.get("lost", ()):
+                spans.remove(start, end)
         if part.fd >= 0:
             spans = spans.cut(os.fstat(part.fd).st_size)
         journal = cls(part, plan, spans)
@@ -97,6 +100,8 @@ class Journal:
         if known.proves(remote.validators):
             return True
         same_digest = self.plan["digest"] is not None and self.plan["digest"] == _text(remote.proof)
+        if same_digest and remote.mirrored and self.plan.get("mirrored"):
+            return True
         return same_digest and not known.contradicts(remote.validators)
 
     def changed(self, remote: Remote) -> bool:
@@ -114,6 +119,12 @@ class Journal:
             os.ftruncate(self.part.fd, 0)
         except OSError as error:
             raise from_os_error(error) from None
+
+    def lose(self, spans: list[Span]) -> None:
+        """`spans` are damaged: they have to be fetched again."""
+        self.part.append({"lost": [list(span) for span in spans]})
+        for span in spans:
+            self.spans.remove(*span)
 
     def record(self, spans: list[Span]) -> None:
         """Sync the bytes and record that `spans` are there."""
@@ -159,6 +170,7 @@ def plan_of(remote: Remote) -> dict[str, Any]:
         "validators": remote.validators.as_dict(),
         "digest": _text(remote.proof),
         "in_parts": remote.in_parts,
+        "mirrored": remote.mirrored,
     }
 
 

@@ -16,14 +16,14 @@ from os.path import splitext
 from typing import Any
 from urllib.parse import unquote
 
-from ..backends.base import Digest, Locator, Stated, Validators
+from ..backends.base import Digest, Locator, Pieces, Stated, Validators
 from ..errors import TransferError, from_http_status
 from ..names import safe_name
 from ..net import MAX_REDIRECTS, Url, redirect_target
 from .disposition import filename_of
 from .sums import known
 from .transport import SCHEMES, Enough, Exchange, Headers, Transport, parse
-from .verify import digest_in, doubt_in
+from .verify import SWITCHED_OFF, digest_in, doubt_in
 
 _REDIRECTS = {301, 302, 303, 307, 308}
 
@@ -54,7 +54,9 @@ class Remote:
     be undone, `name` a safe name (None when nothing better than the address is known), `digest`
     was given by the user or the backend, `stated` by a header of the answer, `doubt` is the code
     for why there is neither (see `verify`), `reader` reads what is the service's own in an answer.
-    `if_match` says whether requests for parts carry ``If-Match``.
+    `if_match` says whether requests for parts carry ``If-Match``. `pieces` are digests of pieces;
+    `mirrored` says that the digest alone tells what belongs together, wherever it is from;
+    `answer` is the head of what the probe got, names in lower case.
     """
 
     url: Url
@@ -71,6 +73,9 @@ class Remote:
     mtime_ns: int | None = None
     if_match: bool = False
     reader: Reader | None = field(default=None, repr=False, compare=False)
+    pieces: Pieces | None = field(default=None, repr=False)
+    mirrored: bool = False
+    answer: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def proof(self) -> Digest | None:
@@ -170,6 +175,7 @@ def _describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
         digest=locator.digest,
         if_match=locator.if_match,
         reader=locator.stated,
+        answer=headers.as_dict(),
         **told_by(
             headers,
             whole=status == 200,
@@ -216,10 +222,13 @@ def told_by(
     """Digest, why there is none, and time of change by an answer, as fields of `Remote`; `whole`
     says whether it is no part, `doubt` what the backend knows better than the headers tell."""
     own = reader(headers.as_dict()) if reader else Stated()
+    modified = own.mtime_ns or modified_ns(headers)
+    if doubt == SWITCHED_OFF:
+        return {"stated": None, "doubt": doubt, "mtime_ns": modified}
     return {
         "stated": digest_in(headers, whole=whole) or own.digest,
         "doubt": doubt or own.unverified or doubt_in(headers, whole=whole),
-        "mtime_ns": own.mtime_ns or modified_ns(headers),
+        "mtime_ns": modified,
     }
 
 

@@ -9,7 +9,7 @@ from ..backends.base import Backend, Context, Entry
 from ..errors import TransferError
 from .client import opened
 from .control import Control
-from .fetch import look
+from .places import Places
 from .retry import Retries
 from .transport import Transport
 
@@ -65,7 +65,7 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
 
 
 def _look_at_one(backend: Backend, entry: Entry, transport: Transport) -> dict[str, Any]:
-    remote = look(transport, lambda: backend.locate(entry), Control(), Retries(TRIES))
+    remote = Places(transport, backend, entry, Control()).look(Retries(TRIES))
     chosen = None if entry.guessed else entry.path
     name = chosen or remote.name or entry.path
     return {

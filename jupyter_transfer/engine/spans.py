@@ -41,6 +41,12 @@ class Spans:
             last += 1
         spans[first:last] = [(start, end)]
 
+    def remove(self, start: int, end: int) -> None:
+        """Bytes from `start` up to and without `end` are not there any more."""
+        left = [(first, min(last, start)) for first, last in self._spans if first < start]
+        right = [(max(first, end), last) for first, last in self._spans if last > end]
+        self._spans = [*left, *right]
+
     def gaps(self, size: int) -> list[Span]:
         """What is missing of a file of `size` bytes."""
         missing, position = [], 0

@@ -19,6 +19,7 @@ from .plan import (
 from .ranged import EXPIRED, Expired
 from .task import Task
 from .transport import Enough, Exchange
+from .verify import SWITCHED_OFF
 from .writer import Writer
 
 
@@ -86,9 +87,12 @@ class StreamFetch:
             size=None if coding else content_length(headers),
             validators=replace(validators_in(headers), version=self._remote.validators.version),
             coding=coding,
-            **told_by(headers, whole=True, reader=self._remote.reader),
+            **told_by(headers, whole=True, reader=self._remote.reader, doubt=self._off()),
         )
         self._decoder = Decoder(coding) if coding else None
+
+    def _off(self) -> str | None:
+        return SWITCHED_OFF if self._remote.doubt == SWITCHED_OFF else None
 
     def _take(self, data: memoryview) -> None:
         assert self._writer is not None

@@ -28,10 +28,12 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
 
-from ..backends.base import Digest
+from ..backends.base import Digest, Pieces
 from ..errors import TransferError
 from . import sums
 from .transport import Headers
+
+SWITCHED_OFF = "switched_off"
 
 _CHUNK = 4 << 20
 
@@ -162,6 +164,21 @@ def verify(fd: int, size: int, digest: Digest | None, check: Callable[[], None])
             detail={"expected": str(digest), "found": f"{digest.algorithm}:{found}"},
         )
     return True
+
+
+def damaged_pieces(
+    fd: int, size: int, pieces: Pieces, check: Callable[[], None]
+) -> list[tuple[int, int]]:
+    """The spans whose digests are wrong; none where `pieces` do not fit a file of `size` bytes."""
+    count = -(-size // pieces.length)
+    if count != len(pieces.values) or not sums.known(pieces.algorithm):
+        return []
+    spans = [(n * pieces.length, min(size, (n + 1) * pieces.length)) for n in range(count)]
+    return [
+        span
+        for span, value in zip(spans, pieces.values, strict=True)
+        if sum_of(fd, span, pieces.algorithm, check) != value
+    ]
 
 
 def sum_of(fd: int, span: tuple[int, int], algorithm: str, check: Callable[[], None]) -> str:
