@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from ..errors import TransferError, from_http_status
-from ..net import parse_url
+from ..net import Url, parse_url
 from .base import Answer, Caller
 from .http_listing import ACCEPT, TYPES, media_type, read_listing
 from .http_metalink import TYPE as METALINK
