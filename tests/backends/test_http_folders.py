@@ -22,6 +22,7 @@ from jupyter_transfer.secrets import Credential
 from ..engine.conftest import LOOPBACK
 from ..servers.chaos import Resource, noise, redirect, running_chaos, status, times
 from ..servers.nginx import free_port
+from ..test_net import NEVER, USELESS
 from .test_http_listing import LISTINGS, page
 
 DATA = noise(50_001)
@@ -394,7 +395,18 @@ def test_rules_without_an_end(chaos):
 
 # ---- addresses ----------------------------------------------------------------------------------
 
-BAD = ["http://169.254.169.254/p/", "http://metadata.google.internal/p/", "http://0.0.0.0/p/"]
+REFUSED = [a for a in [*NEVER, *USELESS] if "%" not in a]
+BAD = [
+    *(
+        f"http://[{address}]/p/" if ":" in address else f"http://{address}/p/"
+        for address in REFUSED
+    ),
+    "http://metadata.google.internal/p/",
+    "http://2852039166/p/",
+    "http://0xa9fea9fe/p/",
+    "http://u:p@169.254.169.254/p/",
+]
+"""The table of the address policy, and other spellings of what is in it."""
 
 
 @pytest.mark.parametrize("target", BAD)
