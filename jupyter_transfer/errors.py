@@ -50,6 +50,7 @@ CODES: dict[str, Code] = {
     "internal": Code(500, False, "Look into the server's log, or report this as a bug."),
     "busy": Code(503, True, "It goes on by itself in a moment."),
     "not_local": Code(501, False, "Use a server whose files lie on its own disk."),
+    "tool_missing": Code(501, False, "Ask the administrator to install the program."),
     "worker_died": Code(500, True, "It goes on by itself."),
     "disk_full": Code(507, False, "Free space on the server or choose another folder."),
     "read_only": Code(403, False, "Choose a folder that can be written to."),

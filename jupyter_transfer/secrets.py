@@ -307,6 +307,16 @@ class Vault:
             MASKS.drop(*held.values())
 
 
+def tool_environment(prefix: str, kept: re.Pattern[str]) -> dict[str, str]:
+    """The environment of a child process: this one without the variables that begin with `prefix`
+    unless all of their name matches `kept`."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(prefix) or kept.fullmatch(name)
+    }
+
+
 # ---- redaction --------------------------------------------------------------------------------
 
 

@@ -21,6 +21,7 @@ GROUP = "jupyter_transfer.backends"
 _OWN = {
     "http": "jupyter_transfer.backends.http:HttpBackend",
     "s3": "jupyter_transfer.backends.s3:S3Backend",
+    "rclone": "jupyter_transfer.backends.rclone:RcloneBackend",
 }
 
 _log = logging.getLogger(__name__)

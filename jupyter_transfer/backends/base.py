@@ -104,7 +104,8 @@ def _equal(pair: Pair) -> bool:
 
 @dataclass(frozen=True)
 class Validators:
-    """What tells one state of a remote file from another (RFC 9110 section 8.8)."""
+    """What tells one state of a remote file from another (RFC 9110 section 8.8). An `etag` or a
+    `version` that begins with ``W/`` is weak: where it differs the file does, no more."""
 
     etag: str | None = None
     last_modified: str | None = None
@@ -131,7 +132,7 @@ class Validators:
         if self.contradicts(other):
             return False
         version, etag, modified = self._pairs(other)
-        if _equal(version):
+        if _equal(version) and not str(version[0]).startswith("W/"):
             return True
         if any(tag is not None and tag.startswith("W/") for tag in etag):
             return False  # the server says itself that equal tags do not mean equal bytes
@@ -240,6 +241,8 @@ class Locator:
     if_match: whether requests for parts may carry ``If-Match`` with the ETag found first: the
         service then refuses to send a part of another state at all.
     stated: reads what is this service's own in the headers of an answer (names in lower case).
+    recheck: whether an answer may be older than the bytes behind it: then the file is located and
+        looked at once more when all of it is there, and is begun again if it is another one.
     """
 
     url: str
@@ -254,6 +257,7 @@ class Locator:
     unverified: str | None = None
     if_match: bool = False
     stated: Callable[[Mapping[str, str]], Stated] | None = None
+    recheck: bool = False
 
 
 @dataclass(frozen=True)
@@ -291,6 +295,9 @@ class Caller(Protocol):
         Raises ``remote_lied`` for a body of more than `limit` bytes, `TransferError` when no
         answer comes, and whatever stops the job.
         """
+
+    def check(self) -> None:
+        """Raise what stops the job, if somebody asked for it: for whoever waits without calling."""
 
 
 def _silent(_code: str, _message: str) -> None:

@@ -62,6 +62,10 @@ class Client:
             "too_many_redirects", f"“{target.host}” redirects more than {MAX_REDIRECTS} times."
         )
 
+    def check(self) -> None:
+        """See `jupyter_transfer.backends.base.Caller`."""
+        self._check()
+
     def _perform(
         self,
         exchange: Exchange,

@@ -92,7 +92,9 @@ class FileFetch:
         while True:
             self._task.tally.set(self._task.journal.spans.total)
             try:
-                return self._move()
+                remote = self._move()
+                self._recheck(remote)
+                return remote
             except StartAgain as turn:
                 self._start_again(turn)
             except Expired as turn:
@@ -123,6 +125,15 @@ class FileFetch:
             RangedFetch(self._task).run()
             return self._task.remote
         return StreamFetch(self._task).run()
+
+    def _recheck(self, remote: Remote) -> None:
+        """Whether what was fetched is what is there now, where its answers do not tell and no
+        digest will."""
+        if not self._task.remote.recheck or remote.unverified is None:
+            return
+        now = self._look()
+        if now.size != remote.size or now.validators.contradicts(remote.validators):
+            raise StartAgain("changed")
 
     def _start_again(self, turn: StartAgain) -> None:
         remote = self._look()

@@ -56,7 +56,7 @@ class Remote:
     for why there is neither (see `verify`), `reader` reads what is the service's own in an answer.
     `if_match` says whether requests for parts carry ``If-Match``. `pieces` are digests of pieces;
     `mirrored` says that the digest alone tells what belongs together, wherever it is from;
-    `answer` is the head of what the probe got, names in lower case.
+    `answer` is the head of what the probe got, names in lower case; `recheck` as in `Locator`.
     """
 
     url: Url
@@ -76,6 +76,7 @@ class Remote:
     pieces: Pieces | None = field(default=None, repr=False)
     mirrored: bool = False
     answer: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
+    recheck: bool = False
 
     @property
     def proof(self) -> Digest | None:
@@ -182,6 +183,7 @@ def _describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
             reader=locator.stated,
             doubt=locator.unverified,
         ),
+        recheck=locator.recheck,
     )
 
 

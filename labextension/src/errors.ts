@@ -291,6 +291,9 @@ const REMOTE: Table = {
   left_out: t => [
     t.__('Some of it was left out.'),
     t.__('Change the options if you want it too.')
+  tool_missing: t => [
+    t.__('A program that this transfer needs is missing on the server, or too old.'),
+    t.__('Ask the administrator to install it.')
   ],
   remote_lied: t => [
     t.__('The answer of the remote side contradicts itself.'),

@@ -1,0 +1,351 @@
+"""Every service that rclone knows, by the remotes of the person's rclone.conf.
+
+``rclone://remote/path`` is rclone's ``remote:path``, percent-encoded; ``rclone://remote//path`` is
+``remote:/path``. Listings come from ``rclone lsjson``; files are read in ranges from a private
+``rclone`` that serves them on a unix socket (see `rclone_server`). rclone opens the connections
+itself: neither the address policy nor the certificate authorities of this server hold for them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar
+from urllib.parse import quote, unquote, urlsplit
+
+from ..errors import TransferError
+from ..names import safe_name
+from ..tools import Child
+from .base import Ability, Backend, Context, Digest, Entry, Locator, Option, Validators
+from .rclone_errors import error_of_exit
+from .rclone_program import command, environment
+from .rclone_server import RcloneServer, url_of
+
+_NAME = re.compile(r"[\w.+@]+(?:[ -]+[\w.+@-]+)*")
+"""A remote's name (rclone: fs/fspath). No colon, comma, equals sign or slash: no remote that is
+made up in the address."""
+
+_FLAGS = ("--use-server-modtime",)
+"""The time of an object as its listing states it, where one request per object would tell more."""
+
+_LISTING = ("--no-mimetype", *_FLAGS)
+
+_DIGESTS = ("sha256", "sha1", "md5")
+"""Digests of whole files that both sides know, the best first."""
+
+SETTLED = 60.0
+"""Seconds after which a modification time tells one state from the next (RFC 9110 8.8.2.2)."""
+
+NO_TIMES = 3600 * 10**9
+"""Nanoseconds: a remote whose times are coarser than this keeps none."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path of a remote: `root` is ``/`` where the path is absolute there, else empty."""
+
+    remote: str
+    path: str = ""
+    root: str = ""
+
+    @classmethod
+    def parse(cls, address: str) -> Place:
+        """The place that `address` names. Raises ``invalid_address``."""
+        try:
+            parts = urlsplit(address)
+            remote = unquote(parts.netloc, errors="strict")
+            path = unquote(parts.path, errors="strict")
+        except ValueError:
+            raise TransferError("invalid_address", "This is not a valid address.") from None
+        if parts.query or parts.fragment or "?" in address or "#" in address:
+            raise TransferError(
+                "invalid_address",
+                "The address of a remote has no “?” and no “#”.",
+                "Write %3F and %23 where a name holds them.",
+            )
+        if not _NAME.fullmatch(remote):
+            raise TransferError(
+                "invalid_address",
+                "The address does not name a remote of rclone.",
+                "Write rclone://remote/path with a name that “rclone listremotes” shows.",
+            )
+        root = "/" if path.startswith("//") else ""
+        path = path.lstrip("/") if root else path.removeprefix("/")
+        path = path.removesuffix("/")
+        if "\0" in path or any(part in ("", ".", "..") for part in path.split("/") if path):
+            raise TransferError(
+                "invalid_address", "The path of the address holds an empty, “.” or “..” part."
+            )
+        return cls(remote, path, root)
+
+    def __str__(self) -> str:
+        """As rclone writes it."""
+        return f"{self.top}{self.path}"
+
+    @property
+    def top(self) -> str:
+        """The whole remote, as rclone writes it."""
+        return f"{self.remote}:{self.root}"
+
+    @property
+    def address(self) -> str:
+        """As this backend writes it."""
+        path = self.root + quote(self.path)
+        return f"rclone://{quote(self.remote)}/{path}"
+
+    @property
+    def name(self) -> str:
+        """The last segment."""
+        return self.path.rpartition("/")[2]
+
+    @property
+    def parent(self) -> Place:
+        """The folder that holds it."""
+        return Place(self.remote, self.path.rpartition("/")[0], self.root)
+
+    def below(self, path: str) -> Place:
+        """What lies at `path` below it."""
+        return Place(self.remote, f"{self.path}/{path}" if self.path else path, self.root)
+
+    def relative(self, folder: Place) -> str | None:
+        """Its path below `folder`; None when it does not lie there."""
+        if (self.remote, self.root) != (folder.remote, folder.root):
+            return None
+        if not folder.path:
+            return self.path
+        start = f"{folder.path}/"
+        return self.path.removeprefix(start) if self.path.startswith(start) else None
+
+
+class RcloneBackend(Backend):
+    """Files of the remotes of rclone."""
+
+    name = "rclone"
+    title = "Remote of rclone"
+    schemes = ("rclone",)
+    options: ClassVar[tuple[Option, ...]] = ()
+    can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "delete"})
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._base: Place | None = None
+        self._states: dict[str, tuple[Any, ...]] = {}
+        self._abilities: dict[str, Mapping[str, Any]] = {}
+        self._open_server: RcloneServer | None = None
+
+    def check(self, address: str) -> None:
+        """As `Backend.check`; also ``bad_request`` where the address carries a password."""
+        super().check(address)
+        if self.context.credential is not None:
+            raise TransferError(
+                "bad_request",
+                "A remote of rclone has its password in its configuration.",
+                "Write the address without one.",
+            )
+        Place.parse(address)
+
+    # -- what is there --
+
+    def entries(self, address: str) -> Iterator[Entry]:
+        """The file at `address`, or all files below the folder there."""
+        place = Place.parse(address)
+        item = self._stat(place)
+        if item is None:
+            raise TransferError("remote_not_found", "The remote has no such file or folder.")
+        if not item["IsDir"]:
+            self._base = place.parent
+            # As guessed: like any name that a service proposes, it is made safe.
+            yield replace(self._entry(place.parent, {**item, "Path": place.name}), guessed=True)
+            return
+        self._base = place
+        for item in self._listed(place, "--recursive", "--files-only"):
+            yield self._entry(place, item)
+
+    def browse(self, address: str) -> Iterator[Entry]:
+        """What lies directly below `address`; at ``rclone://`` the remotes themselves."""
+        if address in ("rclone:", "rclone:/", "rclone://"):
+            yield from self._remotes()
+            return
+        place = Place.parse(address)
+        for item in self._listed(place):
+            yield self._entry(place, item)
+
+    def find(self, address: str) -> Entry | None:
+        """What stands at exactly `address`."""
+        place = Place.parse(address)
+        item = self._stat(place)
+        return None if item is None else self._entry(place.parent, {**item, "Path": place.name})
+
+    def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:
+        """Remove files."""
+        outcomes: list[TransferError | None] = []
+        for entry in entries:
+            place = Place.parse(entry.address)
+            try:
+                self._server.ask("operations/deletefile", fs=place.top, remote=place.path)
+            except TransferError as error:
+                outcomes.append(error)
+            else:
+                outcomes.append(None)
+        return outcomes
+
+    # -- where its bytes are --
+
+    def locate(self, entry: Entry) -> Locator:
+        """The file at the private server, as it is now."""
+        place = Place.parse(entry.address)
+        folder, path = self._served(place)
+        item = self._stat(place, hashes=True)
+        if item is None or item["IsDir"]:
+            raise TransferError("remote_not_found", "The remote has no such file any more.")
+        digest = _digest_of(item)
+        state = (item["Size"], item["ModTime"], digest)
+        known = self._states.get(path) or (entry.size, entry.mtime_ns)
+        socket = self._server.socket_of(str(folder))
+        if known not in (state, (_size(item), _time(item))):
+            self._server.forget(str(folder), path)
+        self._remember(path, state)
+        return Locator(
+            url_of(path),
+            size=_size(item),
+            validators=Validators(version=self._version(place, item, digest)),
+            digest=digest,
+            unix_socket=socket,
+            recheck=True,
+        )
+
+    def name_for(self, address: str) -> str:
+        """The last segment of the path, or the remote's name."""
+        place = Place.parse(address)
+        return safe_name(place.name or place.remote)
+
+    def close(self) -> None:
+        """End the private server."""
+        if self._open_server is not None:
+            self._open_server.close()
+            self._open_server = None
+
+    # -- details --
+
+    @property
+    def _server(self) -> RcloneServer:
+        if self._open_server is None:
+            self._open_server = RcloneServer(self.caller, self._variables(), _FLAGS)
+        return self._open_server
+
+    def _variables(self) -> Mapping[str, str]:
+        """Variables that describe remotes which stand in no file."""
+        return {}
+
+    def _served(self, place: Place) -> tuple[Place, str]:
+        """The folder of which the file at `place` is served, and its path there."""
+        path = None if self._base is None else place.relative(self._base)
+        if self._base is not None and path:
+            return self._base, path
+        return place.parent, place.name
+
+    def _stat(self, place: Place, *, hashes: bool = False) -> dict[str, Any] | None:
+        base, path = place, ""
+        if self._base is not None and (relative := place.relative(self._base)):
+            base, path = self._base, relative
+        else:
+            base, path = Place(place.remote, "", place.root), place.path
+        options: dict[str, Any] = {"noMimeType": True}
+        if hashes and (cheap := self._cheap_hash(base)):
+            options |= {"showHash": True, "hashTypes": [cheap]}
+        item = self._server.ask("operations/stat", fs=str(base), remote=path, opt=options)["item"]
+        return dict(item) if item is not None else None
+
+    def _ability(self, place: Place) -> Mapping[str, Any]:
+        top = place.top
+        if top not in self._abilities:
+            self._abilities[top] = self._server.ask("operations/fsinfo", fs=str(place))
+        return self._abilities[top]
+
+    def _cheap_hash(self, place: Place) -> str | None:
+        """The digest that the service states without reading the file."""
+        info = self._ability(place)
+        if info["Features"].get("SlowHash"):
+            return None
+        return next((name for name in _DIGESTS if name in (info.get("Hashes") or ())), None)
+
+    def _version(self, place: Place, item: Mapping[str, Any], digest: Digest | None) -> str | None:
+        """What tells this state of the file from others; weak (``W/``) where it proves nothing."""
+        moment = _time(item)
+        precision = self._ability(place)["Precision"]
+        if moment is None or precision >= NO_TIMES:
+            return f"{'' if digest else 'W/'}{item['Size']}:{digest}"
+        settled = time.time_ns() - moment > max(SETTLED * 1e9, 2 * precision)
+        return f"{'' if settled or digest else 'W/'}{item['Size']}:{item['ModTime']}:{digest}"
+
+    def _remember(self, path: str, state: tuple[Any, ...]) -> None:
+        self._states[path] = state
+        while len(self._states) > 64:  # as many as may be under way
+            del self._states[next(iter(self._states))]
+
+    def _listed(self, place: Place, *flags: str) -> Iterator[dict[str, Any]]:
+        """The items of ``lsjson``, as they come."""
+        child = Child(
+            command("lsjson", [*_LISTING, *flags], [str(place)]),
+            environment(self._variables()),
+            output=True,
+        )
+        try:
+            for line in child.lines(self.caller.check):
+                if line.startswith(b"{"):
+                    yield json.loads(line.rstrip(b",\r"))
+            status = child.wait(self.caller.check)
+        finally:
+            child.stop()
+        if status != 0:
+            raise error_of_exit(status, list(child.said))
+
+    def _remotes(self) -> Iterator[Entry]:
+        child = Child(command("listremotes"), environment(), output=True)
+        try:
+            for line in child.lines(self.caller.check):
+                name = line.decode("utf-8", "replace").removesuffix(":")
+                if _NAME.fullmatch(name):
+                    yield Entry(f"{name}/", Place(name).address)
+            status = child.wait(self.caller.check)
+        finally:
+            child.stop()
+        if status != 0:
+            raise error_of_exit(status, list(child.said))
+
+    def _entry(self, folder: Place, item: Mapping[str, Any]) -> Entry:
+        place = folder.below(item["Path"]) if item["Path"] else folder
+        if item["IsDir"]:
+            return Entry(f"{item['Path']}/", f"{place.address}/")
+        return Entry(item["Path"], place.address, size=_size(item), mtime_ns=_time(item))
+
+
+def _size(item: Mapping[str, Any]) -> int | None:
+    size = int(item["Size"])
+    return size if size >= 0 else None
+
+
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+
+
+def _time(item: Mapping[str, Any]) -> int | None:
+    """`ModTime` (RFC 3339) in nanoseconds since 1970; None where there is none."""
+    match = _TIME.fullmatch(str(item.get("ModTime", "")))
+    if match is None:
+        return None
+    zone = "+00:00" if match[3] == "Z" else match[3]
+    try:
+        seconds = int(datetime.fromisoformat(match[1] + zone).timestamp())
+    except (ValueError, OverflowError):
+        return None
+    moment = seconds * 10**9 + int((match[2] or "").ljust(9, "0"))
+    return moment if moment >= 0 else None
+
+
+def _digest_of(item: Mapping[str, Any]) -> Digest | None:
+    hashes = item.get("Hashes") or {}
+    return next((Digest(name, hashes[name].lower()) for name in _DIGESTS if hashes.get(name)), None)

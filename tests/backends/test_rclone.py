@@ -1,0 +1,367 @@
+"""The rclone backend: remotes of an rclone.conf, read through a private server."""
+
+from __future__ import annotations
+
+import json
+import os
+from itertools import count
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+
+from jupyter_transfer.backends import rclone as backend_module
+from jupyter_transfer.backends import rclone_program
+from jupyter_transfer.backends.base import Context
+from jupyter_transfer.backends.rclone import Place, RcloneBackend
+from jupyter_transfer.engine.client import opened
+from jupyter_transfer.errors import TransferError
+from jupyter_transfer.secrets import Credential
+
+from ..servers.rclone import obscured, rclone, served, write_config
+from .contract import BackendContract
+from .site import Access, CannotHold, Site
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """An rclone.conf of this test: call it with remotes by name."""
+    rclone()
+    path = tmp_path / "rclone.conf"
+    monkeypatch.setenv("RCLONE_CONFIG", str(path))
+    return lambda **remotes: write_config(path, **remotes)
+
+
+@pytest.fixture
+def folder(tmp_path_factory):
+    """The folder of a service; not beside the root of the jobs."""
+    folder = tmp_path_factory.mktemp("service") / "remote"
+    folder.mkdir()
+    return folder
+
+
+class FolderSite(Site):
+    """A folder on this disk, seen through some remote."""
+
+    _moments = count(1_600_000_000, 10)
+
+    def __init__(self, folder: Path, remote: str = "rclone://it") -> None:
+        self.folder = folder
+        self._remote = remote
+        self.secrets: tuple[str, ...] = ()
+
+    def put(self, name, data):
+        path = self.folder / name
+        segments = name.split("/")
+        if any(part in ("", ".", "..") or len(part.encode()) > 255 for part in segments):
+            raise CannotHold
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.folder.parent / "new"
+        new.write_bytes(data)
+        moment = next(self._moments)
+        os.utime(new, (moment, moment))
+        new.rename(path)
+
+    def access(self, name=""):
+        return Access(f"{self._remote}/{quote(name)}", secrets=self.secrets)
+
+    def read(self, name):
+        path = self.folder / name
+        return path.read_bytes() if path.is_file() else None
+
+    def names(self):
+        return sorted(
+            path.relative_to(self.folder).as_posix()
+            for path in self.folder.rglob("*")
+            if path.is_file()
+        )
+
+
+class TestLocal(BackendContract):
+    """A remote of the type alias: no hashes without reading, times in nanoseconds."""
+
+    @pytest.fixture
+    def site(self, folder, config):
+        config(it={"type": "alias", "remote": str(folder)})
+        return FolderSite(folder)
+
+
+PASSWORD = "canary-7f3a-webdav"
+
+
+class WebdavSite(FolderSite):
+    """The same through WebDAV, with a password."""
+
+    def denied(self, name, how):
+        return Access(f"rclone://{how}/{quote(name)}", secrets=("wrong-canary",))
+
+
+class TestWebdav(BackendContract):
+    """A service with a password that states times in seconds and no hashes."""
+
+    @pytest.fixture
+    def site(self, folder, config):
+        with served("webdav", folder, "--user", "u", "--pass", PASSWORD) as port:
+            url = f"http://127.0.0.1:{port}"
+            hidden = obscured(PASSWORD)
+            config(
+                it={"type": "webdav", "url": url, "user": "u", "pass": hidden},
+                wrong={"type": "webdav", "url": url, "user": "u", "pass": obscured("wrong-canary")},
+                missing={"type": "webdav", "url": url},
+            )
+            site = WebdavSite(folder)
+            site.secrets = (PASSWORD, hidden)
+            yield site
+
+
+# ---- addresses ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("address", "written"),
+    [
+        ("rclone://it", "it:"),
+        ("rclone://it/", "it:"),
+        ("rclone://it/a/b.bin", "it:a/b.bin"),
+        ("rclone://it/a/", "it:a"),
+        ("rclone://it//etc/x", "it:/etc/x"),
+        ("rclone://my%20remote/-x", "my remote:-x"),
+        ("rclone://a%40b.c+d/%3F%23%25", "a@b.c+d:?#%"),
+        ("rclone://数据/集", "数据:集"),
+        ("rclone://It_x-1/a:b,c=d", "It_x-1:a:b,c=d"),
+    ],
+)
+def test_an_address_as_rclone_writes_it(address, written):
+    place = Place.parse(address)
+    assert str(place) == written
+    assert Place.parse(place.address) == place
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "rclone://",
+        "rclone:///etc",
+        "rclone://-x/y",
+        "rclone://--config=x/y",
+        "rclone://:local/etc",
+        "rclone://:local:/etc",
+        "rclone://%3Alocal/etc",
+        "rclone://%3Asftp,ssh=touch%20x/y",
+        "rclone://remote,opt=x/y",
+        "rclone://remote%2Copt=x/y",
+        "rclone://remote:/y",
+        "rclone://remote%3A/y",
+        "rclone://a%2Fb/c",
+        "rclone://it/../x",
+        "rclone://it/a/%2e%2e/x",
+        "rclone://it/./x",
+        "rclone://it/a//b",
+        "rclone://it/a%00b",
+        "rclone://it%00/a",
+        "rclone://it%0A/a",
+        "rclone://%20it/a",
+        "rclone://it/a?b",
+        "rclone://it/a#b",
+        "rclone://it/%ff",
+        "rclone://[it/a",
+    ],
+)
+def test_a_hostile_address_is_refused_before_anything_is_started(address, monkeypatch):
+    monkeypatch.setattr(rclone_program, "program", lambda: pytest.fail("it was started"))
+    with pytest.raises(TransferError) as caught:
+        RcloneBackend(Context()).check(address)
+    assert caught.value.code == "invalid_address"
+
+
+def test_a_password_in_the_address_is_refused():
+    with pytest.raises(TransferError) as caught:
+        RcloneBackend(Context(credential=Credential("u", "hush"))).check("rclone://it/a")
+    assert caught.value.code == "bad_request"
+    assert "hush" not in str(caught.value.as_dict())
+
+
+# ---- the program --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fresh_search():
+    """The search for the program begins anew, before and after."""
+    rclone_program.program.cache_clear()
+    yield
+    rclone_program.program.cache_clear()
+
+
+def fake(folder: Path, version: str) -> str:
+    path = folder / "rclone"
+    path.write_text(f"#!/bin/sh\necho {version}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.mark.parametrize("version", ["rclone v1.60.1-DEV", "rclone v1.75.0", "nonsense"])
+def test_a_version_that_is_too_old_is_refused(
+    harness, tmp_path, monkeypatch, fresh_search, version
+):
+    old = fake(tmp_path, version)
+    monkeypatch.setattr(rclone_program, "candidates", lambda name: [old])
+    outcome = harness.run("rclone://it/x")
+    assert (outcome.state, outcome.error.code) == ("failed", "tool_missing")
+    assert "1.75.1 or newer" in outcome.error.message
+    if "1.60" in version:
+        assert "1.60.1" in outcome.error.message
+    assert "jupyter_transfer[rclone]" in outcome.error.remedy
+
+
+def test_no_rclone_at_all(harness, monkeypatch, fresh_search):
+    monkeypatch.setattr(rclone_program, "candidates", lambda name: [])
+    outcome = harness.run("rclone://it/x")
+    assert (outcome.state, outcome.error.code) == ("failed", "tool_missing")
+    assert "no rclone" in outcome.error.message
+
+
+def test_the_first_that_is_new_enough_is_taken(tmp_path, monkeypatch, fresh_search):
+    (tmp_path / "new").mkdir()
+    old, new = fake(tmp_path, "rclone v1.60.1"), fake(tmp_path / "new", "rclone v1.99.0")
+    monkeypatch.setattr(rclone_program, "candidates", lambda name: [old, new])
+    assert rclone_program.program() == new
+
+
+def test_variables_that_stand_for_flags_do_not_reach_it(monkeypatch):
+    monkeypatch.setenv("RCLONE_RC_ADDR", "0.0.0.0:5572")
+    monkeypatch.setenv("RCLONE_METADATA_MAPPER", "/bin/evil")
+    monkeypatch.setenv("RCLONE_CONFIG", "/c")
+    monkeypatch.setenv("RCLONE_CONFIG_MY_TYPE", "memory")
+    made = rclone_program.environment({"RCLONE_CONFIG_X_TYPE": "s3"})
+    assert {name: value for name, value in made.items() if name.startswith("RCLONE_")} == {
+        "RCLONE_CONFIG": "/c",
+        "RCLONE_CONFIG_MY_TYPE": "memory",
+        "RCLONE_CONFIG_X_TYPE": "s3",
+    }
+
+
+# ---- what only it has ---------------------------------------------------------------------------
+
+
+def test_the_remotes_can_be_browsed(harness, config, folder):
+    config(it={"type": "alias", "remote": str(folder)}, **{"my other": {"type": "memory"}})
+    with opened("rclone://it", harness.context({})) as (backend, _):
+        found = {entry.path: entry.address for entry in backend.browse("rclone://")}
+    assert found == {"it/": "rclone://it/", "my other/": "rclone://my%20other/"}
+
+
+def test_a_remote_that_does_not_exist(harness, config):
+    config(it={"type": "memory"})
+    outcome = harness.run("rclone://other/x")
+    assert (outcome.state, outcome.error.code) == ("failed", "invalid_address")
+
+
+def test_find_and_delete(harness, config, folder):
+    site = FolderSite(folder)
+    config(it={"type": "alias", "remote": str(folder)})
+    site.put("d/a b.bin", b"12345")
+    with opened("rclone://it", harness.context({})) as (backend, _):
+        entry = backend.find("rclone://it/d/a%20b.bin")
+        assert (entry.path, entry.size) == ("a b.bin", 5)
+        assert entry.mtime_ns == (folder / "d/a b.bin").stat().st_mtime_ns
+        assert backend.find("rclone://it/d").path == "d/"
+        assert backend.find("rclone://it/d/none") is None
+        none = backend_module.replace(entry, address="rclone://it/d/none")
+        outcomes = backend.delete([entry, none])
+    assert outcomes[0] is None
+    assert outcomes[1].code == "remote_not_found"
+    assert site.names() == []
+
+
+def test_a_digest_that_the_service_states_verifies(harness, config, folder):
+    """Object stores state the MD5 of what was sent in one piece."""
+    (folder / "bucket").mkdir()
+    site = FolderSite(folder / "bucket")
+    site.put("f.bin", os.urandom(300_000))
+    key = ("accesskeyid0123456789", "secretkey0123456789012345678901234567890")
+    with served("s3", folder, "--auth-key", ",".join(key)) as port:
+        config(
+            it={
+                "type": "s3",
+                "provider": "Rclone",
+                "endpoint": f"http://127.0.0.1:{port}",
+                "access_key_id": key[0],
+                "secret_access_key": key[1],
+            }
+        )
+        outcome = harness.run("rclone://it/bucket/f.bin")
+        assert (outcome.state, outcome.error) == ("done", None)
+        assert outcome.verified is True
+        assert harness.report.files[0]["digest"].startswith("md5:")
+        assert (harness.folder / "f.bin").read_bytes() == site.read("f.bin")
+
+
+def test_nothing_listens_at_a_network_address_and_nothing_stays(harness, config, folder):
+    site = FolderSite(folder)
+    config(it={"type": "alias", "remote": str(folder)})
+    site.put("f.bin", b"x" * 100)
+    with opened("rclone://it", harness.context({})) as (backend, _):
+        (entry,) = backend.entries("rclone://it/f.bin")
+        socket = Path(backend.locate(entry).unix_socket)
+        assert socket.parent.stat().st_mode & 0o777 == 0o700
+        pid = backend._server._child.pid
+        inodes = {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
+        listening = [
+            line.split()[9]
+            for table in ("tcp", "tcp6", "udp", "udp6")
+            for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]
+        ]
+        assert not [inode for inode in listening if f"socket:[{inode}]" in inodes]
+    assert not socket.parent.exists()
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_private_server_that_dies_is_started_again(harness, config, folder):
+    site = FolderSite(folder)
+    config(it={"type": "alias", "remote": str(folder)})
+    site.put("f.bin", b"x" * 100)
+    with opened("rclone://it", harness.context({})) as (backend, _):
+        (entry,) = backend.entries("rclone://it/f.bin")
+        backend.locate(entry)
+        backend._server._child.stop()
+        assert backend.find("rclone://it/f.bin").size == 100
+
+
+def test_a_swap_in_the_middle_is_never_mixed(harness, config, folder):
+    """The private server may answer from what it knew: only the last look tells."""
+    site = FolderSite(folder)
+    config(it={"type": "alias", "remote": str(folder)})
+    states = [bytes([n]) * 500_000 for n in range(1, 6)]
+    for swap in range(12):
+        site.put("f.bin", states[0])
+        done = []
+
+        def swap_now(counts, at=swap, done=done):
+            if len(done) < 2 and counts["bytes_done"] >= at * 40_000:
+                done.append(at)
+                site.put("f.bin", states[len(done)])
+
+        harness.fresh_control()
+        harness.report.on_progress = swap_now
+        outcome = harness.run("rclone://it/f.bin", f"{swap}/")
+        assert (outcome.state, outcome.error) == ("done", None)
+        assert (harness.folder / str(swap) / "f.bin").read_bytes() in states
+
+
+def test_no_secret_is_in_an_argument(harness, config, folder, monkeypatch):
+    site = FolderSite(folder)
+    site.put("f.bin", b"x" * 100)
+    with served("webdav", folder, "--user", "u", "--pass", PASSWORD) as port:
+        hidden = obscured(PASSWORD)
+        url = f"http://127.0.0.1:{port}"
+        config(it={"type": "webdav", "url": url, "user": "u", "pass": hidden})
+        with opened("rclone://it", harness.context({})) as (backend, _):
+            (entry,) = backend.entries("rclone://it/f.bin")
+            backend.locate(entry)
+            pid = backend._server._child.pid
+            shown = (
+                Path(f"/proc/{pid}/cmdline").read_bytes()
+                + json.dumps(list(backend._server._child.said)).encode()
+            )
+    assert PASSWORD.encode() not in shown
+    assert hidden.encode() not in shown
