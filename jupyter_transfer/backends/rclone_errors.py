@@ -27,7 +27,8 @@ _TEXTS: tuple[tuple[str, str], ...] = (
             r"|couldn't (log ?in|find (password|credential)|connect ssh: .*authenticate)"
             r"|unable to authenticate|authentication (failed|required)|invalidaccesskeyid"
             r"|signaturedoesnotmatch|no ?credential|nocredentialproviders|empty token"
-            r"|\b530\b|username or password|wrong password|login incorrect|anonymous login|login authentication"
+            r"|\b530\b|username or password|wrong password|login (incorrect|authentication)"
+            r"|anonymous login"
         ),
         "needs_credentials",
     ),

@@ -93,7 +93,7 @@ def third_party(monkeypatch):
 
 
 def test_backends_of_other_packages(third_party, caplog):
-    assert set(load_all()) == {"http", "other", "s3"}
+    assert set(load_all()) == {"http", "other", "rclone", "s3"}
     assert find("other://x").name == "other"
     assert find("http://h/special/x").name == "other"
     assert find("http://h/x").name == "http"
