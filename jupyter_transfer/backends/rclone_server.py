@@ -120,7 +120,7 @@ class RcloneServer:
                 environment(self._remotes),
             )
             end = time.monotonic() + START
-            while not self._folder.has(_CONTROL):
+            while not self._answers():
                 if not self._child.alive:
                     raise error_of_exit(self._child.wait(), list(self._child.said))
                 if time.monotonic() > end:
@@ -130,6 +130,24 @@ class RcloneServer:
         except BaseException:
             self.close()
             raise
+
+    def _answers(self) -> bool:
+        """Whether the program listens: its socket is there a moment before it does."""
+        assert self._folder is not None
+        if not self._folder.has(_CONTROL):
+            return False
+        try:
+            self._caller.call(
+                "http://rclone/rc/noop",
+                method="POST",
+                follow=False,
+                unix_socket=self._folder.socket(_CONTROL),
+            )
+        except TransferError as error:
+            if error.code not in ("connect_failed", "connection_lost"):
+                raise
+            return False
+        return True
 
 
 def url_of(path: str) -> str:
