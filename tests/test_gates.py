@@ -113,14 +113,11 @@ SQL = re.compile(
 LAYERS = [
     {"errors"},
     {"names", "timetable"},
+    {"tools"},
     {"spec", "paths", "net", "secrets", "directio", "records"},
     {"parts", "store", "events", "meter", "retries"}
     | {"joboptions", "decisions", "schedule", "history"},
     {"jobs", "backends", "allowances"},
-    {"tools"},
-    {"spec", "paths", "net", "secrets", "directio"},
-    {"parts", "store", "events", "meter", "retries", "joboptions", "decisions"},
-    {"jobs", "backends"},
     {"streams", "engine"},
     {"uploads", "archives", "admission", "leftovers"},
     {"workers", "worker"},
