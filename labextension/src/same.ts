@@ -101,9 +101,10 @@ async function haveSameDigest(
 
 /** Whether two dates (milliseconds) are one, as far as both sides keep it. */
 function haveSameDate(ours: number, theirs: number): boolean {
+  if (Math.abs(ours - theirs) <= ROUNDING) {
+    return true;
+  }
   // A file system without fractions of seconds cuts them off.
   const isCoarse = ours % 1000 === 0 || theirs % 1000 === 0;
-  return isCoarse
-    ? Math.floor(ours / 1000) === Math.floor(theirs / 1000)
-    : Math.abs(ours - theirs) <= ROUNDING;
+  return isCoarse && Math.floor(ours / 1000) === Math.floor(theirs / 1000);
 }

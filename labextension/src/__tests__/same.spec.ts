@@ -55,6 +55,19 @@ describe('findSame', () => {
     expect(digestOf).not.toHaveBeenCalled();
   });
 
+  it('believes dates on both sides of a full second', async () => {
+    const at = async (fraction: string, there: string) => {
+      const mine = item('x', 9, `2026-01-01T00:00:0${fraction}Z`);
+      const modified = `2026-01-01T00:00:0${there}Z`;
+      const taken = [{ item: mine, path: 'a', size: 9, modified }];
+      const same = await findSame(taken, { digest: null, digestOf });
+      return same.has(mine);
+    };
+    expect(await at('1', '0.999999')).toBe(true);
+    expect(await at('0.999', '1')).toBe(true);
+    expect(await at('1', '0.99')).toBe(false);
+  });
+
   it('believes the digest where only the date is another', async () => {
     digestOf.mockResolvedValue(base64('x', MIB));
     expect(await isSame(item('x', MIB, OTHER), MIB)).toBe(true);
