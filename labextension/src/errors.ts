@@ -291,8 +291,11 @@ const REMOTE: Table = {
   left_out: t => [
     t.__('Some of it was left out.'),
     t.__('Change the options if you want it too.')
+  ],
   tool_missing: t => [
-    t.__('A program that this transfer needs is missing on the server, or too old.'),
+    t.__(
+      'A program that this transfer needs is missing on the server, or too old.'
+    ),
     t.__('Ask the administrator to install it.')
   ],
   remote_lied: t => [
