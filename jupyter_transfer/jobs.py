@@ -112,8 +112,8 @@ class JobTable:
         delta = since is not None and first <= since <= revision
         floor = since if delta and since is not None else -1
         name = state.value if state else None
-        saved, total = await self.db(self._store.jobs_list, owner, name, floor, limit, offset)
-        jobs = [self.live.get(job.id, job) for job in saved]
+        ids, total = await self.db(self._store.jobs_ids, owner, name, floor, limit, offset)
+        jobs = await self._jobs(ids)
         answer: dict[str, Any] = {"total": total, "revision": revision, "removed": []}
         if delta:
             jobs += self._moved_since(floor, owner, {job.id for job in jobs})
@@ -122,6 +122,14 @@ class JobTable:
             answer["full"] = True
         matching = [job for job in jobs if state is None or job.state is state]
         return {"jobs": [job.as_dict() for job in matching], **answer}
+
+    async def _jobs(self, ids: list[str]) -> list[Job]:
+        """The jobs of these ids, in their order; of the unfinished ones no row is read."""
+        found = {id: self.live[id] for id in ids if id in self.live}
+        rest = [id for id in ids if id not in found]
+        if rest:
+            found |= {job.id: job for job in await self.db(self._store.jobs_get, rest)}
+        return [found[id] for id in ids if id in found]
 
     def _moved_since(self, revision: int, owner: str, known: set[str]) -> list[Job]:
         """Live jobs whose progress, which has no row, is newer than `revision`."""

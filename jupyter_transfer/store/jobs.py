@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from functools import lru_cache
 from typing import Any
 
 from ..spec import Job, Progress, State
@@ -14,6 +15,7 @@ _JOB_COLUMNS = (
     "id, owner, kind, source, destination, options, state, priority, reason, progress, "
     "verified, created, started, finished, attempt, revision, unverified"
 )
+_NAMES = _JOB_COLUMNS.split(", ")
 
 
 class JobQueries(Database):
@@ -43,7 +45,7 @@ class JobQueries(Database):
             job.unverified,
         )
         places = ", ".join("?" * len(row))
-        updates = ", ".join(f"{name} = excluded.{name}" for name in _JOB_COLUMNS.split(", ")[1:])
+        updates = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
         with self.transaction() as db:
             db.execute(
                 f"insert into jobs ({_JOB_COLUMNS}) values ({places})"  # noqa: S608
@@ -62,16 +64,23 @@ class JobQueries(Database):
             "where state in ('queued', 'running', 'paused', 'waiting') order by created", ()
         )
 
-    def jobs_list(
+    def jobs_ids(
         self, owner: str, state: str | None, since: int, limit: int, offset: int
-    ) -> tuple[list[Job], int]:
-        """A page of `owner`'s jobs, newest first, and how many there are in all."""
+    ) -> tuple[list[str], int]:
+        """The ids of a page of `owner`'s jobs, newest first, and how many there are in all."""
         where = "where owner = ? and revision > ? and (? is null or state = ?)"
         values = (owner, since, state, state)
         with self.access() as db:
             (total,) = db.execute(f"select count(*) from jobs {where}", values).fetchone()  # noqa: S608
-        page = f"{where} order by created desc, id limit ? offset ?"
-        return self._jobs(page, (*values, limit, offset)), total
+            rows = db.execute(
+                f"select id from jobs {where} order by created desc, id limit ? offset ?",  # noqa: S608
+                (*values, limit, offset),
+            ).fetchall()
+        return [id for (id,) in rows], total
+
+    def jobs_get(self, ids: list[str]) -> list[Job]:
+        """The jobs of these ids that there are, in no order."""
+        return self._jobs("where id in (select value from json_each(?))", (json.dumps(ids),))
 
     def jobs_finished(self, before: str, limit: int) -> list[Job]:
         """At most `limit` jobs that finished before the time `before` (ISO 8601), oldest first."""
@@ -175,17 +184,20 @@ class JobQueries(Database):
 
 
 def _job(row: tuple[Any, ...]) -> Job:
-    value = dict(zip(_JOB_COLUMNS.split(", "), row, strict=True))
-    return Job(
-        **{
-            **value,
-            "state": State(value["state"]),
-            "options": json.loads(value["options"]),
-            "reason": json.loads(value["reason"]) if value["reason"] else None,
-            "progress": Progress.from_dict(json.loads(value["progress"])),
-            "verified": None if value["verified"] is None else bool(value["verified"]),
-        }
-    )
+    value = dict(zip(_NAMES, row, strict=True))
+    value["state"] = State(value["state"])
+    value["options"] = json.loads(value["options"])
+    value["reason"] = json.loads(value["reason"]) if value["reason"] else None
+    value["progress"] = _progress(value["progress"])
+    if value["verified"] is not None:
+        value["verified"] = bool(value["verified"])
+    return Job(**value)
+
+
+@lru_cache(maxsize=64)
+def _progress(text: str) -> Progress:
+    """Most jobs of a long list have the same: none."""
+    return Progress.from_dict(json.loads(text))
 
 
 def _file(row: tuple[Any, ...]) -> dict[str, Any]:

@@ -25,12 +25,34 @@ def test_pages(store):
     for one in jobs:
         store.job_save(one)
     store.job_save(job(store, owner="other"))
-    page, total = store.jobs_list("me", None, -1, 3, 2)
-    assert [one.id for one in page] == [jobs[n].id for n in (7, 6, 5)]
+    ids, total = store.jobs_ids("me", None, -1, 3, 2)
+    assert ids == [jobs[n].id for n in (7, 6, 5)]
     assert total == 10
-    page, total = store.jobs_list("me", None, jobs[7].revision, 100, 0)
-    assert {one.id for one in page} == {jobs[8].id, jobs[9].id}
-    assert store.jobs_list("me", "done", -1, 100, 0) == ([], 0)
+    ids, total = store.jobs_ids("me", None, jobs[7].revision, 100, 0)
+    assert set(ids) == {jobs[8].id, jobs[9].id}
+    assert store.jobs_ids("me", "done", -1, 100, 0) == ([], 0)
+    assert {one.id: one for one in store.jobs_get([*ids, "unknown"])} == {
+        jobs[n].id: jobs[n] for n in (8, 9)
+    }
+    assert store.jobs_get([]) == []
+
+
+def test_old_ones(store):
+    jobs = [
+        job(store, state=state, finished=finished)
+        for state, finished in [
+            (State.DONE, "2026-01-01T00:00:00.000Z"),
+            (State.FAILED, "2026-01-02T00:00:00.000Z"),
+            (State.QUEUED, "2026-01-01T00:00:00.000Z"),  # it is tried again
+            (State.CANCELLED, "2026-01-03T00:00:00.000Z"),
+            (State.RUNNING, None),
+        ]
+    ]
+    for one in jobs:
+        store.job_save(one)
+    old = store.jobs_finished("2026-01-03T00:00:00.000Z", 10)
+    assert [one.id for one in old] == [jobs[0].id, jobs[1].id]
+    assert len(store.jobs_finished("2027", 2)) == 2
 
 
 def test_removed_jobs_are_remembered(store):
