@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import archive, drop, fetch, files, latency, opened, startup, upload
+from . import archive, drop, fetch, files, latency, opened, queue, startup, upload
 from .harness import GIB, KIB, MIB, BrokenError, MissingError, parse_size, progress, show_size
 from .report import fail
 
@@ -42,6 +42,7 @@ CLAIMS = {
     "open": Claim(opened.run, 10_000, 1000, 128 * KIB, unit="uploads", seconds=20),
     "drop": Claim(drop.run, 100_000, 2000, 32 * KIB, unit="files"),
     "archive": Claim(archive.run, 2 * GIB, room=4),
+    "queue": Claim(queue.run, 10_000, 200, 64 * KIB, unit="jobs"),
     "latency": Claim(latency.run, GIB, room=20, seconds=20),
 }
 
