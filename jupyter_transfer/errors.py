@@ -73,6 +73,9 @@ CODES: dict[str, Code] = {
     "connection_lost": Code(502, True, "It goes on by itself from where it stopped."),
     "timeout": Code(504, True, "It goes on by itself from where it stopped."),
     "tls_failed": Code(502, False, "Check the remote certificate, or set `ca_file`."),
+    "host_key_changed": Code(
+        502, False, "Ask the owner of the host; if the key was changed, correct known_hosts."
+    ),
     "too_many_redirects": Code(502, False, "Use the address that it redirects to."),
     "remote_not_found": Code(404, False, "Check the address: the remote side has no such file."),
     "needs_credentials": Code(401, False, "Give credentials for this address."),

@@ -6,6 +6,7 @@ origin, and nowhere else: not into a URL, a job's record, an argument list, a lo
 
 from __future__ import annotations
 
+import hmac
 import logging
 import netrc
 import os
@@ -13,10 +14,11 @@ import re
 import stat
 import sys
 import threading
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha1
 from pathlib import Path
 from traceback import format_exception
 from typing import Any
@@ -25,6 +27,8 @@ from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
 from .errors import TransferError
 
 HIDDEN = "***"
+
+_log = logging.getLogger(__name__)
 
 MAX_FILE = 64 << 10
 """Bytes in a file that holds one secret."""
@@ -79,6 +83,7 @@ class Login:
     agent: whether the keys of ``ssh-agent`` may be offered.
     host_key: the fingerprint that the person accepted, ``SHA256:`` and base64; None to go by
         ``known_hosts`` alone.
+    tls: of FTP: ``auto`` (where the server offers it), ``required`` or ``off``.
     """
 
     username: str = ""
@@ -87,6 +92,7 @@ class Login:
     passphrase: str = field(default="", repr=False)
     agent: bool = True
     host_key: str | None = None
+    tls: str = "auto"
 
 
 def split_userinfo(url: str) -> tuple[str, Credential | None]:
@@ -123,6 +129,96 @@ def from_netrc(host: str) -> Credential | None:
         return None
     login, account, password = entry
     return Credential(login or account or "", password or "")
+
+
+# ---- SSH ------------------------------------------------------------------------------------
+
+_SSH_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+def ssh_keys(login: Login) -> tuple[str | None, str | None]:
+    """The files of the private and the public key that `login` offers: those that it names, else
+    what ``ssh`` would take; None for what is not there.
+
+    Raises ``bad_request`` where the named key cannot be read.
+    """
+    folder = Path("~/.ssh").expanduser()
+    if login.key_file:
+        named = Path(login.key_file).expanduser()
+        if not os.access(named, os.R_OK):
+            raise TransferError(
+                "bad_request", "The key file cannot be read.", "Give the path of your private key."
+            )
+        private: Path | None = named
+    else:
+        private = next((folder / n for n in _SSH_KEYS if os.access(folder / n, os.R_OK)), None)
+    if private is None:
+        return None, None
+    public = private.with_name(private.name + ".pub")
+    return str(private), str(public) if public.is_file() else None
+
+
+def known_hosts(host: str, port: int) -> list[tuple[str, str]]:
+    """Type and base64 of each key that ``ssh`` knows for a host: by the person's file and the
+    system's (sshd(8), "SSH known_hosts file format"). Marked lines do not count, and neither does
+    what is malformed; a host that one pattern excludes is not known by that line."""
+    name = host if port == 22 else f"[{host}]:{port}"
+    found = []
+    for path in (_known_hosts_file(), *_SYSTEM_KNOWN_HOSTS):
+        try:
+            lines = path.read_text("utf-8", "replace").splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if len(fields) >= 3 and line[0] not in "#@" and _names(fields[0], name):
+                found.append((fields[1], fields[2]))
+    return found
+
+
+_SYSTEM_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"),)
+
+
+def _known_hosts_file() -> Path:
+    return Path("~/.ssh/known_hosts").expanduser()
+
+
+def _names(patterns: str, name: str) -> bool:
+    """Whether the first field of a line means the host `name`."""
+    if patterns.startswith("|1|"):
+        salt, _, digest = patterns[3:].partition("|")
+        try:
+            wanted = b64decode(digest, validate=True)
+            mac = hmac.new(b64decode(salt, validate=True), name.encode(), sha1).digest()
+        except ValueError:
+            return False
+        return hmac.compare_digest(mac, wanted)
+    each = patterns.lower().split(",")
+    if any(p.startswith("!") and _matches(name, p[1:]) for p in each):
+        return False
+    return any(_matches(name, p) for p in each)
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """``*`` and ``?`` only; brackets are part of a name with a port."""
+    expression = re.escape(pattern).replace(r"\*", ".*").replace(r"\?", ".")
+    return re.fullmatch(expression, name.lower()) is not None
+
+
+def remember_host_key(host: str, port: int, key_type: str, key: str) -> None:
+    """Add the base64 `key` of a host, which the person accepted, as ``ssh`` does (sshd(8), "SSH
+    known_hosts file format"). A file that cannot be written is left: the person is asked again."""
+    path = _known_hosts_file()
+    name = host if port == 22 else f"[{host}]:{port}"
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "r+b") as file:
+            old = file.read()
+            start = b"" if not old or old.endswith(b"\n") else b"\n"
+            file.write(start + f"{name} {key_type} {key}\n".encode())
+    except OSError as error:
+        _log.warning("The key of %s was not remembered: %s", host, error.strerror)
 
 
 # ---- references -------------------------------------------------------------------------------

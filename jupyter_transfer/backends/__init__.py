@@ -19,6 +19,8 @@ GROUP = "jupyter_transfer.backends"
 
 # Ours by name too, so that a checkout that is not installed works.
 _OWN = {
+    "ftp": "jupyter_transfer.backends.ftp:FtpBackend",
+    "sftp": "jupyter_transfer.backends.sftp:SftpBackend",
     "http": "jupyter_transfer.backends.http:HttpBackend",
     "s3": "jupyter_transfer.backends.s3:S3Backend",
     "rclone": "jupyter_transfer.backends.rclone:RcloneBackend",

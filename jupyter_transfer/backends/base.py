@@ -263,12 +263,15 @@ class Locator:
 @dataclass(frozen=True)
 class Answer:
     """What a service answered to a small request: status, address after redirects, headers by
-    their names in lower case, body."""
+    their names in lower case, body. Of FTP and SFTP: bytes of the file, and when it was changed, in
+    seconds since 1970."""
 
     status: int
     url: str
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    size: int | None = None
+    modified: int | None = None
 
 
 class Caller(Protocol):
@@ -286,8 +289,13 @@ class Caller(Protocol):
         follow: bool = True,
         unix_socket: str | None = None,
         wants: Callable[[Mapping[str, str]], bool] | None = None,
+        login: Login | None = None,
+        commands: Sequence[str] = (),
     ) -> Answer:
         """Send the request; any status is an answer.
+
+        Over FTP and SFTP `method` is ``HEAD`` (look), ``GET`` (of an address that ends in ``/``: a
+        listing) or ``MLSD``; `commands` are sent before, in libcurl's QUOTE form.
 
         `headers` go to the origin of `url` only; redirects are followed unless `follow` is False.
         A body is left alone (and empty in the answer) if `wants`, asked with the headers, says

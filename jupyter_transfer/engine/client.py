@@ -6,7 +6,7 @@ and cancelling hold for them as for every byte of data.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -14,6 +14,7 @@ from ..backends import find
 from ..backends.base import Answer, Backend, Context
 from ..errors import TransferError
 from ..net import MAX_REDIRECTS, redirect_target
+from ..secrets import Login
 from .limits import Bandwidth
 from .transport import SCHEMES, Enough, Exchange, Transport, parse
 
@@ -43,11 +44,21 @@ class Client:
         follow: bool = True,
         unix_socket: str | None = None,
         wants: Callable[[Mapping[str, str]], bool] | None = None,
+        login: Login | None = None,
+        commands: Sequence[str] = (),
     ) -> Answer:
         """See `jupyter_transfer.backends.base.Caller`."""
         target, sent = parse(url), dict(headers or {})
         for _ in range(MAX_REDIRECTS + 1):
-            exchange = Exchange(target, sent, method=method, body=body, unix_socket=unix_socket)
+            exchange = Exchange(
+                target,
+                sent,
+                method=method,
+                body=body,
+                unix_socket=unix_socket,
+                login=login,
+                commands=commands,
+            )
             answer = self._perform(exchange, limit, wants)
             location = answer.headers.get("location")
             if not (follow and location and answer.status in _REDIRECTS):
@@ -90,7 +101,14 @@ class Client:
         self._transport.perform(exchange, self._check)
         if exchange.error:
             raise exchange.error
-        return Answer(exchange.status, str(exchange.url), exchange.headers.as_dict(), bytes(body))
+        return Answer(
+            exchange.status,
+            str(exchange.url),
+            exchange.headers.as_dict(),
+            bytes(body),
+            exchange.size,
+            exchange.modified,
+        )
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from dataclasses import replace
 from ..backends.base import Answer, Backend, Digest, Entry, Locator, Validators
 from ..errors import TransferError
 from .control import Control
+from .fileprobe import probe_file
+from .fileprotocols import FILE_SCHEMES
 from .plan import Remote, probe
 from .retry import Retries
 from .transport import Transport, parse
@@ -88,7 +90,9 @@ class Places:
 
     def _look(self) -> Remote:
         place = self._place()
-        remote = probe(self._transport, place, self._control.check)
+        is_file = parse(place.url).scheme in FILE_SCHEMES
+        ask = probe_file if is_file else probe
+        remote = ask(self._transport, place, self._control.check)
         if not self.elsewhere:
             self._learn(remote)
         known = self._known

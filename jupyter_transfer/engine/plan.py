@@ -20,6 +20,7 @@ from ..backends.base import Digest, Locator, Pieces, Stated, Validators
 from ..errors import TransferError, from_http_status
 from ..names import safe_name
 from ..net import MAX_REDIRECTS, Url, redirect_target
+from ..secrets import Login
 from .disposition import filename_of
 from .sums import known
 from .transport import SCHEMES, Enough, Exchange, Headers, Transport, parse
@@ -72,6 +73,7 @@ class Remote:
     doubt: str = "no_digest"
     mtime_ns: int | None = None
     if_match: bool = False
+    login: Login | None = None
     reader: Reader | None = field(default=None, repr=False, compare=False)
     pieces: Pieces | None = field(default=None, repr=False)
     mirrored: bool = False

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from ..errors import TransferError
 from .drain import Drain
+from .fileprotocols import FILE_SCHEMES, FTP_SCHEMES, cannot_resume
 from .plan import content_length, content_range, error_of_status, status_of, validators_in
 from .spans import Span
 from .task import Task
@@ -104,12 +105,16 @@ class RangedFetch:
         self._control = task.control
         self._retries = task.retries
         self._tally = task.tally
-        self._fresh = _segments(task.journal.spans.gaps(remote.size))
+        # FTP closes its connection when a part ends before the file does.
+        cut = remote.size if remote.url.scheme in FTP_SCHEMES else SEGMENT
+        self._fresh = _segments(task.journal.spans.gaps(remote.size), max(cut, 1))
         self._again: deque[Span] = deque()
         self._live: list[_Segment] = []
         # Without validators that prove each answer, one connection makes a mix less likely; the
         # digest at the end finds it.
         self._most = CONNECTIONS if remote.validators.strong else 1
+        if remote.url.scheme in FTP_SCHEMES:
+            self._most = 1  # many servers let a person log in once or twice
         self._allowed = min(FEW, self._most)
         self._not_before = 0.0
         self._handed_at = time.monotonic()
@@ -197,6 +202,7 @@ class RangedFetch:
             on_head=lambda exchange: self._check_head(segment, exchange),
             on_data=lambda data: self._write(segment, data),
             unix_socket=self._remote.unix_socket,
+            login=self._remote.login,
         )
         self._transport.start(segment.exchange)
 
@@ -275,7 +281,11 @@ class RangedFetch:
         self._again.append((segment.writer.position, segment.end))
         if segment.writer.position - segment.start >= PROGRESS:
             self._retries.progressed()
+        if cannot_resume(exchange.code):
+            raise StartAgain("no_ranges")
         error = exchange.error or self._error_of(exchange)
+        if error.code == "remote_changed":
+            raise StartAgain("changed")
         if error.code == "remote_busy":
             self._most = self._allowed = max(1, self._allowed - 1)
         now = time.monotonic()
@@ -284,7 +294,7 @@ class RangedFetch:
         self._not_before = now + self._retries.wait_for(error)
 
     def _error_of(self, exchange: Exchange) -> TransferError:
-        if status_of(exchange) == 206:
+        if status_of(exchange) == 206 or exchange.url.scheme in FILE_SCHEMES:
             return TransferError(
                 "connection_lost", f"“{exchange.url.host}” ended the answer too early."
             )
@@ -294,11 +304,11 @@ class RangedFetch:
         return error
 
 
-def _segments(gaps: list[Span]) -> Iterator[Span]:
-    """The gaps cut into segments, lazily: a file may have millions."""
+def _segments(gaps: list[Span], size: int) -> Iterator[Span]:
+    """The gaps cut into segments of `size`, lazily: a file may have millions."""
     for first, end in gaps:
-        for start in range(first, end, SEGMENT):
-            yield start, min(start + SEGMENT, end)
+        for start in range(first, end, size):
+            yield start, min(start + size, end)
 
 
 def _length_fits(exchange: Exchange) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..errors import TransferError
 from .coding import Decoder
 from .drain import Drain
+from .fileprotocols import FILE_SCHEMES
 from .plan import (
     Remote,
     coding_in,
@@ -16,7 +17,7 @@ from .plan import (
     told_by,
     validators_in,
 )
-from .ranged import EXPIRED, Expired
+from .ranged import EXPIRED, Expired, StartAgain
 from .task import Task
 from .transport import Enough, Exchange
 from .verify import SWITCHED_OFF
@@ -41,7 +42,8 @@ class StreamFetch:
         self._decoder: Decoder | None = None
 
     def run(self) -> Remote:
-        """Fetch. Raises `TransferError` when the budget is spent, `Expired`, `Stopped`."""
+        """Fetch. Raises `TransferError` when the budget is spent, `Expired`, `StartAgain`,
+        `Stopped`."""
         while True:
             error = self._try_once()
             if error is None:
@@ -58,6 +60,7 @@ class StreamFetch:
             on_head=self._read_head,
             on_data=self._take,
             unix_socket=self._remote.unix_socket,
+            login=self._remote.login,
         )
         drain = self._drain = Drain(self._journal, self._remote)
         writer = self._writer = Writer(drain, 0, self._tally)
@@ -104,6 +107,10 @@ class StreamFetch:
 
     def _shortfall(self, exchange: Exchange, writer: Writer) -> TransferError | None:
         """What is missing in an answer that came to an end without an error."""
+        if exchange.url.scheme in FILE_SCHEMES:
+            if self._remote.size not in (None, writer.position):
+                raise StartAgain("changed")
+            return None
         if exchange.status in EXPIRED:
             raise Expired(error_of_status(exchange))
         if exchange.status != 200:

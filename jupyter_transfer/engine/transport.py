@@ -1,4 +1,4 @@
-"""The transport: HTTP requests over libcurl, many at a time in one thread.
+"""The transport: requests over libcurl (HTTP, FTP, SFTP), many at a time in one thread.
 
 Redirects are not followed here (`plan` does, so that the policy and the headers are judged at each
 hop). Each new socket asks the address policy with the resolved address. A request that fails ends
@@ -17,13 +17,30 @@ import pycurl
 
 from ..errors import TransferError
 from ..net import Policy, Url, parse_url, proxy_for
+from ..secrets import Login
 from .authorities import authorities, ca_file_of_environment
 from .body import Body, set_up_upload
 from .curlerrors import error_of
+from .fileprotocols import (
+    FILE_SCHEMES,
+    FTP_SCHEMES,
+    error_of_file,
+    learn,
+    set_up_file_protocol,
+)
 from .limits import Bandwidth
 from .retry import parse_retry_after
 
 SCHEMES = ("http", "https")
+"""Where a redirect may lead to."""
+
+_PROTOCOLS = {
+    "http": pycurl.PROTO_HTTP,
+    "https": pycurl.PROTO_HTTPS,
+    "ftp": pycurl.PROTO_FTP,
+    "ftps": pycurl.PROTO_FTPS,
+    "sftp": pycurl.PROTO_SFTP,
+}
 
 BUFFER = 512 << 10
 """Bytes that libcurl reads from a socket at once."""
@@ -102,6 +119,7 @@ class Exchange:
         on_head: Callable[[Exchange], None] | None = None,
         on_data: Callable[[memoryview], None] | None = None,
         unix_socket: str | None = None,
+        login: Login | None = None,
     ) -> None:
         self.url = url
         self.sent = dict(headers or {})
@@ -114,11 +132,17 @@ class Exchange:
         self.on_head = on_head
         self.on_data = on_data
         self.unix_socket = unix_socket
+        self.login = login
         self.status = 0
         self.headers = Headers()
         self.error: TransferError | None = None
         self.refusal: TransferError | None = None
         """What the policy said to the last address that it refused; the name may have others."""
+        self.code = 0
+        """What libcurl ended with."""
+        self.size: int | None = None
+        self.modified: int | None = None
+        """FTP and SFTP: bytes of the file, and when it was changed, in seconds since 1970."""
         self.enough = False
         self.paused = False
         self.handle: Any = None
@@ -257,9 +281,12 @@ class Transport:
             failures = [(handle, 0, "") for handle in good] + bad
             for handle, code, text in failures:
                 exchange = self._live[handle]
+                exchange.code = code
+                if exchange.url.scheme in FILE_SCHEMES:
+                    learn(handle, exchange)
                 if code and not exchange.enough and exchange.error is None:
                     refused = exchange.refusal if code == pycurl.E_COULDNT_CONNECT else None
-                    exchange.error = refused or error_of(code, text, exchange.url.host)
+                    exchange.error = refused or _error_of(exchange, code, text)
                 self._release(exchange)
                 ended.append(exchange)
             if not left:
@@ -289,7 +316,7 @@ class Transport:
     def _set_up(self, handle: Any, exchange: Exchange, proxy: str | None) -> None:
         url = exchange.url
         handle.setopt(pycurl.URL, str(url))
-        handle.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
+        handle.setopt(pycurl.PROTOCOLS, _PROTOCOLS[url.scheme])
         handle.setopt(pycurl.FOLLOWLOCATION, 0)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
         handle.setopt(pycurl.NOSIGNAL, 1)
@@ -306,15 +333,18 @@ class Transport:
         handle.setopt(pycurl.BUFFERSIZE, self._buffer_size())
         handle.setopt(pycurl.TCP_KEEPALIVE, 1)
         handle.setopt(pycurl.USERAGENT, USER_AGENT)
-        handle.setopt(pycurl.HTTPHEADER, _header_lines(exchange))
-        _set_up_method(handle, exchange)
+        if url.scheme in FILE_SCHEMES:
+            set_up_file_protocol(handle, exchange)
+        else:
+            handle.setopt(pycurl.HTTPHEADER, _header_lines(exchange))
+            _set_up_method(handle, exchange)
         if exchange.upload is not None:
             set_up_upload(handle, exchange, self._bandwidth, self._wait)
         if exchange.byte_range:
             handle.setopt(pycurl.RANGE, "{}-{}".format(*exchange.byte_range))
         if exchange.unix_socket:
             handle.setopt(pycurl.UNIX_SOCKET_PATH, exchange.unix_socket)
-        if url.scheme == "https" or (proxy and proxy.startswith("https")):
+        if url.scheme in ("https", *FTP_SCHEMES) or (proxy and proxy.startswith("https")):
             self._set_up_tls(handle)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._socket_opener(exchange, proxy))
         handle.setopt(pycurl.HEADERFUNCTION, _head_reader(exchange))
@@ -381,6 +411,12 @@ class Transport:
         return read
 
 
+def _error_of(exchange: Exchange, code: int, text: str) -> TransferError:
+    host = exchange.url.host
+    special = error_of_file(code, text, host) if exchange.url.scheme in FILE_SCHEMES else None
+    return special or error_of(code, text, host)
+
+
 def _header_lines(exchange: Exchange) -> list[str]:
     """The fields to send; a line without a value keeps libcurl from adding that field: a wait for
     ``100 Continue``, which costs a round trip, and a form's media type."""
@@ -441,4 +477,4 @@ def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
 
 def parse(text: str) -> Url:
     """`text` as a URL that this transport can call."""
-    return parse_url(text, SCHEMES)
+    return parse_url(text, _PROTOCOLS)

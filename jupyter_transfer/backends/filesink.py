@@ -1,0 +1,111 @@
+"""Sending to FTP and SFTP: bytes are appended to a hidden part beside the target, which gets the
+final name when it is whole. How much is there is asked of the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from secrets import token_hex
+from typing import TYPE_CHECKING, ClassVar
+
+from ..errors import TransferError
+from .base import Digest, Entry
+from .sink import Gone, Outlet, Sink, SourceFile, Span, State
+
+if TYPE_CHECKING:
+    from .filetree import FileTreeBackend
+
+
+class FileSink(Sink):
+    """One file on its way to `address`."""
+
+    in_order: ClassVar[bool] = True
+
+    def __init__(self, backend: FileTreeBackend, address: str, source: SourceFile) -> None:
+        self._backend = backend
+        self._address = address
+        self._source = source
+        self._folder, _, name = address.rpartition("/")
+        # A name of 255 bytes leaves no room for more beside it.
+        self._part = f"{self._folder}/.{name[:64].rstrip('%')}.{token_hex(8)}.part"
+        self.piece_size = max(source.size, 1)
+
+    def begin(self, state: State | None) -> Sequence[Span]:
+        """Make the folder, or ask how much of the part is there."""
+        if state is None:
+            self._make_folders()
+            return []
+        self._part = str(state["part"])
+        found = self._look(self._part)
+        if found is None or found.size is None:
+            raise Gone
+        if found.size > self._source.size:
+            self.abort()
+            raise Gone
+        return [(0, found.size)] if found.size else []
+
+    def state(self) -> State:
+        """The address of the part."""
+        return {"part": self._part}
+
+    def outlet(self, span: Span) -> Outlet:
+        """Behind what is there."""
+        url = self._backend.url(self._part)
+        return Outlet(str(url), login=self._backend.login(url), append_at=span[0])
+
+    def finish(self, digests: Sequence[Digest]) -> Entry:
+        """See that all is there, and rename."""
+        part = self._look(self._part)
+        if part is None:
+            return self._found_finished()
+        if part.size != self._source.size:
+            raise TransferError("connection_lost", "The server does not have all bytes yet.")
+        folder = self._folder + "/"
+        if self._source.mtime_ns is not None:
+            self._backend.act(self._backend.touch(self._part, self._source.mtime_ns), self._part)
+        self._check_replaced()
+        self._backend.rename(folder, self._part, self._address, replace=self._source.replace)
+        found = self._look(self._address)
+        if found is None or found.size != self._source.size:
+            raise TransferError("gone", "What was sent is not there.")
+        return found
+
+    def abort(self) -> None:
+        """Remove the part."""
+        with suppress(TransferError):
+            self._backend.act(self._backend.commands("rm", self._part), self._part)
+
+    def _check_replaced(self) -> None:
+        """Only the state that the person agreed to replace may be replaced."""
+        known = self._source.replaces
+        if known is None:
+            return
+        there = self._look(self._address)
+        if there is not None and known.contradicts(there.validators):
+            raise TransferError("exists", "What stands there was changed meanwhile.")
+
+    def _found_finished(self) -> Entry:
+        """The part is gone: an earlier process may have given it its name."""
+        found = self._look(self._address)
+        mtime = self._source.mtime_ns
+        same_time = found is not None and (
+            mtime is None or found.mtime_ns == mtime // 1_000_000_000 * 1_000_000_000
+        )
+        if found is None or found.size != self._source.size or not same_time:
+            raise TransferError("gone", "What was sent is not there any more.")
+        return found
+
+    def _look(self, address: str) -> Entry | None:
+        found = self._backend.find(address)
+        return None if found is None or found.path.endswith("/") else found
+
+    def _make_folders(self) -> None:
+        """Make the folders above the target that are not there, from the top."""
+        missing: list[str] = []
+        folder = self._folder
+        while folder.count("/") > 2 and self._backend.find(folder + "/") is None:
+            missing.append(folder)
+            folder = folder.rpartition("/")[0]
+        for each in reversed(missing):
+            with suppress(TransferError):  # somebody else may have made it meanwhile
+                self._backend.act(self._backend.commands("mkdir", each), each)

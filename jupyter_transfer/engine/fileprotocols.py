@@ -1,0 +1,116 @@
+"""What FTP, FTPS and SFTP need of libcurl beyond what all protocols do, and what its errors mean.
+
+There is no status and no head: what is known of a file is its size and the time of its last
+change, which libcurl asks for before it moves a byte (``SIZE``, ``MDTM``; ``SSH_FXP_STAT``).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pycurl
+
+from ..errors import TransferError
+from ..secrets import Login, ssh_keys
+from .hostkeys import file_for, judge_by
+
+if TYPE_CHECKING:
+    from .transport import Exchange
+
+FTP_SCHEMES = ("ftp", "ftps")
+FILE_SCHEMES = (*FTP_SCHEMES, "sftp")
+
+_NOCWD = 2  # CURLFTPMETHOD_NOCWD: paths count from where the login led, whoever had the connection
+_FTP_CREATE_DIR_NONE = 0
+
+_AUTH_TYPES = (
+    pycurl.SSH_AUTH_PUBLICKEY
+    | pycurl.SSH_AUTH_PASSWORD
+    | pycurl.SSH_AUTH_KEYBOARD
+    | pycurl.SSH_AUTH_AGENT
+)
+
+
+def set_up_file_protocol(handle: Any, exchange: Exchange) -> None:
+    """Tell libcurl what the scheme of `exchange` needs."""
+    login = exchange.login or Login()
+    handle.setopt(pycurl.OPT_FILETIME, 1)
+    handle.setopt(pycurl.HTTPPROXYTUNNEL, 1)  # a proxy passes bytes on, and speaks no FTP itself
+    if login.username:
+        handle.setopt(pycurl.USERNAME, login.username)
+        handle.setopt(pycurl.PASSWORD, login.password)
+    if exchange.method == "HEAD":
+        handle.setopt(pycurl.NOBODY, 1)
+    elif exchange.method not in ("GET", "PUT"):
+        handle.setopt(pycurl.CUSTOMREQUEST, exchange.method)  # MLSD
+    if exchange.commands and exchange.upload is None:
+        handle.setopt(pycurl.QUOTE, list(exchange.commands))
+    if exchange.url.scheme == "sftp":
+        _set_up_ssh(handle, exchange, login)
+    else:
+        _set_up_ftp(handle, login)
+
+
+def _set_up_ftp(handle: Any, login: Login) -> None:
+    handle.setopt(pycurl.FTP_FILEMETHOD, _NOCWD)
+    handle.setopt(pycurl.FTP_CREATE_MISSING_DIRS, _FTP_CREATE_DIR_NONE)
+    # A PASV answer names an address: the other side would choose whom we call.
+    handle.setopt(pycurl.FTP_SKIP_PASV_IP, 1)
+    handle.setopt(pycurl.USE_SSL, pycurl.USESSL_TRY if login.tls == "auto" else _TLS[login.tls])
+
+
+_TLS = {"required": pycurl.USESSL_ALL, "off": pycurl.USESSL_NONE}
+
+
+def _set_up_ssh(handle: Any, exchange: Exchange, login: Login) -> None:
+    handle.setopt(pycurl.SSH_AUTH_TYPES, _AUTH_TYPES if login.agent else _AUTH_TYPES & ~16)
+    private, public = ssh_keys(login)
+    if private is not None:
+        handle.setopt(pycurl.SSH_PRIVATE_KEYFILE, private)
+        if public is not None:
+            handle.setopt(pycurl.SSH_PUBLIC_KEYFILE, public)
+        if login.passphrase:
+            handle.setopt(pycurl.KEYPASSWD, login.passphrase)
+    handle.setopt(pycurl.SSH_KNOWNHOSTS, file_for(exchange.url.host, exchange.url.port))
+    handle.setopt(pycurl.SSH_KEYFUNCTION, judge_by(exchange, login))
+
+
+def learn(handle: Any, exchange: Exchange) -> None:
+    """Keep what libcurl found out about the file of an `exchange` that ended."""
+    size = handle.getinfo_raw(pycurl.CONTENT_LENGTH_DOWNLOAD_T)
+    exchange.size = size if size >= 0 else None
+    moment = handle.getinfo_raw(pycurl.FILETIME_T)
+    exchange.modified = moment if moment >= 0 else None
+
+
+# ---- errors -----------------------------------------------------------------------------------
+
+_COULDNT_USE_REST = 31
+_BAD_RESUME = (33, 36)  # a range error, or an offset behind the end of the file
+
+_MEANINGS = {
+    pycurl.E_LOGIN_DENIED: ("needs_credentials", "“{host}” wants to know who you are."),
+    pycurl.E_REMOTE_ACCESS_DENIED: ("remote_forbidden", "“{host}” does not let you in there."),
+    78: ("remote_not_found", "“{host}” has no such file."),  # E_REMOTE_FILE_NOT_FOUND
+    19: ("remote_not_found", "“{host}” does not give this out."),  # E_FTP_COULDNT_RETR_FILE
+    pycurl.E_REMOTE_DISK_FULL: ("remote_refused", "The disk of “{host}” is full."),
+    pycurl.E_URL_MALFORMAT: ("invalid_address", "“{host}” cannot have a file of this name."),
+    pycurl.E_QUOTE_ERROR: ("remote_refused", "“{host}” refused: {text}."),
+    pycurl.E_UPLOAD_FAILED: ("remote_forbidden", "“{host}” does not take this file: {text}."),
+    64: ("tls_failed", "“{host}” offers no encryption."),  # E_USE_SSL_FAILED
+    _COULDNT_USE_REST: ("remote_refused", "“{host}” cannot go on in the middle of a file."),
+    **dict.fromkeys(_BAD_RESUME, ("remote_changed", "The file at “{host}” became shorter.")),
+}
+
+
+def error_of_file(code: int, text: str, host: str) -> TransferError | None:
+    """libcurl's error `code` where FTP and SFTP mean something of their own by it."""
+    if code not in _MEANINGS:
+        return None
+    name, sentence = _MEANINGS[code]
+    return TransferError(name, sentence.format(host=host, text=text.rstrip(".")))
+
+
+def cannot_resume(code: int) -> bool:
+    """Whether `code` says that the server knows no offsets."""
+    return code == _COULDNT_USE_REST
