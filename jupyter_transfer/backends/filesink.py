@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from .filetree import FileTreeBackend
 
 
+PIECE = 256 << 20
+"""Bytes of one request; what of it arrived counts when it is cut off."""
+
+
 class FileSink(Sink):
     """One file on its way to `address`."""
 
@@ -28,7 +32,7 @@ class FileSink(Sink):
         self._folder, _, name = address.rpartition("/")
         # A name of 255 bytes leaves no room for more beside it.
         self._part = f"{self._folder}/.{name[:64].rstrip('%')}.{token_hex(8)}.part"
-        self.piece_size = max(source.size, 1)
+        self.piece_size = PIECE
 
     def begin(self, state: State | None) -> Sequence[Span]:
         """Make the folder, or ask how much of the part is there."""
@@ -37,12 +41,13 @@ class FileSink(Sink):
             return []
         self._part = str(state["part"])
         found = self._look(self._part)
-        if found is None or found.size is None:
+        if found is None:
             raise Gone
-        if found.size > self._source.size:
+        size = found.size or 0  # of an empty file it may be unknown
+        if size > self._source.size:
             self.abort()
             raise Gone
-        return [(0, found.size)] if found.size else []
+        return [(0, size)] if size else []
 
     def state(self) -> State:
         """The address of the part."""
@@ -58,7 +63,7 @@ class FileSink(Sink):
         part = self._look(self._part)
         if part is None:
             return self._found_finished()
-        if part.size != self._source.size:
+        if (part.size or 0) != self._source.size:
             raise TransferError("connection_lost", "The server does not have all bytes yet.")
         folder = self._folder + "/"
         if self._source.mtime_ns is not None:
@@ -66,7 +71,7 @@ class FileSink(Sink):
         self._check_replaced()
         self._backend.rename(folder, self._part, self._address, replace=self._source.replace)
         found = self._look(self._address)
-        if found is None or found.size != self._source.size:
+        if found is None or (found.size or 0) != self._source.size:
             raise TransferError("gone", "What was sent is not there.")
         return found
 
@@ -91,7 +96,7 @@ class FileSink(Sink):
         same_time = found is not None and (
             mtime is None or found.mtime_ns == mtime // 1_000_000_000 * 1_000_000_000
         )
-        if found is None or found.size != self._source.size or not same_time:
+        if found is None or (found.size or 0) != self._source.size or not same_time:
             raise TransferError("gone", "What was sent is not there any more.")
         return found
 

@@ -6,6 +6,7 @@ not followed: they may lead in a circle.
 
 from __future__ import annotations
 
+import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 MAX_LISTING = 256 << 20
 """Bytes in the listing of one folder; a million names have about 100 MB."""
+
+SETTLED = 60.0
+"""Seconds after which the time of a change, in whole seconds, tells one state from another."""
 
 _ABSENT = ("remote_not_found", "remote_forbidden", "remote_refused")
 
@@ -147,11 +151,12 @@ class FileTreeBackend(Backend):
     @staticmethod
     def _entry(path: str, address: str, size: int | None, mtime: int | None) -> Entry:
         modified = None if mtime is None else str(mtime)
+        settled = mtime is not None and time.time() - mtime >= SETTLED
         return Entry(
             path,
             address,
             size,
-            Validators(last_modified=modified),
+            Validators(last_modified=modified, settled=settled),
             mtime_ns=None if mtime is None else mtime * 1_000_000_000,
         )
 
@@ -178,6 +183,8 @@ class FileTreeBackend(Backend):
         try:
             self.act(self.commands("rm", entry.address), entry.address)
         except TransferError as error:
+            if error.code in _ABSENT and self.find(entry.address) is None:
+                return None
             return error
         return None
 

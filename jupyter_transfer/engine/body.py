@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pycurl
 
 from ..errors import TransferError, from_os_error
+from .fileprotocols import encoded
 from .limits import Bandwidth
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def set_up_upload(
     if offset:
         handle.setopt(pycurl.RESUME_FROM_LARGE, offset)
     if exchange.commands:
-        handle.setopt(pycurl.POSTQUOTE, list(exchange.commands))
+        handle.setopt(pycurl.POSTQUOTE, encoded(exchange.commands))
     handle.setopt(_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
     handle.setopt(pycurl.READFUNCTION, _reader(exchange, body, bandwidth, wait))
     handle.setopt(pycurl.SEEKFUNCTION, _seeker(body, offset))

@@ -6,6 +6,7 @@ change, which libcurl asks for before it moves a byte (``SIZE``, ``MDTM``; ``SSH
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pycurl
@@ -44,14 +45,23 @@ def set_up_file_protocol(handle: Any, exchange: Exchange) -> None:
     elif exchange.method not in ("GET", "PUT"):
         handle.setopt(pycurl.CUSTOMREQUEST, exchange.method)  # MLSD
     if exchange.commands and exchange.upload is None:
-        handle.setopt(pycurl.QUOTE, list(exchange.commands))
+        handle.setopt(pycurl.QUOTE, encoded(exchange.commands))
     if exchange.url.scheme == "sftp":
         _set_up_ssh(handle, exchange, login)
     else:
-        _set_up_ftp(handle, login)
+        _set_up_ftp(handle, exchange, login)
 
 
-def _set_up_ftp(handle: Any, login: Login) -> None:
+def encoded(commands: Sequence[str]) -> list[bytes]:
+    """Commands as bytes: names need not be UTF-8."""
+    return [command.encode("utf-8", "surrogateescape") for command in commands]
+
+
+def _set_up_ftp(handle: Any, exchange: Exchange, login: Login) -> None:
+    if any(command.startswith("CWD ") for command in exchange.commands):
+        # Paths of later requests on this connection would count from another folder.
+        handle.setopt(pycurl.FRESH_CONNECT, 1)
+        handle.setopt(pycurl.FORBID_REUSE, 1)
     handle.setopt(pycurl.FTP_FILEMETHOD, _NOCWD)
     handle.setopt(pycurl.FTP_CREATE_MISSING_DIRS, _FTP_CREATE_DIR_NONE)
     # A PASV answer names an address: the other side would choose whom we call.

@@ -133,6 +133,7 @@ class Filling:
                 append_at=outlet.append_at,
                 commands=outlet.commands,
                 unix_socket=outlet.unix_socket,
+                login=outlet.login,
             )
             self._live[exchange] = span
             self._way.transport.start(exchange)

@@ -72,6 +72,7 @@ class Sending:
             append_at=outlet.append_at,
             commands=outlet.commands,
             unix_socket=outlet.unix_socket,
+            login=outlet.login,
         )
         self.transport.perform(exchange, lambda: None)
         if exchange.error:

@@ -6,7 +6,11 @@ import os
 from itertools import count
 from pathlib import Path
 
+from jupyter_transfer.backends import filesink
+
 from .site import CannotHold, Site
+
+filesink.PIECE = 8 << 20  # a file of the tests takes several
 
 _ticks = count(1_500_000_000, 100)
 
@@ -35,6 +39,10 @@ class FileSite(Site):
         """See `Site`."""
         path = self.folder / name
         return path.read_bytes() if path.is_file() else None
+
+    def leftovers(self) -> list[str]:
+        """See `Site`."""
+        return [path.name for path in self.folder.rglob(".*.part*")]
 
     def names(self) -> list[str]:
         """See `Site`."""

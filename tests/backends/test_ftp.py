@@ -13,6 +13,7 @@ from jupyter_transfer.secrets import Credential
 
 from ..servers.ftp import PASSWORD, USER, running_ftp
 from .contract import DATA, BackendContract
+from .contract_send import SinkContract
 from .filesite import FileSite
 from .site import Access
 
@@ -49,7 +50,7 @@ def site(server, tmp_path, monkeypatch):
     return FtpSite(server, folder)
 
 
-class TestFtp(BackendContract):
+class TestFtp(BackendContract, SinkContract):
     """The contract, with MLSD and without."""
 
     @pytest.fixture
@@ -63,7 +64,7 @@ def tls_server(tmp_path_factory, certificate):
         yield running
 
 
-class TestFtps(BackendContract):
+class TestFtps(BackendContract, SinkContract):
     """The contract over TLS that must be there."""
 
     @pytest.fixture

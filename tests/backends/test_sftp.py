@@ -10,6 +10,7 @@ import pytest
 
 from ..servers.sshd import PASSPHRASE, Sshd, running_sshd
 from .contract import DATA, BackendContract
+from .contract_send import SinkContract
 from .filesite import FileSite
 from .site import Access
 
@@ -54,7 +55,7 @@ def site(server, home, tmp_path_factory):
     return SftpSite(server, tmp_path_factory.mktemp("site", numbered=True))
 
 
-class TestSftp(BackendContract):
+class TestSftp(BackendContract, SinkContract):
     """The contract."""
 
     @pytest.fixture
