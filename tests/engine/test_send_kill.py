@@ -4,62 +4,19 @@ no kill costs more than what was under way."""
 from __future__ import annotations
 
 import random
-import time
 from pathlib import Path
 
 import pytest
 
 from ..servers.chaos import noise
 from ..servers.s3 import KEY, SECRET, S3Server, running_juicefs
-from ..servers.toxics import ToxicProxy, Toxics, running_toxics
+from ..servers.toxics import Toxics, running_toxics
 from ..servers.webdav import running_webdav
-from ..servers.worker import WorkerProcess, run_message
+from .killing import Killing, send_message
 
 MIB = 1 << 20
 SIZE = 96 * MIB
 AT_RISK = 16 * MIB
-
-
-class Killing:
-    """Runs one job in worker after worker, each killed when so many bytes more have passed."""
-
-    def __init__(self, work: Path, proxy: ToxicProxy, message: dict) -> None:
-        self.work = work
-        self.proxy = proxy
-        self.message = message
-        (work / "state").mkdir(exist_ok=True)
-
-    def run_and_kill(self, after: int) -> bool:
-        """Whether it was killed before it ended."""
-        worker = WorkerProcess(self.work)
-        try:
-            worker.wait_for("ready")
-            until = self.proxy.counts.passed + after
-            worker.send(**self.message)
-            while self.proxy.counts.passed < until:
-                if any(event and event["event"] == "end" for event in list(worker.events.queue)):
-                    return False
-                time.sleep(0.001)
-            return True
-        finally:
-            worker.kill()
-
-    def finish(self) -> dict:
-        worker = WorkerProcess(self.work)
-        try:
-            worker.wait_for("ready")
-            worker.send(**self.message)
-            end = worker.wait_for("end")
-            self.rows = [message["file"] for message in worker.of("file")]
-            return end
-        finally:
-            worker.kill()
-
-
-def message_for(work: Path, destination: str, **options: object) -> dict:
-    (work / "root").mkdir(exist_ok=True)
-    more = {"kind": "send", "options": options, "state_dir": str(work / "state")}
-    return run_message(work / "root", "big.bin", destination, **more)
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +37,7 @@ def test_kills_while_an_object_of_s3_is_sent(tmp_path: Path, s3: S3Server, kills
             "secret_access_key": SECRET,
         }
         killing = Killing(
-            tmp_path, proxy, message_for(tmp_path, f"s3://kills/{kills}.bin", **options)
+            tmp_path, proxy, send_message(tmp_path, f"s3://kills/{kills}.bin", **options)
         )
         (tmp_path / "root" / "big.bin").write_bytes(data)
         killed = 0
@@ -110,7 +67,7 @@ def test_kills_while_a_file_is_sent_by_webdav(tmp_path: Path, kills: int):
         running_toxics(server.port, lambda _: Toxics()) as proxy,
     ):
         url = f"http://127.0.0.1:{proxy.port}/d/big.bin"
-        killing = Killing(tmp_path, proxy, message_for(tmp_path, url))
+        killing = Killing(tmp_path, proxy, send_message(tmp_path, url))
         (tmp_path / "root" / "big.bin").write_bytes(data)
         for _ in range(kills):
             killing.run_and_kill(draw.randrange(size + MIB // 8))

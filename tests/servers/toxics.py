@@ -55,6 +55,8 @@ class Counts:
     replays: int = 0
     passed: int = 0
     """Bytes that clients have sent."""
+    returned: int = 0
+    """Bytes that servers have sent."""
 
 
 class ToxicProxy:
@@ -196,6 +198,7 @@ class _Line:
         if self._toxics.lose_answer:
             self._proxy.counts.lost_answers += 1
             raise ConnectionResetError
+        self._proxy.counts.returned += len(data)
         if self._record:
             self._proxy.counts.replays += 1
             record, self._record = bytes(self._record), bytearray()

@@ -1,0 +1,63 @@
+"""Workers that are killed in the middle of a job, again and again."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from ..servers.toxics import ToxicProxy
+from ..servers.worker import WorkerProcess, run_message
+
+
+class Killing:
+    """Runs one job in worker after worker, each killed when so many bytes more have passed."""
+
+    def __init__(self, work: Path, proxy: ToxicProxy, message: dict) -> None:
+        self.work = work
+        self.proxy = proxy
+        self.message = message
+        (work / "state").mkdir(exist_ok=True)
+
+    def count(self) -> int:
+        """Bytes that have passed in the direction of the file."""
+        counts = self.proxy.counts
+        return counts.passed if self.message["job"]["kind"] == "send" else counts.returned
+
+    def run_and_kill(self, after: int) -> bool:
+        """Whether it was killed before it ended; `after` so many bytes more have passed."""
+        worker = WorkerProcess(self.work)
+        try:
+            worker.wait_for("ready")
+            until = self.count() + after
+            worker.send(**self.message)
+            while self.count() < until:
+                if any(event and event["event"] == "end" for event in list(worker.events.queue)):
+                    return False
+                time.sleep(0.001)
+            return True
+        finally:
+            worker.kill()
+
+    def finish(self) -> dict:
+        worker = WorkerProcess(self.work)
+        try:
+            worker.wait_for("ready")
+            worker.send(**self.message)
+            end = worker.wait_for("end")
+            self.rows = [message["file"] for message in worker.of("file")]
+            return end
+        finally:
+            worker.kill()
+
+
+def send_message(work: Path, destination: str, **options: object) -> dict:
+    """The message that makes a worker send ``big.bin``."""
+    (work / "root").mkdir(exist_ok=True)
+    more = {"kind": "send", "options": options, "state_dir": str(work / "state")}
+    return run_message(work / "root", "big.bin", destination, **more)
+
+
+def fetch_message(work: Path, source: str, **options: object) -> dict:
+    """The message that makes a worker fetch `source`."""
+    (work / "root").mkdir(exist_ok=True)
+    return run_message(work / "root", source, "", options=options, state_dir=str(work / "state"))
