@@ -252,6 +252,10 @@ const REMOTE: Table = {
     t.__('The certificate of the remote service is not trusted.'),
     t.__('Check the address, or ask the administrator to add its authority.')
   ],
+  host_key_changed: t => [
+    t.__('The key of the host is another one than before.'),
+    t.__('Ask its owner; if the key was changed, correct known_hosts.')
+  ],
   too_many_redirects: t => [
     t.__('The address redirects too often.'),
     t.__('Use the address that it redirects to.')
