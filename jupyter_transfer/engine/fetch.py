@@ -132,7 +132,8 @@ class FileFetch:
         if not self._task.remote.recheck or remote.unverified is None:
             return
         now = self._look()
-        if now.size != remote.size or now.validators.contradicts(remote.validators):
+        # Of an empty file the size may be unknown beforehand (SFTP).
+        if (now.size or 0) != remote.size or now.validators.contradicts(remote.validators):
             raise StartAgain("changed")
 
     def _start_again(self, turn: StartAgain) -> None:

@@ -51,10 +51,11 @@ def test_the_backend_of_the_page(shown, harness, chaos):
     assert {request.headers["authorization"] for request in chaos.requests} == {"Bearer hush"}
 
 
-def test_every_option_of_s3_is_in_the_table():
+@pytest.mark.parametrize("backend", ["s3", "ftp", "sftp"])
+def test_every_option_is_in_the_table(backend):
     text = PAGE.read_text()
-    assert [o.name for o in load_all()["s3"].options if f"`{o.name}`" not in text] == []
-    assert shown_schemes(text) <= {"archive", "https", "s3"}
+    assert [o.name for o in load_all()[backend].options if f"`{o.name}`" not in text] == []
+    assert shown_schemes(text) <= {"archive", "https", "s3", "ftp", "sftp"}
 
 
 def shown_schemes(text):
