@@ -6,6 +6,7 @@ origin, and nowhere else: not into a URL, a job's record, an argument list, a lo
 
 from __future__ import annotations
 
+import getpass
 import hmac
 import logging
 import netrc
@@ -134,6 +135,11 @@ def from_netrc(host: str) -> Credential | None:
 # ---- SSH ------------------------------------------------------------------------------------
 
 _SSH_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
+
+
+def own_name() -> str:
+    """The name under which this process logs in where no other is given, as ``ssh`` does."""
+    return getpass.getuser()
 
 
 def ssh_keys(login: Login) -> tuple[str | None, str | None]:

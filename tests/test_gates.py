@@ -68,7 +68,13 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "transport": (
         ("pycurl", "socket.socket"),
-        {"engine/transport.py", "engine/body.py", "engine/curlerrors.py"},
+        {
+            "engine/transport.py",
+            "engine/body.py",
+            "engine/curlerrors.py",
+            "engine/fileprotocols.py",
+            "engine/hostkeys.py",
+        },
     ),
     "secrets": (
         ("netrc", "keyring", "getpass", "os.environ", "os.environb", "os.getenv", "pycurl.NETRC*"),
@@ -96,6 +102,8 @@ EXCEPTIONS = {
     ("tools.py", "os.path.exists"): "our own sockets",
     ("secrets.py", "pathlib"): "credential files of the official clients",
     ("secrets.py", "os.open"): "files that a job names as its credentials",
+    ("secrets.py", "os.access"): "whether a private key can be read",
+    ("engine/hostkeys.py", "tempfile"): "what libcurl reads of known_hosts",
     ("secrets.py", "os.path.realpath"): "whether such a file lies where it may",
     ("app.py", "os.path.realpath"): "the root itself, told by the server",
     ("engine/authorities.py", "pathlib"): "certificate authorities",

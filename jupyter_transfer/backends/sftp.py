@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from ..errors import TransferError
 from ..net import Url
-from ..secrets import Login
+from ..secrets import Login, own_name
 from .base import Option
 from .filetree import MAX_LISTING, FileTreeBackend, Listed, path_of
 
@@ -41,7 +41,7 @@ class SftpBackend(FileTreeBackend):
         """Options, the address, ``.netrc``, keys and agent; ``known_hosts`` for the other side."""
         login = super().login(url)
         return Login(
-            login.username or _own_name(),
+            login.username or own_name(),
             login.password,
             key_file=self.option("key_file"),
             passphrase=self.option("passphrase") or "",
@@ -102,9 +102,3 @@ def _quote(path: str) -> str:
     if path.startswith("/~/"):
         path = path[3:]
     return '"' + path.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _own_name() -> str:
-    import getpass  # noqa: PLC0415 - needed in a worker only
-
-    return getpass.getuser()
