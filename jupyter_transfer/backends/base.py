@@ -36,6 +36,7 @@ from ..net import Policy
 from ..secrets import Credential, Login
 
 if TYPE_CHECKING:
+    from .sending import Sending
     from .sink import Sink, SourceFile
 
 OptionType = Literal["text", "integer", "number", "flag", "bytes", "path"]
@@ -121,9 +122,12 @@ class Validators:
 
     def contradicts(self, other: Validators) -> bool:
         """Whether `other` is certainly another state of the file."""
+        version, etag, modified = self._pairs(other)
+        # One and the same version may be weak first, and proven by its age later.
+        bare = tuple(None if one is None else one.removeprefix("W/") for one in version)
         return any(
             mine != theirs
-            for mine, theirs in self._pairs(other)
+            for mine, theirs in (bare, etag, modified)
             if mine is not None and theirs is not None
         )
 
@@ -349,6 +353,9 @@ class Backend(ABC):
     """What it can do: `send` needs `find` and `sink`, `delete` needs `delete`, `copy` (within the
     service, no byte passing through us) needs `copy`, `browse` needs `browse`."""
 
+    tool: ClassVar[bool] = False
+    """Whether a program of its own sends files: then `send` needs `find` and `start`, no `sink`."""
+
     def __init__(self, context: Context) -> None:
         self.context = context
 
@@ -420,6 +427,11 @@ class Backend(ABC):
 
     def sink(self, address: str, source: SourceFile) -> Sink:
         """Where the file `source` goes when it is sent to exactly `address`."""
+        raise self._cannot("send")
+
+    def start(self, fd: int, address: str, *, new: bool) -> Sending:
+        """Have the backend's own program send the file open as `fd` to exactly `address`; `new`
+        says that nothing stands there."""
         raise self._cannot("send")
 
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:

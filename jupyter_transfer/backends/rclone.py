@@ -23,7 +23,9 @@ from ..tools import Child
 from .base import Ability, Backend, Context, Digest, Entry, Locator, Option, Validators
 from .rclone_errors import error_of_exit
 from .rclone_program import command, environment
+from .rclone_send import DIGESTS, RcloneSending, digest_of
 from .rclone_server import RcloneServer, url_of
+from .sending import Sending
 
 _NAME = re.compile(r"[\w.+@]+(?:[ -]+[\w.+@-]+)*")
 """A remote's name (rclone: fs/fspath). No colon, comma, equals sign or slash: no remote that is
@@ -34,11 +36,11 @@ _FLAGS = ("--use-server-modtime",)
 
 _LISTING = ("--no-mimetype", *_FLAGS)
 
-_DIGESTS = ("sha256", "sha1", "md5")
-"""Digests of whole files that both sides know, the best first."""
-
 SETTLED = 60.0
 """Seconds after which a modification time tells one state from the next (RFC 9110 8.8.2.2)."""
+
+SETTLED_FINE = 2.0
+"""The same for times that are finer than a second."""
 
 NO_TIMES = 3600 * 10**9
 """Nanoseconds: a remote whose times are coarser than this keeps none."""
@@ -128,7 +130,8 @@ class RcloneBackend(Backend):
     title = "Remote of rclone"
     schemes = ("rclone",)
     options: ClassVar[tuple[Option, ...]] = ()
-    can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "delete"})
+    can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send", "delete"})
+    tool = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -177,8 +180,33 @@ class RcloneBackend(Backend):
     def find(self, address: str) -> Entry | None:
         """What stands at exactly `address`."""
         place = Place.parse(address)
-        item = self._stat(place)
-        return None if item is None else self._entry(place.parent, {**item, "Path": place.name})
+        item = self._stat(place, hashes=True)
+        if item is None:
+            return None
+        entry = self._entry(place.parent, {**item, "Path": place.name})
+        if item["IsDir"]:
+            return entry
+        digest = digest_of(item)
+        return replace(
+            entry,
+            validators=Validators(version=self._version(place, item, digest)),
+            digest=digest,
+        )
+
+    def start(self, fd: int, address: str, *, new: bool) -> Sending:
+        """Send a file by rclone."""
+        place = Place.parse(address)
+        if not place.path:
+            raise TransferError("invalid_address", "The address does not name a file.")
+        temporary = self._ability(place)["Features"].get("PartialUploads")
+        return RcloneSending(
+            self._server,
+            fd,
+            place.top,
+            place.path,
+            hash=self._hash_of(place),
+            remains=new and not temporary,
+        )
 
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:
         """Remove files."""
@@ -188,7 +216,7 @@ class RcloneBackend(Backend):
             try:
                 self._server.ask("operations/deletefile", fs=place.top, remote=place.path)
             except TransferError as error:
-                outcomes.append(error)
+                outcomes.append(None if error.code == "remote_not_found" else error)
             else:
                 outcomes.append(None)
         return outcomes
@@ -202,7 +230,7 @@ class RcloneBackend(Backend):
         item = self._stat(place, hashes=True)
         if item is None or item["IsDir"]:
             raise TransferError("remote_not_found", "The remote has no such file any more.")
-        digest = _digest_of(item)
+        digest = digest_of(item)
         state = (item["Size"], item["ModTime"], digest)
         known = self._states.get(path) or (entry.size, entry.mtime_ns)
         socket = self._server.socket_of(str(folder))
@@ -263,15 +291,18 @@ class RcloneBackend(Backend):
     def _ability(self, place: Place) -> Mapping[str, Any]:
         top = place.top
         if top not in self._abilities:
-            self._abilities[top] = self._server.ask("operations/fsinfo", fs=str(place))
+            self._abilities[top] = self._server.ask("operations/fsinfo", fs=top)
         return self._abilities[top]
 
     def _cheap_hash(self, place: Place) -> str | None:
         """The digest that the service states without reading the file."""
-        info = self._ability(place)
-        if info["Features"].get("SlowHash"):
-            return None
-        return next((name for name in _DIGESTS if name in (info.get("Hashes") or ())), None)
+        slow = self._ability(place)["Features"].get("SlowHash")
+        return None if slow else self._hash_of(place)
+
+    def _hash_of(self, place: Place) -> str | None:
+        """The digest that the service states or computes."""
+        known = self._ability(place).get("Hashes") or ()
+        return next((name for name in DIGESTS if name in known), None)
 
     def _version(self, place: Place, item: Mapping[str, Any], digest: Digest | None) -> str | None:
         """What tells this state of the file from others; weak (``W/``) where it proves nothing."""
@@ -279,7 +310,8 @@ class RcloneBackend(Backend):
         precision = self._ability(place)["Precision"]
         if moment is None or precision >= NO_TIMES:
             return f"{'' if digest else 'W/'}{item['Size']}:{digest}"
-        settled = time.time_ns() - moment > max(SETTLED * 1e9, 2 * precision)
+        age = (time.time_ns() - moment) / 1e9
+        settled = age > (SETTLED if precision >= 10**9 else SETTLED_FINE)
         return f"{'' if settled or digest else 'W/'}{item['Size']}:{item['ModTime']}:{digest}"
 
     def _remember(self, path: str, state: tuple[Any, ...]) -> None:
@@ -344,8 +376,3 @@ def _time(item: Mapping[str, Any]) -> int | None:
         return None
     moment = seconds * 10**9 + int((match[2] or "").ljust(9, "0"))
     return moment if moment >= 0 else None
-
-
-def _digest_of(item: Mapping[str, Any]) -> Digest | None:
-    hashes = item.get("Hashes") or {}
-    return next((Digest(name, hashes[name].lower()) for name in _DIGESTS if hashes.get(name)), None)

@@ -38,7 +38,7 @@ class RcloneServer:
     def __init__(
         self, caller: Caller, remotes: Mapping[str, str], flags: tuple[str, ...] = ()
     ) -> None:
-        self._caller = caller
+        self.caller = caller
         self._remotes = remotes
         self._flags = flags
         self._child: Child | None = None
@@ -50,7 +50,7 @@ class RcloneServer:
 
         Raises ``tool_missing`` and what its error text stands for.
         """
-        answer = self._caller.call(
+        answer = self.caller.call(
             f"http://rclone/{operation}",
             method="POST",
             headers={"Content-Type": "application/json"},
@@ -125,7 +125,7 @@ class RcloneServer:
                     raise error_of_exit(self._child.wait(), list(self._child.said))
                 if time.monotonic() > end:
                     raise TransferError("timeout", "rclone did not start in time.")
-                self._caller.check()
+                self.caller.check()
                 time.sleep(0.01)
         except BaseException:
             self.close()
@@ -137,7 +137,7 @@ class RcloneServer:
         if not self._folder.has(_CONTROL):
             return False
         try:
-            self._caller.call(
+            self.caller.call(
                 "http://rclone/rc/noop",
                 method="POST",
                 follow=False,

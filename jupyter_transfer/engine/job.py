@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ..backends import find
 from ..backends.base import Context
 from ..errors import TransferError
 from ..paths import Root
-from . import fetchrun, sendrun
+from . import fetchrun, sendrun, toolrun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run
 
@@ -19,12 +20,23 @@ def make_run(
     root: Root, request: JobRequest, context: Context, control: Control, report: Report
 ) -> Run:
     """The run of `request`. Raises ``bad_request`` for a kind that nobody runs."""
-    return _RUNS[_known(request.kind)](root, request, context, control, report)
+    run = _RUNS[_known(request.kind)]
+    if request.kind == "send" and _sends_itself(request.destination):
+        run = toolrun.ToolSendRun
+    return run(root, request, context, control, report)
 
 
 def discard(root: Root, request: JobRequest, context: Context) -> None:
     """Remove what an unfinished job left behind, on the disk and at the service."""
     _DISCARDS[_known(request.kind)](root, request, context)
+
+
+def _sends_itself(address: str) -> bool:
+    """Whether the backend of `address` sends by a program of its own."""
+    try:
+        return find(address).tool
+    except TransferError:
+        return False  # the run says what is wrong with it
 
 
 def _known(kind: str) -> str:

@@ -25,7 +25,7 @@ from .local import Identity
 from .retry import Retries
 from .run import JobRequest, Run
 from .send import FileSend, Sent, withdraw
-from .sendjournal import SendJournal
+from .sendjournal import SendJournal, Target
 from .sendtarget import SendTargets
 from .transport import Transport
 from .walk import Found, files_below
@@ -199,20 +199,25 @@ class SendRun(Run):
                     validators=entry.validators.as_dict() if entry else {},
                     unverified=verdict.act,
                 )
-        sent = FileSend(
-            self._root,
-            found.path,
-            target,
-            backend,
-            way=way,
-            journal=journal,
-            report=self._report,
-            on_size=self._set_size,
-        ).run()
+        sent = self._bring(backend, way, found.path, target)
         self._tally.set(sent.identity.size)
         message = row_of(found.path, target.address, sent)
         journal.finish(found.path, sent.identity, message)
         return message
+
+    def _bring(self, backend: Backend, way: Way, path: str, target: Target) -> Sent:
+        """Bring one file to the service."""
+        assert self._journal is not None
+        return FileSend(
+            self._root,
+            path,
+            target,
+            backend,
+            way=way,
+            journal=self._journal,
+            report=self._report,
+            on_size=self._set_size,
+        ).run()
 
     def _give_up(self, backend: Backend, path: str, error: TransferError) -> None:
         """Remove what was sent of a file that is of no use any more."""
