@@ -485,7 +485,7 @@ class TestSendLocal(SendContract):
 
     def test_a_file_that_changes_meanwhile(self, harness, site):
         path = harness.folder / "f.bin"
-        path.write_bytes(noise(1_000_000))
+        path.write_bytes(noise(4_000_000))
         harness.control.bandwidth.rate = 1_000_000
         changed = []
 
