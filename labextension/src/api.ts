@@ -135,8 +135,11 @@ export class TransferApi {
   }
 
   /** What stands at an address, before anything is moved. */
-  probe(url: string): Promise<IProbe> {
-    return this._json<IProbe>('POST', 'probe', { url });
+  probe(
+    url: string,
+    options: Readonly<Record<string, unknown>> = {}
+  ): Promise<IProbe> {
+    return this._json<IProbe>('POST', 'probe', { url, options });
   }
 
   async backends(): Promise<readonly IBackend[]> {

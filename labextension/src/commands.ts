@@ -173,7 +173,8 @@ async function startFromAddress(
 ): Promise<void> {
   const { api, format, model, place } = context;
   const request = await askAddress({
-    prober: new Prober(url => api.probe(url)),
+    prober: new Prober((url, options) => api.probe(url, options)),
+    backends: api.backends(),
     format,
     address: typeof address === 'string' ? address : '',
     folder: typeof path === 'string' ? path : place.folder,

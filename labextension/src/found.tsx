@@ -12,15 +12,21 @@ import type { IProbeResult } from './prober';
 export function Found(props: {
   result: IProbeResult;
   format: Format;
+  /** The person vouches for a host whose key has this fingerprint. */
+  onTrust: (fingerprint: string) => void;
 }): JSX.Element {
   return (
     <div className="jp-TransfersFound" role="status">
-      {content(props.result, props.format)}
+      {content(props.result, props.format, props.onTrust)}
     </div>
   );
 }
 
-function content(result: IProbeResult, format: Format): JSX.Element {
+function content(
+  result: IProbeResult,
+  format: Format,
+  onTrust: (fingerprint: string) => void
+): JSX.Element {
   const { trans } = format;
   switch (result.state) {
     case 'empty':
@@ -45,8 +51,39 @@ function content(result: IProbeResult, format: Format): JSX.Element {
       );
     }
     case 'found':
-      return <ProbeFacts probe={result.probe} format={format} />;
+      return result.probe.needs === 'decision' ? (
+        <HostKey probe={result.probe} format={format} onTrust={onTrust} />
+      ) : (
+        <ProbeFacts probe={result.probe} format={format} />
+      );
   }
+}
+
+/** A host that is not known yet: its key, and the button that accepts it. */
+function HostKey(props: {
+  probe: IProbe;
+  format: Format;
+  onTrust: (fingerprint: string) => void;
+}): JSX.Element {
+  const { detail } = props.probe;
+  const { trans } = props.format;
+  const fingerprint = String(detail?.fingerprint ?? '');
+  return (
+    <>
+      <p>
+        {trans.__('The host %1 is not known yet.', String(detail?.host ?? ''))}{' '}
+        {trans.__('Compare the fingerprint of its key with its owner’s.')}
+      </p>
+      <p className="jp-TransfersFound-key">{fingerprint}</p>
+      <button
+        type="button"
+        className="jp-mod-styled jp-TransfersFound-trust"
+        onClick={() => props.onTrust(fingerprint)}
+      >
+        {trans.__('Trust This Host')}
+      </button>
+    </>
+  );
 }
 
 function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {

@@ -9,8 +9,9 @@ import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import { explain } from './errors';
 import type { Format } from './format';
-import type { IJobRequest } from './job';
+import type { IBackend, IJobRequest, OptionValue } from './job';
 import { Found } from './found';
+import { given, OptionFields } from './optionfields';
 import { type IProbeResult, Prober } from './prober';
 import type { ConflictPolicy } from './uploads/tokens';
 
@@ -18,6 +19,8 @@ const EXAMPLE = 'https://…';
 
 export interface IFromOptions {
   readonly prober: Prober;
+  /** The kinds of address that the server reaches; the form goes without. */
+  readonly backends: Promise<readonly IBackend[]>;
   readonly format: Format;
   /** An address to begin with. */
   readonly address: string;
@@ -72,6 +75,10 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
     this._prober = options.prober;
     this._prober.changed.connect(this._onChange, this);
     this._prober.look(this._address);
+    options.backends.then(
+      backends => this._set(() => (this._backends = backends)),
+      () => undefined
+    );
     this.addClass('jp-TransfersFrom');
   }
 
@@ -93,13 +100,14 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
     return {
       source: this._address.trim(),
       destination: (folder ? `${folder}/` : '') + this._fileName(),
-      options: { conflict: this._conflict }
+      options: { ...this._given, conflict: this._conflict }
     };
   }
 
   protected render(): JSX.Element {
     const { format } = this._options;
     const { trans } = format;
+    const backend = this._backend;
     return (
       <>
         <label>
@@ -111,7 +119,21 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
             onChange={this._onAddress}
           />
         </label>
-        <Found result={this._prober.result} format={format} />
+        <Found
+          result={this._prober.result}
+          format={format}
+          onTrust={fingerprint => this._onOption('host_key', fingerprint)}
+        />
+        {backend && (
+          <OptionFields
+            key={backend.name}
+            backend={backend}
+            values={this._values}
+            needed={this._needsCredentials}
+            format={format}
+            onChange={this._onOption}
+          />
+        )}
         <label>
           <span>{trans.__('Save in folder')}</span>
           <input
@@ -171,9 +193,36 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
       : '';
   }
 
+  /** The backend of the address, by its scheme; the server may know better. */
+  private get _backend(): IBackend | undefined {
+    const { result } = this._prober;
+    const scheme = /^\s*([a-z][a-z0-9+.-]*):/i
+      .exec(this._address)?.[1]
+      .toLowerCase();
+    const name = result.state === 'found' ? result.probe.backend : null;
+    return (
+      this._backends.find(backend => backend.name === name) ??
+      this._backends.find(backend => backend.schemes.includes(scheme ?? ''))
+    );
+  }
+
+  private get _given(): Record<string, OptionValue> {
+    return this._backend ? given(this._backend, this._values) : {};
+  }
+
+  private get _needsCredentials(): boolean {
+    const { result } = this._prober;
+    return result.state === 'found' && result.probe.needs === 'credentials';
+  }
+
   private _onAddress = (value: string): void => {
     this._set(() => (this._address = value));
-    this._prober.look(value);
+    this._prober.look(value, this._given);
+  };
+
+  private _onOption = (name: string, value: OptionValue): void => {
+    this._set(() => (this._values = { ...this._values, [name]: value }));
+    this._prober.look(this._address, this._given);
   };
 
   private _set(change: () => void): void {
@@ -186,11 +235,13 @@ class FromForm extends ReactWidget implements Dialog.IBodyWidget<IJobRequest> {
   }
 
   private _address: string;
+  private _backends: readonly IBackend[] = [];
   private _changed = new Signal<this, void>(this);
   private _conflict: ConflictPolicy;
   private _folder: string;
   private _options: IFromOptions;
   private _prober: Prober;
+  private _values: Readonly<Record<string, OptionValue>> = {};
 }
 
 /** The field for the address; it is invalid while nothing can come of it. */

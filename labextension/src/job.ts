@@ -106,8 +106,10 @@ export interface IProbe {
   readonly verifiable: boolean;
   /** The code for why it is not verifiable. */
   readonly unverified?: string | null;
-  /** What is missing to fetch it, e.g. `credentials`. */
+  /** What is missing to fetch it: `credentials`, or a `decision`. */
   readonly needs: string | null;
+  /** What has to be decided. */
+  readonly detail?: Readonly<Record<string, unknown>>;
   readonly free_bytes: number | null;
 }
 
@@ -121,10 +123,25 @@ export interface IArchive {
   readonly etag: string;
 }
 
+export type OptionValue = string | number | boolean;
+
+/** An option that a backend declares; a field of the form. */
+export interface IBackendOption {
+  readonly name: string;
+  readonly type: 'text' | 'integer' | 'number' | 'flag' | 'bytes' | 'path';
+  readonly help: string;
+  readonly default: OptionValue | null;
+  /** Goes to the server's memory only. */
+  readonly secret: boolean;
+  readonly choices: readonly string[];
+  readonly required: boolean;
+}
+
 export interface IBackend {
   readonly name: string;
   readonly title: string;
   readonly schemes: readonly string[];
+  readonly options: readonly IBackendOption[];
 }
 
 /** Whether nothing more happens to a job unless a person asks for it. */

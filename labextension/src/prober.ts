@@ -7,7 +7,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { TransferError } from './api';
-import type { IProbe } from './job';
+import type { IProbe, OptionValue } from './job';
 
 /** Milliseconds without a key before the server is asked. */
 const PAUSE = 400;
@@ -21,8 +21,10 @@ export type IProbeResult =
   | { readonly state: 'found'; readonly probe: IProbe }
   | { readonly state: 'failed'; readonly error: TransferError };
 
+export type Options = Readonly<Record<string, OptionValue>>;
+
 export class Prober implements IDisposable {
-  constructor(probe: (address: string) => Promise<IProbe>) {
+  constructor(probe: (address: string, options: Options) => Promise<IProbe>) {
     this._probe = probe;
   }
 
@@ -45,30 +47,38 @@ export class Prober implements IDisposable {
     Signal.clearData(this);
   }
 
-  /** Look at `text` once it stays the same for a moment. */
-  look(text: string): void {
+  /** Look at `text`, with `options`, once both stay the same for a moment. */
+  look(text: string, options: Options = {}): void {
     const address = text.trim();
-    if (address === this._address) {
+    const question = JSON.stringify([address, options]);
+    if (question === this._question) {
       return;
     }
-    this._address = address;
+    this._question = question;
     clearTimeout(this._timer);
     if (!COMPLETE.test(address)) {
       this._set({ state: 'empty' });
       return;
     }
     this._set({ state: 'looking' });
-    this._timer = window.setTimeout(() => void this._ask(address), PAUSE);
+    this._timer = window.setTimeout(
+      () => void this._ask(question, address, options),
+      PAUSE
+    );
   }
 
-  private async _ask(address: string): Promise<void> {
+  private async _ask(
+    question: string,
+    address: string,
+    options: Options
+  ): Promise<void> {
     let result: IProbeResult;
     try {
-      result = { state: 'found', probe: await this._probe(address) };
+      result = { state: 'found', probe: await this._probe(address, options) };
     } catch (reason) {
       result = { state: 'failed', error: TransferError.from(reason) };
     }
-    if (address === this._address && !this._isDisposed) {
+    if (question === this._question && !this._isDisposed) {
       this._set(result);
     }
   }
@@ -78,10 +88,10 @@ export class Prober implements IDisposable {
     this._changed.emit();
   }
 
-  private _address = '';
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
-  private _probe: (address: string) => Promise<IProbe>;
+  private _probe: (address: string, options: Options) => Promise<IProbe>;
+  private _question = JSON.stringify(['', {}]);
   private _result: IProbeResult = { state: 'empty' };
   private _timer: number | undefined;
 }

@@ -25,7 +25,7 @@ describe('Prober', () => {
     expect(probe).not.toHaveBeenCalled();
     expect(prober.result.state).toBe('looking');
     await jest.advanceTimersByTimeAsync(100);
-    expect(probe.mock.calls).toEqual([['https://example.org/ab']]);
+    expect(probe.mock.calls).toEqual([['https://example.org/ab', {}]]);
     expect(prober.result).toMatchObject({ state: 'found' });
   });
 
@@ -36,6 +36,19 @@ describe('Prober', () => {
     }
     expect(probe).not.toHaveBeenCalled();
     expect(prober.result.state).toBe('empty');
+  });
+
+  it('asks again when options change, not when nothing does', async () => {
+    prober.look('https://example.org/a', { user: 'u' });
+    await jest.advanceTimersByTimeAsync(400);
+    prober.look('https://example.org/a', { user: 'u' });
+    await jest.advanceTimersByTimeAsync(400);
+    prober.look('https://example.org/a', { user: 'v' });
+    await jest.advanceTimersByTimeAsync(400);
+    expect(probe.mock.calls.map(([, options]) => options.user)).toEqual([
+      'u',
+      'v'
+    ]);
   });
 
   it('forgets the answer to what was typed before', async () => {
