@@ -104,9 +104,19 @@ export class TransferApi {
     return this._json<IJob>('POST', 'jobs', request);
   }
 
-  changeJob(id: string, action: JobAction): Promise<IJob> {
+  /**
+   * Act on a job.
+   *
+   * @param options - Secrets that it lacks; with `resume` only.
+   */
+  changeJob(
+    id: string,
+    action: JobAction,
+    options?: Readonly<Record<string, unknown>>
+  ): Promise<IJob> {
     return this._json<IJob>('PATCH', `jobs/${encodeURIComponent(id)}`, {
-      action
+      action,
+      ...(options ? { options } : {})
     });
   }
 

@@ -28,6 +28,9 @@ export function explain(
   if (again !== null) {
     return { what: again, remedy: '' };
   }
+  if (isUnknownHost(error)) {
+    return unknownHost(error, trans);
+  }
   const words = SENTENCES[error.code]?.(trans);
   const english = format.locale.startsWith('en');
   const [what, remedy] = words ?? [
@@ -37,6 +40,25 @@ export function explain(
   return {
     what: (english && error.message) || what,
     remedy: withNumbers(error, format) ?? ((english && error.remedy) || remedy)
+  };
+}
+
+/** Whether a person has to vouch for a host. */
+export function isUnknownHost(error: ITransferErrorData): boolean {
+  return (
+    error.code === 'needs_decision' && error.detail?.['kind'] === 'host_key'
+  );
+}
+
+function unknownHost(
+  error: ITransferErrorData,
+  trans: TranslationBundle
+): IExplanation {
+  const { host, fingerprint } = error.detail ?? {};
+  return {
+    what:
+      trans.__('The host %1 is not known yet.', host) + ` (${fingerprint})`,
+    remedy: trans.__('Compare the fingerprint of its key with its owner’s.')
   };
 }
 

@@ -33,6 +33,7 @@ export namespace CommandIDs {
   export const cancelOrRemove = 'jupyter-transfer:cancel-or-remove';
   export const retry = 'jupyter-transfer:retry';
   export const approve = 'jupyter-transfer:approve';
+  export const authenticate = 'jupyter-transfer:enter-credentials';
   export const remove = 'jupyter-transfer:remove';
   export const reveal = 'jupyter-transfer:show-in-file-browser';
   export const copyPath = 'jupyter-transfer:copy-path';

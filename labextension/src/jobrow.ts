@@ -46,6 +46,7 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
         (state === 'failed' || state === 'cancelled' || phase === 'retrying') &&
         !fetched,
       approve: state === 'waiting' && reason?.code === 'needs_decision',
+      authenticate: state === 'waiting' && reason?.code === 'needs_credentials',
       remove: over
     }
   };

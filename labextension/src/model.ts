@@ -124,6 +124,14 @@ export class TransferModel extends VDomModel {
     return this._act(key, 'approve', () => undefined);
   }
 
+  /** Give a job the secrets that it waits for; they stay in the server's memory. */
+  authenticate(
+    key: string,
+    secrets: Readonly<Record<string, unknown>>
+  ): Promise<void> {
+    return this._all([this._api.changeJob(jobId(key), 'resume', secrets)]);
+  }
+
   /** Forget finished rows; what arrived stays. */
   async remove(...keys: string[]): Promise<void> {
     const jobs: string[] = [];

@@ -27,13 +27,27 @@ export function given(
   return result;
 }
 
-export interface IOptionFieldsProps {
+export interface IFieldsProps {
   readonly backend: IBackend;
   readonly values: Values;
+  readonly onChange: (name: string, value: OptionValue) => void;
+}
+
+export interface IOptionFieldsProps extends IFieldsProps {
   /** Whether the other side asks for credentials: then the fields are shown. */
   readonly needed: boolean;
   readonly format: Format;
-  readonly onChange: (name: string, value: OptionValue) => void;
+}
+
+/** A field for each option. */
+export function Fields(props: IFieldsProps): JSX.Element {
+  return (
+    <div className="jp-TransfersOptions-fields">
+      {props.backend.options.map(option => (
+        <Field key={option.name} option={option} {...props} />
+      ))}
+    </div>
+  );
 }
 
 export function OptionFields(props: IOptionFieldsProps): JSX.Element | null {
@@ -54,17 +68,13 @@ export function OptionFields(props: IOptionFieldsProps): JSX.Element | null {
       onToggle={event => setOpen(event.currentTarget.open)}
     >
       <summary>{format.trans.__('Options for %1', backend.title)}</summary>
-      <div className="jp-TransfersOptions-fields">
-        {backend.options.map(option => (
-          <Field key={option.name} option={option} {...props} />
-        ))}
-      </div>
+      <Fields {...props} />
     </details>
   );
 }
 
 function Field(
-  props: IOptionFieldsProps & { option: IBackendOption }
+  props: IFieldsProps & { option: IBackendOption }
 ): JSX.Element {
   const { option } = props;
   if (option.type === 'flag') {
@@ -78,7 +88,7 @@ function Field(
   );
 }
 
-function Flag(props: IOptionFieldsProps & { option: IBackendOption }) {
+function Flag(props: IFieldsProps & { option: IBackendOption }) {
   const { option, values, onChange } = props;
   const checked = values[option.name] ?? option.default ?? false;
   return (
@@ -93,7 +103,7 @@ function Flag(props: IOptionFieldsProps & { option: IBackendOption }) {
   );
 }
 
-function Choice(props: IOptionFieldsProps & { option: IBackendOption }) {
+function Choice(props: IFieldsProps & { option: IBackendOption }) {
   const { option, values, onChange } = props;
   return (
     <div className="jp-select-wrapper">
@@ -118,7 +128,7 @@ function Choice(props: IOptionFieldsProps & { option: IBackendOption }) {
   );
 }
 
-function Entry(props: IOptionFieldsProps & { option: IBackendOption }) {
+function Entry(props: IFieldsProps & { option: IBackendOption }) {
   const { option, values, onChange } = props;
   // Local, because the widget draws too late for the caret to stay in place.
   const [text, setText] = React.useState(String(values[option.name] ?? ''));

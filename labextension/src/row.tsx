@@ -14,7 +14,7 @@ import {
   runIcon
 } from '@jupyterlab/ui-components';
 import * as React from 'react';
-import { explain } from './errors';
+import { explain, isUnknownHost } from './errors';
 import { Numbers, Renamed, Verdict, When } from './facts';
 import type { Format } from './format';
 import { fetchIcon, pauseIcon, sendIcon, transfersIcon } from './icons';
@@ -116,7 +116,17 @@ function Trouble(props: IPartProps): JSX.Element | null {
   const { trans } = format;
   const { what, remedy } = explain(error, format);
   const button = can.approve
-    ? { label: trans.__('Approve'), command: CommandIDs.approve }
+    ? {
+        label: isUnknownHost(error)
+          ? trans.__('Trust This Host')
+          : trans.__('Approve'),
+        command: CommandIDs.approve
+      }
+    : can.authenticate
+      ? {
+          label: trans.__('Enter Credentials…'),
+          command: CommandIDs.authenticate
+        }
     : can.retry
       ? { label: retryLabel(transfer, format), command: CommandIDs.retry }
       : null;

@@ -15,6 +15,7 @@ import {
 import type { Contents } from '@jupyterlab/services';
 import type { ICommandContext } from './commands';
 import { report } from './commands';
+import { askCredentials } from './credentials';
 import { errorDetails } from './errors';
 import { pauseIcon } from './icons';
 import { CommandIDs } from './ids';
@@ -116,6 +117,20 @@ function addStateCommands(context: IRowContext): void {
     label: trans.__('Approve'),
     applies: t => t.can.approve,
     act: t => model.approve(t.key)
+  });
+  add(CommandIDs.authenticate, {
+    label: trans.__('Enter Credentials…'),
+    applies: t => t.can.authenticate,
+    act: async t => {
+      const secrets = await askCredentials({
+        name: t.name,
+        // A job that is sent has its address at the other end.
+        address: t.kind === 'send' ? (t.folder ?? '') : t.source,
+        backends: await context.api.backends(),
+        format: context.format
+      });
+      return secrets && model.authenticate(t.key, secrets);
+    }
   });
   add(CommandIDs.cancel, {
     label: trans.__('Cancel'),

@@ -28,6 +28,8 @@ export interface IAbilities {
   readonly cancel: boolean;
   readonly retry: boolean;
   readonly approve: boolean;
+  /** Whether it waits for credentials that can be entered. */
+  readonly authenticate: boolean;
   readonly remove: boolean;
 }
 

@@ -48,6 +48,7 @@ export function fromBatch(
       cancel: !over,
       retry: phase === 'retrying' || (phase === 'failed' && mayMend(batch)),
       approve: false,
+      authenticate: false,
       remove: over
     }
   };
@@ -93,6 +94,7 @@ export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
       cancel: false,
       retry: true,
       approve: false,
+      authenticate: false,
       remove: true
     }
   };
