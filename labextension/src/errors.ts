@@ -56,8 +56,7 @@ function unknownHost(
 ): IExplanation {
   const { host, fingerprint } = error.detail ?? {};
   return {
-    what:
-      trans.__('The host %1 is not known yet.', host) + ` (${fingerprint})`,
+    what: trans.__('The host %1 is not known yet.', host) + ` (${fingerprint})`,
     remedy: trans.__('Compare the fingerprint of its key with its owner’s.')
   };
 }

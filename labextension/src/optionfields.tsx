@@ -73,9 +73,7 @@ export function OptionFields(props: IOptionFieldsProps): JSX.Element | null {
   );
 }
 
-function Field(
-  props: IFieldsProps & { option: IBackendOption }
-): JSX.Element {
+function Field(props: IFieldsProps & { option: IBackendOption }): JSX.Element {
   const { option } = props;
   if (option.type === 'flag') {
     return <Flag {...props} />;

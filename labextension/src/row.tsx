@@ -127,9 +127,9 @@ function Trouble(props: IPartProps): JSX.Element | null {
           label: trans.__('Enter Credentials…'),
           command: CommandIDs.authenticate
         }
-    : can.retry
-      ? { label: retryLabel(transfer, format), command: CommandIDs.retry }
-      : null;
+      : can.retry
+        ? { label: retryLabel(transfer, format), command: CommandIDs.retry }
+        : null;
   return (
     <div className="jp-TransfersRow-trouble">
       <p>{what}</p>

@@ -8,13 +8,29 @@ import { CommandIDs } from '../ids';
 import type { IJob } from '../job';
 import { TransferModel } from '../model';
 import { addRowCommands } from '../rowcommands';
-import { job, running, Uploads } from './samples';
+import { dialogShown, job, press, running, Uploads } from './samples';
+
+const SFTP = {
+  name: 'sftp',
+  title: 'SFTP',
+  schemes: ['sftp'],
+  options: ['username', 'password'].map(name => ({
+    name,
+    type: 'text',
+    help: name,
+    default: null,
+    secret: name === 'password',
+    choices: [],
+    required: false
+  }))
+};
 
 describe('commands', () => {
   const api = {
     changeJob: jest.fn(async () => job('a')),
     deleteJob: jest.fn(async () => undefined),
     jobFiles: jest.fn(async () => [{ path: 'data/a (1).bin' }]),
+    backends: jest.fn(async () => [SFTP]),
     archive: jest.fn(async () => ({ url: '/base/archive?id=1' })),
     downloadUrl: (path: string) => `/base/download/${path}`
   };
@@ -115,6 +131,33 @@ describe('commands', () => {
       ['a', 'cancel']
     ]);
     expect(api.deleteJob).toHaveBeenCalledWith('c');
+  });
+
+  it('ask for the secrets that a job waits for', async () => {
+    const reason: any = { code: 'needs_credentials', message: '', detail: {} };
+    show(
+      job('a', { state: 'waiting', source: 'sftp://host/x.bin', reason }),
+      job('b', { state: 'failed', source: 'sftp://host/x.bin', reason })
+    );
+    const enabled = (key: string) =>
+      commands.isEnabled(CommandIDs.authenticate, { key });
+    expect([enabled('job:a'), enabled('job:b')]).toEqual([true, false]);
+
+    const done = commands.execute(CommandIDs.authenticate, { key: 'job:a' });
+    const dialog = await dialogShown('input');
+    const inputs = dialog.querySelectorAll('input');
+    expect(Array.from(inputs, input => input.type)).toEqual(['password']);
+    const set = Object.getOwnPropertyDescriptor(
+      HTMLInputElement.prototype,
+      'value'
+    )!.set!;
+    set.call(inputs[0], 'hush');
+    inputs[0].dispatchEvent(new Event('input', { bubbles: true }));
+    press(dialog, 'Go On');
+    await done;
+    expect(api.changeJob.mock.calls).toEqual([
+      ['a', 'resume', { password: 'hush' }]
+    ]);
   });
 
   it('show a failed act', async () => {

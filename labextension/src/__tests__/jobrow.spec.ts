@@ -80,6 +80,12 @@ describe('fromJob', () => {
     });
     const decision = { ...retry, code: 'needs_decision', retry_at: null };
     expect(can({ state: 'waiting', reason: decision }).approve).toBe(true);
+    const locked = { ...decision, code: 'needs_credentials' };
+    expect(can({ state: 'waiting', reason: locked })).toMatchObject({
+      approve: false,
+      authenticate: true
+    });
+    expect(can({ state: 'failed', reason: locked }).authenticate).toBe(false);
   });
 
   it('does not show a remark as a failure', () => {

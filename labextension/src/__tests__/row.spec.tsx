@@ -244,4 +244,28 @@ describe('TransferRow', () => {
     expect(node.querySelector('img')).toBeNull();
     expect(text()).toContain('<img src=x onerror=alert(1)>.csv');
   });
+
+  it('shows the key of a host that is not known, and how to accept it', () => {
+    const detail = {
+      kind: 'host_key',
+      host: 'h.example',
+      fingerprint: 'SHA256:x'
+    };
+    draw(
+      fromJob(
+        job('a', {
+          state: 'waiting',
+          reason: { ...failure('needs_decision'), detail }
+        }),
+        null
+      )
+    );
+    expect(text()).toContain('h.example');
+    expect(text()).toContain('SHA256:x');
+    const button = Array.from(node.querySelectorAll('jp-button, button')).find(
+      each => each.textContent === 'Trust This Host'
+    );
+    act(() => (button as HTMLElement).click());
+    expect(run).toHaveBeenCalledWith(CommandIDs.approve, 'job:a');
+  });
 });
