@@ -185,6 +185,10 @@ class TransferApp(ExtensionApp):
         }
         return await self._pool.ask(operation, message, LOOK_TIMEOUT)
 
+    async def forms(self, backend: str) -> dict[str, Any]:
+        """The forms of `backend` that a worker has to make. Raises ``tool_missing``."""
+        return await self._pool.ask("forms", {**self._context, "backend": backend}, LOOK_TIMEOUT)
+
     def keep_alive(self) -> None:
         """Bytes are moving: tell idle cullers that this server is in use."""
         times = self.settings_of_server["last_activity_times"]

@@ -21,7 +21,7 @@ import threading
 from collections.abc import Collection
 from typing import Any
 
-from .backends import secret_names
+from .backends import load_all, secret_names
 from .backends.base import Context
 from .engine.browse import browse
 from .engine.control import Control, Message, as_transfer_error
@@ -161,6 +161,8 @@ class Worker:
             self._discard(message)
         elif operation in ("probe", "browse"):
             self._look(operation, message)
+        elif operation == "forms":
+            self._forms(message)
 
     def _run(self, message: Message) -> None:
         control = self._control or Control()
@@ -219,6 +221,14 @@ class Worker:
             self._pipe.send(operation, id=id, error=_error(as_transfer_error(failure)))
         else:
             self._pipe.send(operation, id=id, result=result)
+
+    def _forms(self, message: Message) -> None:
+        try:
+            forms = load_all()[message["backend"]].forms()
+        except Exception as failure:
+            self._pipe.send("forms", error=_error(as_transfer_error(failure)))
+        else:
+            self._pipe.send("forms", result={"forms": forms})
 
 
 def _root(message: Message) -> Root:

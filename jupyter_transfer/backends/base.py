@@ -376,6 +376,11 @@ class Backend(ABC):
             "can": sorted(cls.can),
         }
 
+    @classmethod
+    def forms(cls) -> list[dict[str, Any]]:
+        """Further forms that only a worker can make, for they take more than declared data."""
+        return []
+
     def option(self, name: str) -> Any:
         """The value of the declared option `name` in this job. Raises ``bad_request``."""
         declared = next(option for option in self.options if option.name == name)

@@ -20,6 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ..errors import TransferError
 from ..names import safe_name
 from ..tools import Child
+from . import rclone_remotes
 from .base import Ability, Backend, Context, Digest, Entry, Locator, Option, Validators
 from .rclone_errors import error_of_exit
 from .rclone_program import command, environment
@@ -35,6 +36,9 @@ _FLAGS = ("--use-server-modtime",)
 """The time of an object as its listing states it, where one request per object would tell more."""
 
 _LISTING = ("--no-mimetype", *_FLAGS)
+
+REMOTES = ("rclone:", "rclone:/", "rclone://")
+"""Addresses at which the remotes themselves can be browsed."""
 
 SETTLED = 60.0
 """Seconds after which a modification time tells one state from the next (RFC 9110 8.8.2.2)."""
@@ -129,7 +133,7 @@ class RcloneBackend(Backend):
     name = "rclone"
     title = "Remote of rclone"
     schemes = ("rclone",)
-    options: ClassVar[tuple[Option, ...]] = ()
+    options: ClassVar[tuple[Option, ...]] = rclone_remotes.OPTIONS
     can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send", "delete"})
     tool = True
 
@@ -139,6 +143,7 @@ class RcloneBackend(Backend):
         self._states: dict[str, tuple[Any, ...]] = {}
         self._abilities: dict[str, Mapping[str, Any]] = {}
         self._open_server: RcloneServer | None = None
+        self._variables: Mapping[str, str] | None = None
 
     def check(self, address: str) -> None:
         """As `Backend.check`; also ``bad_request`` where the address carries a password."""
@@ -149,13 +154,20 @@ class RcloneBackend(Backend):
                 "A remote of rclone has its password in its configuration.",
                 "Write the address without one.",
             )
-        Place.parse(address)
+        if address not in REMOTES:
+            place = Place.parse(address)
+            rclone_remotes.check(place.remote, self.context.options, self.context.policy)
+
+    @classmethod
+    def forms(cls) -> list[dict[str, Any]]:
+        """The kinds of remotes that can be made of options."""
+        return rclone_remotes.forms()
 
     # -- what is there --
 
     def entries(self, address: str) -> Iterator[Entry]:
         """The file at `address`, or all files below the folder there."""
-        place = Place.parse(address)
+        place = self._parsed(address)
         item = self._stat(place)
         if item is None:
             raise TransferError("remote_not_found", "The remote has no such file or folder.")
@@ -170,16 +182,16 @@ class RcloneBackend(Backend):
 
     def browse(self, address: str) -> Iterator[Entry]:
         """What lies directly below `address`; at ``rclone://`` the remotes themselves."""
-        if address in ("rclone:", "rclone:/", "rclone://"):
+        if address in REMOTES:
             yield from self._remotes()
             return
-        place = Place.parse(address)
+        place = self._parsed(address)
         for item in self._listed(place):
             yield self._entry(place, item)
 
     def find(self, address: str) -> Entry | None:
         """What stands at exactly `address`."""
-        place = Place.parse(address)
+        place = self._parsed(address)
         item = self._stat(place, hashes=True)
         if item is None:
             return None
@@ -195,7 +207,7 @@ class RcloneBackend(Backend):
 
     def start(self, fd: int, address: str, *, new: bool) -> Sending:
         """Send a file by rclone."""
-        place = Place.parse(address)
+        place = self._parsed(address)
         if not place.path:
             raise TransferError("invalid_address", "The address does not name a file.")
         temporary = self._ability(place)["Features"].get("PartialUploads")
@@ -212,7 +224,7 @@ class RcloneBackend(Backend):
         """Remove files."""
         outcomes: list[TransferError | None] = []
         for entry in entries:
-            place = Place.parse(entry.address)
+            place = self._parsed(entry.address)
             try:
                 self._server.ask("operations/deletefile", fs=place.top, remote=place.path)
             except TransferError as error:
@@ -225,7 +237,7 @@ class RcloneBackend(Backend):
 
     def locate(self, entry: Entry) -> Locator:
         """The file at the private server, as it is now."""
-        place = Place.parse(entry.address)
+        place = self._parsed(entry.address)
         folder, path = self._served(place)
         item = self._stat(place, hashes=True)
         if item is None or item["IsDir"]:
@@ -248,6 +260,8 @@ class RcloneBackend(Backend):
 
     def name_for(self, address: str) -> str:
         """The last segment of the path, or the remote's name."""
+        if address in REMOTES:
+            return "rclone"
         place = Place.parse(address)
         return safe_name(place.name or place.remote)
 
@@ -262,12 +276,22 @@ class RcloneBackend(Backend):
     @property
     def _server(self) -> RcloneServer:
         if self._open_server is None:
-            self._open_server = RcloneServer(self.caller, self._variables(), _FLAGS)
+            self._open_server = RcloneServer(self.caller, self._variables or {}, _FLAGS)
         return self._open_server
 
-    def _variables(self) -> Mapping[str, str]:
-        """Variables that describe remotes which stand in no file."""
-        return {}
+    def _parsed(self, address: str) -> Place:
+        """The place at `address`; its remote is known from then on."""
+        place = Place.parse(address)
+        self._variables_of(place)
+        return place
+
+    def _variables_of(self, place: Place) -> Mapping[str, str]:
+        """Variables that describe the remote of `place`, if it stands in no file. Those of one
+        job are of one remote."""
+        if self._variables is None:
+            options, policy = self.context.options, self.context.policy
+            self._variables = rclone_remotes.variables(place.remote, options, policy)
+        return self._variables
 
     def _served(self, place: Place) -> tuple[Place, str]:
         """The folder of which the file at `place` is served, and its path there."""
@@ -323,7 +347,7 @@ class RcloneBackend(Backend):
         """The items of ``lsjson``, as they come."""
         child = Child(
             command("lsjson", [*_LISTING, *flags], [str(place)]),
-            environment(self._variables()),
+            environment(self._variables_of(place)),
             output=True,
         )
         try:

@@ -60,8 +60,21 @@ class BackendsHandler(TransferHandler):
         self.write_json({"backends": [backend.describe() for backend in backends]})
 
 
+class FormsHandler(TransferHandler):
+    """``backends/{name}/forms``: forms that a worker makes, such as rclone's kinds of remotes."""
+
+    @allow(("read", "transfers"))
+    async def get(self, name: str) -> None:
+        """Type, title and options of each."""
+        backend = load_all().get(name)
+        if backend is None or not self.transfer.backend_enabled(name):
+            raise TransferError("not_found", "There is no backend of this name.")
+        self.write_json(await self.transfer.forms(name))
+
+
 ROUTES = [
     (r"jupyter-transfer/probe/?", ProbeHandler),
     (r"jupyter-transfer/browse/?", BrowseHandler),
     (r"jupyter-transfer/backends/?", BackendsHandler),
+    (r"jupyter-transfer/backends/([a-z0-9_-]+)/forms/?", FormsHandler),
 ]

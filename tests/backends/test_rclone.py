@@ -22,6 +22,7 @@ from jupyter_transfer.secrets import Credential
 
 from ..servers.chaos import noise
 from ..servers.rclone import obscured, rclone, run_rclone, served, write_config
+from ..servers.worker import WorkerProcess, run_message
 from .contract import ODD_NAMES, BackendContract
 from .contract_send import SinkContract
 from .site import Access, CannotHold, Site
@@ -152,7 +153,6 @@ def test_an_address_as_rclone_writes_it(address, written):
 @pytest.mark.parametrize(
     "address",
     [
-        "rclone://",
         "rclone:///etc",
         "rclone://-x/y",
         "rclone://--config=x/y",
@@ -260,6 +260,12 @@ def test_the_remotes_can_be_browsed(harness, config, folder):
     with opened("rclone://it", harness.context({})) as (backend, _):
         found = {entry.path: entry.address for entry in backend.browse("rclone://")}
     assert found == {"it/": "rclone://it/", "my other/": "rclone://my%20other/"}
+
+
+def test_the_list_of_remotes_is_no_source(harness):
+    """It can be looked at, so `check` lets it pass."""
+    outcome = harness.run("rclone://")
+    assert (outcome.state, outcome.error.code) == ("failed", "invalid_address")
 
 
 def test_a_remote_that_does_not_exist(harness, config):
@@ -547,3 +553,43 @@ class CryptSite(FolderSite):
     def names(self):
         listed = run_rclone("lsf", "-R", "--files-only", "it:", config=self._config).decode()
         return sorted(listed.splitlines())
+
+
+# ---- workers that are killed --------------------------------------------------------------------
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_workers_that_are_killed_lose_little_and_leave_no_process(config, folder, tmp_path):
+    site = FolderSite(folder)
+    config(it={"type": "alias", "remote": str(folder)})
+    data = noise(96 << 20)
+    site.put("f.bin", data)
+    root = tmp_path / "root"
+    root.mkdir()
+    moved = 0
+    for attempt in range(6):
+        worker = WorkerProcess(tmp_path)
+        worker.wait_for("ready")
+        limit = None if attempt == 5 else 60 << 20
+        worker.send(**run_message(root, "rclone://it/f.bin", bandwidth=limit))
+        if limit is None:
+            end = worker.wait_for("end")
+            assert (end["state"], end["error"]) == ("done", None)
+            moved += worker.of("progress")[-1]["progress"]["bytes_moved"]
+            worker.kill()
+            continue
+        started = len(worker.seen)
+        while worker.wait_for("progress")["progress"]["bytes_moved"] < (8 << 20):
+            assert len(worker.seen) - started < 200
+        moved += worker.of("progress")[-1]["progress"]["bytes_moved"]
+        (child,) = children_of(worker.process.pid)
+        worker.kill()
+        end = time.monotonic() + 5
+        while Path(f"/proc/{child}").exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not Path(f"/proc/{child}").exists()
+    assert (root / "f.bin").read_bytes() == data
+    assert moved - len(data) <= 5 * (16 << 20)

@@ -35,6 +35,7 @@ TABLE = {
     r"jupyter-transfer/probe/?": ("probe", {"POST": [WRITE]}),
     r"jupyter-transfer/browse/?": ("browse", {"POST": [WRITE]}),
     r"jupyter-transfer/backends/?": ("backends", {"GET": [READ]}),
+    r"jupyter-transfer/backends/([a-z0-9_-]+)/forms/?": ("backends/http/forms", {"GET": [READ]}),
     r"jupyter-transfer/room/?": ("room", {"GET": [PUT_FILES]}),
     r"jupyter-transfer/tus/?": ("tus/", {"POST": [PUT_FILES]}),
     r"jupyter-transfer/tus/([^/]+)/?": (
