@@ -46,7 +46,8 @@ class Site(ABC):
         return None
 
     def short_lived(self) -> AbstractContextManager[Any] | None:
-        """While it is entered, locators live for about a second; None where they live for ever."""
+        """While it is entered, locators live for a few seconds, less than five; None where they
+        live for ever."""
         return None
 
     def read(self, name: str) -> bytes | None:
