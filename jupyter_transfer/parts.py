@@ -16,6 +16,7 @@ import errno
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,14 +24,16 @@ from functools import cache
 
 from .errors import TransferError, from_os_error
 from .names import Conflict, split_path
-from .paths import Root, release_bytes, sync_filesystem
-from .records import Record, append, as_line, read, whole_records, write_all
+from .paths import Folders, Root, release_bytes, sync_filesystem
+from .records import Buffer, Record, append, as_line, each, read, whole_records, write_all
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = _LOOK | os.O_DIRECTORY
 
 _INTENT = "intent"
+_PROBE = "prob\u00e9"
+_PROBE_APART = "probe\u0301"
 
 _CREATE_TRIES = 100
 """How often a staging folder that vanishes under a new part is made anew."""
@@ -214,6 +217,10 @@ class Part:
         self.require_writable()
         append(self._journal_fd, record, sync=sync)
 
+    def each_record(self) -> Iterator[Record]:
+        """`records`, one after the other, for a journal that may be too long for the memory."""
+        return each(self._journal_fd, repair=not self.read_only)
+
     def records(self) -> list[Record]:
         """All whole records, oldest first; a torn tail is cut off."""
         return read(self._journal_fd, repair=not self.read_only)
@@ -350,15 +357,16 @@ class StagedFiles:
             os.close(self.fd)
             raise
 
-    def write(self, name: str, pieces: Iterable[bytes], mtime_ns: int) -> int:
-        """Make the file `name` of `pieces`; its inode."""
+    def write(self, name: str, pieces: Iterable[Buffer], mtime_ns: int | None) -> os.stat_result:
+        """Make the file `name` of `pieces`, last changed at `mtime_ns` (None: now); its status."""
         try:
             fd = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self.fd)
             try:
                 for piece in pieces:
                     write_all(fd, piece)
-                os.utime(fd, ns=(mtime_ns, mtime_ns))
-                return os.fstat(fd).st_ino
+                if mtime_ns is not None:
+                    os.utime(fd, ns=(mtime_ns, mtime_ns))
+                return os.fstat(fd)
             finally:
                 os.close(fd)
         except OSError as error:
@@ -391,9 +399,40 @@ class StagedFiles:
     def names(self) -> set[str]:
         """The files that are here."""
         try:
-            return {name for name in os.listdir(self.fd) if name != _INTENT}
+            return {name for name in os.listdir(self.fd) if name not in (_INTENT, _PROBE)}
         except OSError as error:
             raise from_os_error(error) from None
+
+    def publish(
+        self,
+        folders: Folders,
+        name: str,
+        path: str,
+        conflict: Conflict,
+        *,
+        inode: int = 0,
+        left: set[str] | None = None,
+    ) -> str:
+        """Give the file `name` its final name `path`, by `Folders.publish`; the name that it got.
+
+        With `left`, the names that were still here when a process came back to finish what another
+        had intended: then the file `inode` may have its final name already, and surely has if it
+        is not among them. The caller syncs afterwards.
+        """
+        found = None if left is None else folders.find(path, inode, conflict)
+        if found is None and (left is None or name in left):
+            found = folders.publish(self.fd, name, path, conflict)
+        return found or path
+
+    def folding(self) -> tuple[bool, bool]:
+        """Whether this file system takes names for the same that differ in upper and lower case
+        only, or in how their letters are composed."""
+        try:
+            _open_new(self.fd, _PROBE)
+            case, form = _exists(self.fd, _PROBE.upper()), _exists(self.fd, _PROBE_APART)
+        finally:
+            self.remove(_PROBE)
+        return case, form
 
     def remove(self, *names: str) -> None:
         """Remove files; those that are gone already are no error."""
@@ -569,3 +608,28 @@ def _open(staging: int, name: str, flags: int) -> int:
 
 def _as_transfer_error(error: OSError | TransferError) -> TransferError:
     return error if isinstance(error, TransferError) else from_os_error(error)
+
+
+def _open_new(folder_fd: int, name: str) -> None:
+    try:
+        os.close(os.open(name, _OPEN | os.O_CREAT, 0o600, dir_fd=folder_fd))
+    except OSError as error:
+        raise from_os_error(error) from None
+
+
+def _exists(folder_fd: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def scratch_file() -> int:
+    """The descriptor of a new file without a name for what this process need not keep in memory;
+    it is gone when it is closed. Raises ``disk_full`` and others."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())
+    except OSError as error:
+        raise from_os_error(error) from None

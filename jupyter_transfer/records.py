@@ -11,12 +11,14 @@ import fcntl
 import json
 import os
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from .errors import TransferError, from_os_error
 
 Record = dict[str, Any]
+Buffer = bytes | bytearray | memoryview
 
 
 def as_line(record: Record) -> bytes:
@@ -30,15 +32,23 @@ def whole_records(data: bytes) -> tuple[list[Record], int]:
     records: list[Record] = []
     good = 0
     for line in data.splitlines(keepends=True):
-        checksum, _, text = line.rstrip(b"\n").partition(b" ")
-        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+        record = _record_in(line)
+        if record is None:
             break
-        records.append(json.loads(text))
+        records.append(record)
         good += len(line)
     return records, good
 
 
-def write_all(fd: int, data: bytes) -> None:
+def _record_in(line: bytes) -> Record | None:
+    checksum, _, text = line.rstrip(b"\n").partition(b" ")
+    if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+        return None
+    record: Record = json.loads(text)
+    return record
+
+
+def write_all(fd: int, data: Buffer) -> None:
     """Write all of `data`. Raises OSError."""
     view = memoryview(data)
     while view:
@@ -77,6 +87,24 @@ def read(fd: int, *, repair: bool) -> list[Record]:
     except OSError as error:
         raise from_os_error(error) from None
     return records
+
+
+def each(fd: int, *, repair: bool) -> Iterator[Record]:
+    """`read`, one record after the other, for a journal that may be too long for the memory."""
+    good = 0
+    try:
+        os.lseek(fd, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(fd), "rb") as file:
+            for line in file:
+                record = _record_in(line)
+                if record is None:
+                    break
+                good += len(line)
+                yield record
+        if repair and good < os.fstat(fd).st_size:
+            os.ftruncate(fd, good)
+    except OSError as error:
+        raise from_os_error(error) from None
 
 
 class RecordFile:

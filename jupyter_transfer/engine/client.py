@@ -117,10 +117,13 @@ def opened(
     context: Context,
     check: Callable[[], None] = lambda: None,
     bandwidth: Bandwidth | None = None,
+    connections: int | None = None,
 ) -> Iterator[tuple[Backend, Transport]]:
     """The backend of `address` and a transport that both it and the engine use; closed at the
     end. Raises ``unsupported_scheme``, ``invalid_address``."""
-    with Transport(context.policy, context.ca_file, bandwidth) as transport:
+    with Transport(
+        context.policy, context.ca_file, bandwidth, connections=connections
+    ) as transport:
         backend = find(address)(replace(context, caller=Client(transport, check)))
         try:
             yield backend, transport

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from ..backends.base import Backend, Entry
 from ..errors import TransferError
@@ -16,6 +16,7 @@ from ..parts import Part
 from ..paths import Root
 from .control import Control, Message, Report, Stopped, Tally
 from .fetch import FileFetch
+from .filters import Filters
 from .journal import Journal
 from .places import Places
 from .plan import Remote
@@ -25,6 +26,9 @@ from .transport import Transport
 
 LOCK_PATIENCE = 5.0
 """Seconds to wait for a predecessor that is dying and still holds the part."""
+
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,13 @@ class Setting:
     targets: Targets
     control: Control
     report: Report
+    filters: Filters
+    folder: str | None = None
+    """Where many files go; None for the only file of a source."""
+
+
+class LeftOut(Exception):  # noqa: N818 - not an error
+    """The filters leave the file out, now that more of it is known than its listing said."""
 
 
 class Delivery:
@@ -46,8 +57,7 @@ class Delivery:
 
     Parameters
     ----------
-    number: the entry's place in the listing, which names its part.
-    single: whether it is the only entry of its source.
+    id: names its part.
     on_size: told the size of the file as soon as it is known (None: it stays unknown).
     """
 
@@ -55,16 +65,14 @@ class Delivery:
         self,
         setting: Setting,
         entry: Entry,
-        number: int,
+        id: str,
         *,
-        single: bool,
         tally: Tally,
         on_size: Callable[[int | None], None],
     ) -> None:
         self._setting = setting
         self._entry = entry
-        self._id = f"{setting.job}-{number}"
-        self._single = single
+        self._id = id
         self._tally = tally
         self._on_size = on_size
         self._places = Places(setting.transport, setting.backend, entry, setting.control)
@@ -74,14 +82,16 @@ class Delivery:
         """The part whose journal has to be forgotten when the delivery is saved."""
 
     def run(self) -> Message:
-        """Deliver the file. Raises `TransferError`, `Stopped`; a part worth keeping is kept."""
-        targets = self._setting.targets
-        if self._single:
-            folder = targets.folder_of_one()
+        """Deliver the file. Raises `TransferError`, `Stopped`, `LeftOut`; a part worth keeping is
+        kept."""
+        setting = self._setting
+        if setting.folder is None:
+            folder = setting.targets.folder_of_one()
         else:
-            self.path = targets.path_of_many(self._entry.path)
+            self.path = setting.targets.path_of_many(setting.folder, self._entry.path)
             folder = split_path(self.path)[0]
-        journal = self._find_journal(folder)
+        find = partial(Journal.open, setting.root, folder, self._id, setting.source)
+        journal = patiently(setting.control, find)
         try:
             if journal is not None:
                 path = journal.part.published()
@@ -97,8 +107,12 @@ class Delivery:
     def _deliver(self, journal: Journal | None) -> Message:
         setting = self._setting
         remote = self._places.look()
+        if not setting.filters.admit_state(remote.size, remote.mtime_ns or self._entry.mtime_ns):
+            if journal is not None:
+                journal.part.discard()
+            raise LeftOut
         self._on_size(remote.size)
-        if self._single:
+        if setting.folder is None:
             name = remote.name if self._entry.guessed and remote.name else self._entry.path
             chosen = not self._entry.guessed
             self.path = setting.targets.path_of_one(name, chosen=chosen)
@@ -119,20 +133,6 @@ class Delivery:
             raise self._with_space(error, journal) from None
 
     # -- the part --
-
-    def _find_journal(self, folder: str) -> Journal | None:
-        """What an earlier process left, once it has let go of it."""
-        setting = self._setting
-        find = partial(Journal.open, setting.root, folder, self._id, setting.source)
-        waited = 0.0
-        while True:
-            try:
-                return find()
-            except TransferError as error:
-                if error.code != "conflict" or waited >= LOCK_PATIENCE:
-                    raise
-            setting.control.sleep(0.1)
-            waited += 0.1
 
     def _prepare(self, journal: Journal | None, remote: Remote) -> Journal:
         """A journal that fits `remote`, and room on the disk for what is missing."""
@@ -207,6 +207,19 @@ class Delivery:
             mtime_ns=status.st_mtime_ns,
             validators=remote.validators.as_dict() if state == "present" else {},
         )
+
+
+def patiently(control: Control, find: Callable[[], _Found | None]) -> _Found | None:
+    """What an earlier process left, which `find` opens, once it has let go of it."""
+    waited = 0.0
+    while True:
+        try:
+            return find()
+        except TransferError as error:
+            if error.code != "conflict" or waited >= LOCK_PATIENCE:
+                raise
+        control.sleep(0.1)
+        waited += 0.1
 
 
 def row(path: str, **values: Any) -> Message:

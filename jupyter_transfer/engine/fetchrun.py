@@ -1,4 +1,4 @@
-"""A fetch: files of a remote side, one after the other, into a folder on the disk.
+"""A fetch: the file or the files of a remote side, into a folder on the disk.
 
 For each file: an earlier process may have published it already (its journal tells), or have left a
 part to go on from; an earlier job may have delivered it (size, time and validators tell). Only
@@ -15,15 +15,17 @@ from dataclasses import replace
 from itertools import chain, islice
 from typing import Any
 
-from ..backends.base import Context, Entry
+from ..backends.base import Backend, Context, Entry
 from ..errors import TransferError
-from ..names import split_path
 from ..parts import Part
 from ..paths import Root
 from .client import opened
 from .control import Message
-from .delivery import Delivery, Setting, row
+from .delivery import Delivery, LeftOut, Setting, row
+from .filters import Filters
 from .journal import find_part
+from .many import ManyFiles, connections_of
+from .publisher import discard_many, many_id
 from .run import JobRequest, Run
 
 
@@ -33,6 +35,7 @@ class FetchRun(Run):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._published: list[Part] = []
+        self._many: ManyFiles | None = None
 
     def close(self) -> None:
         """Forget the journals of what was published."""
@@ -40,77 +43,144 @@ class FetchRun(Run):
             with suppress(TransferError):
                 part.forget()
         self._published.clear()
+        if self._many is not None:
+            self._many.forget()
+            self._many = None
 
     def _run_all(self) -> None:
         request, control = self._request, self._control
+        filters, connections = Filters(request.options), connections_of(request.options)
         targets = request.targets(self._root)
         context = replace(self._context, note=self._report.note)
-        with opened(request.source, context, control.check, control.bandwidth) as (
-            backend,
-            transport,
-        ):
-            backend.check(request.source)
-            setting = Setting(
-                self._root,
-                request.id,
-                request.source,
-                transport,
+        try:
+            with opened(request.source, context, control.check, control.bandwidth, connections) as (
                 backend,
-                targets,
-                control,
-                self._report,
-            )
-            single, entries = _peek(backend.entries(request.source))
-            self._files_total = 1 if single else None
-            for number, entry in enumerate(entries):
-                self._deliver(setting, entry, number, single)
-            self._files_total = len(self._verdicts) + len(self._errors)
+                transport,
+            ):
+                backend.check(request.source)
+                setting = Setting(
+                    self._root,
+                    request.id,
+                    request.source,
+                    transport,
+                    backend,
+                    targets,
+                    control,
+                    self._report,
+                    filters,
+                )
+                single, entries = _peek(backend, request.source)
+                if single:
+                    self._run_one(setting, next(entries))
+                else:
+                    folder = targets.folder_of_many(backend.name_for(request.source))
+                    setting = replace(setting, folder=folder)
+                    self._run_many(setting, entries, connections)
+        finally:
+            targets.delivered.close()
 
-    def _deliver(self, setting: Setting, entry: Entry, number: int, single: bool) -> None:
-        """Deliver one file and report it; raises only what ends the whole job."""
+    def _run_one(self, setting: Setting, entry: Entry) -> None:
+        self._files_total = 1
+        finished = None
+        if setting.filters.admit(entry.path, entry.size, entry.mtime_ns):
+            finished = self._deliver(setting, entry, one_id(setting.job))
+        if finished is None:
+            self._files_total = 0
+            return
+        message, error, part = finished
+        if error is None:
+            self._succeeded(message["verified"], message["unverified"])
+            if part is not None:
+                self._published.append(part)
+        self._report.file(message)
+        if error is not None:
+            self._failed(error)
+        self._tell(now=True)
+
+    def _run_many(self, setting: Setting, entries: Iterator[Entry], connections: int) -> None:
+        self._many = ManyFiles(
+            setting,
+            connections,
+            self._tally,
+            settle=self._settle,
+            deliver=lambda entry, id: self._deliver(setting, entry, id),
+            on_total=self._set_total,
+        )
+        self._many.run(entries)
+
+    def _set_total(self, files: int, size: int | None) -> None:
+        self._files_total, self._bytes_total = files, size
+        self._tell(now=True)
+
+    def _settle(self, message: Message, error: TransferError | None) -> None:
+        """One of many files is finished."""
+        self._report.file(message)
+        if error is not None:
+            self._failed(error)
+        else:
+            self._bytes_before += message["size"] or 0
+            self._judge(message["verified"], message["unverified"])
+        self._tell()
+
+    def _deliver(
+        self, setting: Setting, entry: Entry, id: str
+    ) -> tuple[Message, TransferError | None, Part | None] | None:
+        """Deliver one file by itself: its row, what it failed of, and the part that is published;
+        None if it is left out. Raises only what ends the whole job."""
         self._control.check()
         started = time.monotonic()
         self._size = entry.size
-        delivery = Delivery(
-            setting, entry, number, single=single, tally=self._tally, on_size=self._set_size
-        )
+        delivery = Delivery(setting, entry, id, tally=self._tally, on_size=self._set_size)
         failure: TransferError | None = None
-        message: Message
         try:
             message = delivery.run()
+        except LeftOut:
+            return None
         except TransferError as error:
             failure = error
             message = row(delivery.path, state="failed", error=error.as_dict())
-        else:
-            self._succeeded(message["verified"], message["unverified"])
-            if delivery.published is not None:
-                self._published.append(delivery.published)
+        finally:
+            if setting.folder is not None:
+                self._tally.bytes = 0
         message["seconds"] = round(time.monotonic() - started, 3)
-        self._report.file(message)
-        if failure is not None:
-            self._failed(failure)
-        self._tell(now=True)
+        return message, failure, delivery.published
 
 
 def discard(root: Root, request: JobRequest, context: Context) -> None:
     """Remove the parts and journals that an unfinished fetch left behind."""
     targets = request.targets(root)
+    one = find_part(root, targets.folder_of_one(), one_id(request.id))
+    if one is not None:
+        one.discard()
     with opened(request.source, context) as (backend, _):
-        single, entries = _peek(backend.entries(request.source))
-        for number, entry in enumerate(entries):
-            folder = (
-                targets.folder_of_one()
-                if single
-                else split_path(targets.path_of_many(entry.path))[0]
-            )
-            part = find_part(root, folder, f"{request.id}-{number}")
+        folder = targets.folder_of_many(backend.name_for(request.source))
+    many = find_part(root, folder, many_id(request.id))
+    if many is None:
+        return
+    for record in many.each_record():
+        if "part" in record:
+            part = find_part(root, record["folder"], record["part"])
             if part is not None:
                 part.discard()
+    discard_many(many)
 
 
-def _peek(entries: Iterator[Entry]) -> tuple[bool, Iterator[Entry]]:
-    """Whether there is exactly one entry, which is not a member of a folder, and all of them."""
+def one_id(job: str) -> str:
+    """The id of the part of the only file of `job`."""
+    return f"{job}-0"
+
+
+def _peek(backend: Backend, source: str) -> tuple[bool, Iterator[Entry]]:
+    """Whether the source is exactly one file, and all its entries."""
+    entries = backend.entries(source)
     first = list(islice(entries, 2))
     if not first:
         raise TransferError("remote_not_found", "There is nothing at this address.")
-    return len(first) == 1 and not first[0].member, chain(first, entries)
+    return len(first) == 1 and not _is_below(first[0], source), chain(first, entries)
+
+
+def _is_below(entry: Entry, source: str) -> bool:
+    """Whether `entry` lies in the folder `source`, so that it is one of many even if there is no
+    other: what a folder holds today must not decide where it lands."""
+    folder = source.rstrip("/") + "/"
+    return entry.address.startswith(folder) and len(entry.address) > len(folder)

@@ -26,7 +26,7 @@ from .sums import known
 from .transport import SCHEMES, Enough, Exchange, Headers, Transport, parse
 from .verify import SWITCHED_OFF, digest_in, doubt_in
 
-_REDIRECTS = {301, 302, 303, 307, 308}
+REDIRECTS = {301, 302, 303, 307, 308}
 
 SETTLED = 60.0
 """Seconds after which a modification time is a strong validator (RFC 9110 section 8.8.2.2)."""
@@ -121,7 +121,7 @@ def probe(transport: Transport, locator: Locator, check: Check) -> Remote:
         if exchange.error:
             raise exchange.error
         location = exchange.headers.get("location")
-        if exchange.status in _REDIRECTS and location:
+        if exchange.status in REDIRECTS and location:
             target = redirect_target(url, location, SCHEMES)
             if target.origin != url.origin:
                 headers = {}
@@ -129,7 +129,7 @@ def probe(transport: Transport, locator: Locator, check: Check) -> Remote:
         elif exchange.status in (400, 405, 416, 501) and ask_range and not _is_empty(exchange):
             ask_range = False  # it may only dislike the range
         else:
-            remote = _describe(exchange, locator, first)
+            remote = describe(exchange, locator, first)
             return replace(remote, headers=headers)
     raise TransferError(
         "too_many_redirects", f"“{first.host}” redirects more than {MAX_REDIRECTS} times."
@@ -156,7 +156,9 @@ def _is_empty(exchange: Exchange) -> bool:
     return exchange.status == 416 and content_range(exchange.headers) == (None, 0)
 
 
-def _describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
+def describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
+    """What the answer of `exchange` tells of the file at `locator`; `first` is the address that
+    was asked before any redirect. Raises what its status means, if it is no success."""
     headers, status = exchange.headers, status_of(exchange)
     if status not in (200, 206) and not _is_empty(exchange):
         raise error_of_status(exchange)

@@ -19,7 +19,8 @@ from ..errors import TransferError
 from ..paths import Root
 from ..secrets import redact
 from .control import Control, Message, Report, Stopped, Tally, as_transfer_error
-from .target import Row, Targets
+from .delivered import Delivered, Row
+from .target import Targets
 
 _log = logging.getLogger(__name__)
 
@@ -28,6 +29,9 @@ PROGRESS_INTERVAL = 0.25
 
 _FATAL = {"disk_full", "read_only", "needs_credentials", "address_refused", "internal"}
 """Codes that would meet every other file of the job too."""
+
+_REMEMBERED = 100
+"""Errors that are kept to find the one that the job is said to have failed of."""
 
 
 @dataclass(frozen=True)
@@ -38,18 +42,18 @@ class JobRequest:
     source: str
     destination: str
     options: dict[str, Any] = field(default_factory=dict)
-    delivered: tuple[Row, ...] = ()
+    delivered: Delivered | Iterable[Row] = ()
     kind: str = "fetch"
 
     @classmethod
-    def from_dict(cls, job: Message, delivered: Iterable[Row] = ()) -> JobRequest:
+    def from_dict(cls, job: Message, delivered: Delivered | Iterable[Row] = ()) -> JobRequest:
         """The request in the message ``run``."""
         return cls(
             job["id"],
             job["source"],
             job["destination"],
             dict(job.get("options") or {}),
-            tuple(delivered),
+            delivered,
             job.get("kind", "fetch"),
         )
 
@@ -88,6 +92,7 @@ class Run(ABC):
         self._control = control
         self._report = report
         self._errors: list[TransferError] = []
+        self._files_failed = 0
         self._verdicts: list[bool | None] = []
         self._doubts: set[str] = set()
         self._bytes_before = 0
@@ -130,14 +135,19 @@ class Run(ABC):
         """One file failed: go on with the next, or raise where that would fare no better."""
         if error.code in _FATAL:
             raise error
-        self._errors.append(error)
+        self._files_failed += 1
+        if len(self._errors) < _REMEMBERED or (error.retryable and not self._errors[-1].retryable):
+            self._errors.append(error)
 
     def _succeeded(self, verified: bool | None, doubt: str | None = None) -> None:
+        self._judge(verified, doubt)
+        self._bytes_before += self._tally.bytes
+        self._tally.bytes = 0
+
+    def _judge(self, verified: bool | None, doubt: str | None) -> None:
         self._verdicts.append(verified)
         if doubt is not None:
             self._doubts.add(doubt)
-        self._bytes_before += self._tally.bytes
-        self._tally.bytes = 0
 
     def _doubt(self) -> str | None:
         """The one code for why not all is verified."""
@@ -161,7 +171,7 @@ class Run(ABC):
             bytes_moved=self._tally.moved,
             files_done=len(self._verdicts),
             files_total=self._files_total,
-            files_failed=len(self._errors),
+            files_failed=self._files_failed,
         )
 
 

@@ -118,7 +118,7 @@ class SendRun(Run):
         self._way(transport).patiently(targets.expect_nothing)
         for found in files_below(self._root, path):
             self._deliver(backend, transport, targets, found, targets.address_of_many)
-        self._files_total = len(self._verdicts) + len(self._errors)
+        self._files_total = len(self._verdicts) + self._files_failed
 
     def _count(self, files: Iterator[Found]) -> None:
         """Count what there is to send."""

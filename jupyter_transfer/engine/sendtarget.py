@@ -12,7 +12,7 @@ from ..errors import TransferError
 from ..names import CONFLICTS, Conflict
 from .local import Identity
 from .sendjournal import Target
-from .target import Row
+from .target import Delivered, Row
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class SendTargets:
         destination: str,
         conflict: str | None,
         source: str,
-        delivered: Iterable[Row] = (),
+        delivered: Delivered | Iterable[Row] = (),
     ) -> None:
         if conflict is not None and conflict not in CONFLICTS:
             raise TransferError(
@@ -53,7 +53,7 @@ class SendTargets:
         self._backend = backend
         self._destination = destination
         self._conflict: Conflict | None = next((c for c in CONFLICTS if c == conflict), None)
-        self._delivered = {row["path"]: row for row in delivered if row["source"] == source}
+        self._delivered = Delivered.of(source, delivered)
         self._is_new: bool | None = None
 
     def address_of_one(self, name: str) -> str:

@@ -101,8 +101,10 @@ class Exchange:
     byte_range: first and last byte to ask for.
     on_head: called when the head of the answer is there, before its body.
     on_data: called with each piece of the body; valid during the call only.
+    on_end: called when the exchange has ended, instead of `run` returning it: so it can go on
+        while others run the transport. Must not raise.
 
-    Both callbacks may raise `TransferError`, which ends the exchange with it, or `Enough`.
+    `on_head` and `on_data` may raise `TransferError`, which ends the exchange with it, or `Enough`.
     """
 
     def __init__(
@@ -118,6 +120,7 @@ class Exchange:
         byte_range: tuple[int, int] | None = None,
         on_head: Callable[[Exchange], None] | None = None,
         on_data: Callable[[memoryview], None] | None = None,
+        on_end: Callable[[Exchange], None] | None = None,
         unix_socket: str | None = None,
         login: Login | None = None,
     ) -> None:
@@ -131,6 +134,7 @@ class Exchange:
         self.byte_range = byte_range
         self.on_head = on_head
         self.on_data = on_data
+        self.on_end = on_end
         self.unix_socket = unix_socket
         self.login = login
         self.status = 0
@@ -173,6 +177,7 @@ class Transport:
     ----------
     ca_file: certificate authorities on top of the system's.
     bandwidth: the limit that all exchanges share.
+    connections: how many at most to one host; further exchanges wait for their turn.
     """
 
     def __init__(
@@ -181,12 +186,16 @@ class Transport:
         ca_file: str | None = None,
         bandwidth: Bandwidth | None = None,
         timeouts: Timeouts | None = None,
+        connections: int | None = None,
     ) -> None:
         self._policy = policy
         self._authorities = authorities(ca_file or ca_file_of_environment())
         self._bandwidth = bandwidth or Bandwidth()
         self._timeouts = timeouts or Timeouts()
         self._multi = pycurl.CurlMulti()
+        if connections is not None:
+            self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
+        self._stirred = False
         self._live: dict[Any, Exchange] = {}
         self._idle: list[Any] = []
         self._ended_early: list[Exchange] = []
@@ -214,6 +223,7 @@ class Transport:
         self._set_up(handle, exchange, proxy)
         self._live[handle] = exchange
         self._multi.add_handle(handle)
+        self._stirred = True
 
     def run(self, seconds: float) -> list[Exchange]:
         """Move bytes for about `seconds` at most; the exchanges that ended meanwhile."""
@@ -224,10 +234,11 @@ class Transport:
 
     def _turn(self, seconds: float) -> list[Exchange]:
         wait = self._resume()
+        self._stirred = False
         while self._multi.perform()[0] == pycurl.E_CALL_MULTI_PERFORM:
             pass
         ended = self._ended()
-        if not ended and self._live:
+        if not ended and self._live and not self._stirred:
             self._multi.select(min(seconds, wait) if wait else seconds)
         return ended
 
@@ -271,6 +282,7 @@ class Transport:
         self._multi.remove_handle(handle)
         del self._live[handle]
         exchange.handle = None
+        exchange.on_head = exchange.on_data = exchange.on_end = None
         handle.reset()  # drops the callbacks, and with them the cycle through the exchange
         self._idle.append(handle)
 
@@ -287,8 +299,13 @@ class Transport:
                 if code and not exchange.enough and exchange.error is None:
                     refused = exchange.refusal if code == pycurl.E_COULDNT_CONNECT else None
                     exchange.error = refused or _error_of(exchange, code, text)
+                on_end = exchange.on_end
                 self._release(exchange)
-                ended.append(exchange)
+                if on_end is None:
+                    ended.append(exchange)
+                else:
+                    self._stirred = True
+                    on_end(exchange)
             if not left:
                 return ended
 

@@ -154,6 +154,21 @@ def verify(fd: int, size: int, digest: Digest | None, check: Callable[[], None])
     if digest is None or not sums.known(digest.algorithm):
         return None
     found = sum_of(fd, (0, size), digest.algorithm, check)
+    _compare(digest, found)
+    return True
+
+
+def verify_bytes(data: bytes | bytearray, digest: Digest | None) -> bool | None:
+    """As `verify`, for a file in memory."""
+    if digest is None or not sums.known(digest.algorithm):
+        return None
+    running = sums.new(digest.algorithm)
+    running.update(memoryview(data))
+    _compare(digest, running.hexdigest())
+    return True
+
+
+def _compare(digest: Digest, found: str) -> None:
     if found != digest.value:
         raise TransferError(
             "digest_mismatch",
@@ -163,7 +178,6 @@ def verify(fd: int, size: int, digest: Digest | None, check: Callable[[], None])
             " on the way.",
             detail={"expected": str(digest), "found": f"{digest.algorithm}:{found}"},
         )
-    return True
 
 
 def damaged_pieces(

@@ -249,7 +249,7 @@ class PackSession(Session):
     def _stage_file(self, staged: StagedFiles, name: str, entry: _Entry) -> None:
         member = entry.member
         digest = hashlib.sha256() if member.sha256 is not None else None
-        entry.inode = staged.write(name, self._pieces(member, digest), member.mtime_ns)
+        entry.inode = staged.write(name, self._pieces(member, digest), member.mtime_ns).st_ino
         if digest is not None and digest.hexdigest() != member.sha256:
             staged.remove(name)
             entry.inode = 0
@@ -311,10 +311,8 @@ class PackSession(Session):
             if entry.member.kind == "folder":
                 folders.make(entry.path)
                 return "done", entry.path, None
-            path = None if left is None else folders.find(entry.path, entry.inode, policy)
-            if path is None and (left is None or name in left):
-                path = folders.publish(staged.fd, name, entry.path, policy)
-            return "done", path or entry.path, None
+            path = staged.publish(folders, name, entry.path, policy, inode=entry.inode, left=left)
+            return "done", path, None
         except TransferError as error:
             if error.code in _FATAL:
                 raise

@@ -84,7 +84,7 @@ class BackendContract:
     # -- helpers --
 
     @staticmethod
-    def start(harness: Harness, access: Access, destination: str = "", **options: Any) -> Any:
+    def start(harness: Harness, access: Access, destination: str = ".", **options: Any) -> Any:
         """Run one job with `access`; its outcome."""
         harness.credential = access.credential
         return harness.run(access.address, destination, **{**access.options, **options})

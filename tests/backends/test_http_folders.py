@@ -189,7 +189,7 @@ def test_a_folder_with_an_index_page(harness, chaos):
     chaos.add("/p/f.bin", Resource(DATA))
     chaos.add("/p/sub/", Resource(b"<h1>Hello</h1>", headers={"Content-Type": "text/html"}))
     assert harness.run(source).state == "done"
-    assert harness.names() == ["f.bin", "sub/index.html"]
+    assert harness.names() == ["p/f.bin", "p/sub/index.html"]
 
 
 def test_a_folder_that_cannot_be_read_fails_and_the_others_go_on(harness, chaos):
@@ -199,7 +199,7 @@ def test_a_folder_that_cannot_be_read_fails_and_the_others_go_on(harness, chaos)
     chaos.add("/p/yes/f.bin", Resource(DATA))
     outcome = harness.run(source)
     assert (outcome.state, outcome.error.code) == ("failed", "remote_forbidden")
-    assert harness.names() == ["yes/f.bin"]
+    assert harness.names() == ["p/yes/f.bin"]
 
 
 def test_an_empty_folder(harness, chaos):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_transfer import backends
 from jupyter_transfer.backends.base import Context
 from jupyter_transfer.engine import ranged, retry, writer
 from jupyter_transfer.engine.control import Control
@@ -136,6 +137,15 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("NETRC", "/nonexistent")
+
+
+@pytest.fixture
+def listing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The backend `ListingBackend` is there."""
+    monkeypatch.setitem(backends._OWN, "listing", "tests.servers.listing:ListingBackend")
+    backends.load_all.cache_clear()
+    yield
+    backends.load_all.cache_clear()
 
 
 @pytest.fixture

@@ -30,8 +30,13 @@ class Crash(BaseException):
     """The process dies here."""
 
 
+CRASHES: list[Crash] = []
+"""They keep alive what the process held open when it died."""
+
+
 def crash(*_args: object, **_kwargs: object) -> None:
-    raise Crash
+    CRASHES.append(Crash())
+    raise CRASHES[-1]
 
 
 @pytest.mark.parametrize(
@@ -75,6 +80,7 @@ def release_locks() -> None:
     for found in gc.get_objects():
         if isinstance(found, Part):
             found.close()
+    CRASHES.clear()
 
 
 def test_a_part_that_a_dying_process_still_holds(harness, chaos, monkeypatch):

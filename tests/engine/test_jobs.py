@@ -267,8 +267,10 @@ def test_many_files_of_one_source(harness, chaos, monkeypatch):
     monkeypatch.setattr(http.HttpBackend, "entries", entries)
     outcome = harness.run(chaos.url + "/", "set")
     assert outcome.state == "failed"
-    assert outcome.error.code == "remote_not_found"
     assert harness.names() == ["set/b", "set/x/a"]
+    errors = {f["path"]: f["error"]["code"] for f in harness.report.files if f["error"]}
+    assert errors == {"set/missing": "remote_not_found", "../up": "invalid_path"}
+    assert outcome.error.code in errors.values()
     states = {file["path"]: file["state"] for file in harness.report.files}
     assert states == {
         "set/x/a": "done",

@@ -15,14 +15,14 @@ from typing import Any
 class WorkerProcess:
     """A worker and the messages that it has sent."""
 
-    def __init__(self, cwd: Path) -> None:
+    def __init__(self, cwd: Path, python_path: str | None = None) -> None:
         environment = {k: v for k, v in os.environ.items() if not k.lower().endswith("_proxy")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jupyter_transfer.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=cwd,
-            env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+            env={**environment, "PYTHONPATH": python_path or str(Path(__file__).parents[2])},
             start_new_session=True,
         )
         self.events: queue.Queue[dict[str, Any] | None] = queue.Queue()
