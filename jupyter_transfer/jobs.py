@@ -8,7 +8,7 @@ in order; nothing here blocks the server's loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -19,6 +19,9 @@ from .spec import Job, State
 from .store import Store
 
 T = TypeVar("T")
+
+DELIVERED_PAGE = 2000
+"""Rows of what was delivered that are in memory at a time."""
 
 
 class JobTable:
@@ -163,6 +166,11 @@ class JobTable:
         """A page of the report of a job, failed files first, and how many rows there are."""
         return await self.db(self._store.files_list, id, state, limit, offset)
 
-    async def delivered(self, source: str) -> list[dict[str, Any]]:
-        """What earlier jobs published from `source`."""
-        return await self.db(self._store.delivered_list, source)
+    async def delivered(self, source: str) -> AsyncIterator[list[dict[str, Any]]]:
+        """What earlier jobs published from `source`, page by page: it may be a million rows."""
+        after = None
+        while rows := await self.db(self._store.delivered_list, source, after, DELIVERED_PAGE):
+            yield rows
+            if len(rows) < DELIVERED_PAGE:
+                return
+            after = rows[-1]["path"]

@@ -375,20 +375,26 @@ class Queue:
                 detail={"options": job.options.get("credential_options") or ["password"]},
             )
             return {"state": "waiting", "error": error.as_dict()}
-        delivered = await self._jobs.delivered(job.source)
         worker = await self._pool.take()
         try:
+            await self._tell_delivered(worker, job.source)
             activity.worker = worker
             if activity.order is not None:
                 raise TransferError("cancelled", "It was halted before it began.")
             activity.allowance = self._settings.allowances.shared(self._running())[job.id]
             self._share_out()
             message = self._message(job, activity.allowance)
-            message |= {"op": "run", "delivered": delivered}
+            message |= {"op": "run"}
             return await worker.request(message, "end", lambda e: self._on_event(job.id, e))
         finally:
             activity.worker = None
             self._pool.give_back(worker)
+
+    async def _tell_delivered(self, worker: Worker, source: str) -> None:
+        """Tell `worker` what earlier jobs delivered from `source`, as fast as it listens."""
+        await worker.feed({"op": "delivered", "source": source, "rows": []})
+        async for rows in self._jobs.delivered(source):
+            await worker.feed({"op": "delivered", "rows": rows})
 
     def _message(self, job: Job, allowance: Allowance = NO_LIMITS) -> Message:
         return {

@@ -1,6 +1,7 @@
 """A worker process: ``python -m jupyter_transfer.worker``. It runs jobs, one at a time.
 
-Messages are JSON objects, one a line. On standard input: ``run``, ``discard``, ``probe``,
+Messages are JSON objects, one a line. On standard input: ``delivered`` (pages of what earlier jobs
+delivered from the source of the job that is run next), ``run``, ``discard``, ``probe``,
 ``browse``, ``pause``, ``cancel``, ``bandwidth``, ``connections``; on standard output ``ready``,
 then ``progress``, ``state``, ``note``, ``file`` and at last ``end`` of a job, and ``probe`` or
 ``browse``. Nothing else writes to standard output: descriptor 1 becomes standard error for
@@ -25,6 +26,7 @@ from .backends import load_all, secret_names
 from .backends.base import Context
 from .engine.browse import browse
 from .engine.control import Control, Message, as_transfer_error
+from .engine.delivered import Delivered
 from .engine.job import JobRequest, Outcome, Run, discard, make_run
 from .engine.preview import preview
 from .errors import TransferError
@@ -98,6 +100,7 @@ class Worker:
         self._lock = threading.Lock()
         self._control: Control | None = None
         self._finished: tuple[Run, Root] | None = None
+        self._delivered: Delivered | TransferError | None = None
 
     def main(self) -> None:
         """Serve until standard input closes."""
@@ -130,12 +133,28 @@ class Worker:
         if operation in ("pause", "cancel", "bandwidth", "connections"):
             self._steer(operation, message.get("value"))
             return
+        if operation == "delivered":
+            self._learn(message)
+            return
         if operation == "run":
+            delivered, self._delivered = self._delivered, None
+            message.setdefault("delivered", delivered or ())
             with self._lock:
                 # From now on it can be steered, although it has not begun yet.
                 job = message["job"]
                 self._control = Control(job.get("bandwidth"), job.get("connections"))
         self._messages.put(message)
+
+    def _learn(self, message: Message) -> None:
+        """Take in a page of what earlier jobs delivered; the first names the source. This thread
+        reads on when that is done, so that no more than a page is in memory."""
+        try:
+            if "source" in message:
+                self._delivered = Delivered(message["source"])
+            if isinstance(self._delivered, Delivered):
+                self._delivered.extend(message["rows"])
+        except Exception as failure:
+            self._delivered = as_transfer_error(failure)  # the run fails of it
 
     def _steer(self, operation: str, value: int | None) -> None:
         with self._lock:
@@ -166,11 +185,14 @@ class Worker:
 
     def _run(self, message: Message) -> None:
         control = self._control or Control()
+        delivered = message["delivered"]
         try:
+            if isinstance(delivered, TransferError):
+                raise delivered
             root = _root(message)
             run = make_run(
                 root,
-                JobRequest.from_dict(message["job"], message.get("delivered") or ()),
+                JobRequest.from_dict(message["job"], delivered),
                 _context(message, message["job"]),
                 control,
                 _PipeReport(self._pipe),

@@ -4,9 +4,9 @@ A worker (`jupyter_transfer.worker`) imports what is heavy, opens connections an
 that the server's loop does none of it. It ends by itself as soon as its standard input closes:
 when the server dies, in whatever way, its workers die with it.
 
-Messages to a worker: ``run``, ``discard``, ``probe``, ``pause``, ``cancel``, ``bandwidth``. From
-it: ``ready``, ``progress``, ``state``, ``file``, ``note`` and, as the last of a job, ``end``; a
-probe is answered by one ``probe``.
+Messages to a worker: ``delivered``, ``run``, ``discard``, ``probe``, ``pause``, ``cancel``,
+``bandwidth``. From it: ``ready``, ``progress``, ``state``, ``file``, ``note`` and, as the last of
+a job, ``end``; a probe is answered by one ``probe``.
 """
 
 from __future__ import annotations
@@ -99,6 +99,13 @@ class Worker:
         assert self._process.stdin is not None
         if self.alive and not self._process.stdin.is_closing():
             self._process.stdin.write(json.dumps(message).encode() + b"\n")
+
+    async def feed(self, message: Message) -> None:
+        """`send` one of many messages, and wait while the process has not read them."""
+        self.send(message)
+        assert self._process.stdin is not None
+        with suppress(ConnectionError):
+            await self._process.stdin.drain()
 
     async def request(
         self, message: Message, last: str, listener: Listener | None = None

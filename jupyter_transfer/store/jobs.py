@@ -169,13 +169,16 @@ class JobQueries(Database):
         with self.transaction() as db:
             db.executemany("insert or replace into delivered values (?,?,?,?,?,?)", rows)
 
-    def delivered_list(self, source: str) -> list[dict[str, Any]]:
-        """What `delivered_save` remembers of `source`."""
+    def delivered_list(
+        self, source: str, after: str | None = None, limit: int = -1
+    ) -> list[dict[str, Any]]:
+        """What `delivered_save` remembers of `source`: at most `limit` rows (all if it is
+        negative), by path, of those behind the path `after`."""
         with self.access() as db:
             rows = db.execute(
                 "select path, source, size, mtime_ns, digest, validators from delivered"
-                " where source = ?",
-                (source,),
+                " where source = ? and (? is null or path > ?) order by path limit ?",
+                (source, after, after, limit),
             ).fetchall()
         names = ("path", "source", "size", "mtime_ns", "digest", "validators")
         return [
