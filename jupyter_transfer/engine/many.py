@@ -129,6 +129,8 @@ class ManyFiles:
             while self._ahead and self._pool.wants_more and len(self._large) < _STRIDE:
                 self._take(self._ahead.popleft())
             self._pool.pump()
+            while self._pool.endings:
+                self._end(self._pool.endings.popleft())
             if self._large and (self._busy_enough() or not self._ahead):
                 self._fetch_large(self._large.popleft())
             elif self._pool.moving:
@@ -137,8 +139,6 @@ class ManyFiles:
                 self._setting.control.sleep(0.01)  # for a retry, or for the disk
             elif self._listed and not self._ahead and not self._large:
                 return
-            while self._pool.endings:
-                self._end(self._pool.endings.popleft())
 
     def _check(self) -> None:
         self._setting.control.check()

@@ -64,7 +64,7 @@ class TestSftp(BackendContract, SinkContract):
 
 
 def run(harness, access, **options):
-    return harness.run(access.address, **{**access.options, **options})
+    return harness.run(access.address, ".", **{**access.options, **options})
 
 
 def test_an_unknown_host_key_waits_for_the_person(harness, site, home):

@@ -159,6 +159,22 @@ def test_large_and_small_files_go_side_by_side(harness, site, monkeypatch):
     assert ranges == {"/data/l0", "/data/l10", "/data/l20", "/data/unlisted", "/data/endless"}
 
 
+def test_files_that_only_the_backend_knows_to_be_no_small_ones(harness, site, monkeypatch):
+    """A locator with mirrors goes the way of the large files; so it is found by the pool only."""
+    from dataclasses import replace
+
+    from ..servers.listing import ListingBackend
+
+    locate = ListingBackend.locate
+    monkeypatch.setattr(
+        ListingBackend, "locate", lambda self, entry: replace(locate(self, entry), mirrors=("x:",))
+    )
+    for number in range(3):
+        site.add(f"f{number}")
+    assert harness.run(site.source, "in").state == "done"
+    assert contents(harness.folder / "in") == site.data
+
+
 def test_many_large_files_keep_no_descriptor_each(harness, site, monkeypatch):
     monkeypatch.setattr(many, "SMALL", 1000)
     monkeypatch.setattr(small, "SMALL", 1000)
