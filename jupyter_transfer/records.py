@@ -142,6 +142,14 @@ class RecordFile:
         """See `append`."""
         append(self._fd, record, sync=sync)
 
+    def sync(self) -> None:
+        """Bring what was added to the disk; threads that do so at once share the work. Raises
+        ``io_error`` …"""
+        try:
+            os.fdatasync(self._fd)
+        except OSError as error:
+            raise from_os_error(error) from None
+
     def read(self) -> list[Record]:
         """See `read`."""
         return read(self._fd, repair=True)

@@ -356,6 +356,9 @@ class Backend(ABC):
     tool: ClassVar[bool] = False
     """Whether a program of its own sends files: then `send` needs `find` and `start`, no `sink`."""
 
+    parallel: ClassVar[int] = 8
+    """Small files that may be sent to it at a time, each over a connection of its own."""
+
     def __init__(self, context: Context) -> None:
         self.context = context
 

@@ -32,6 +32,7 @@ class FtpBackend(FileTreeBackend):
     name = "ftp"
     title = "FTP, FTPS"
     schemes = ("ftp", "ftps")
+    parallel = 4  # servers often let a person in only so many times
     options: ClassVar[tuple[Option, ...]] = (
         Option("username", help="User name; nobody in particular without one (anonymous)"),
         Option("password", help="Password", secret=True),

@@ -189,7 +189,6 @@ class DavSink(Sink):
     def begin(self, state: State | None) -> Sequence[Span]:
         """All or nothing: a PUT cannot go on in the middle of a file."""
         if state is None:
-            self._server.make_folder(folder_of(self._address))
             self._temporary = temporary_beside(self._address)
             there = self._server.find(self._address)
             require_replaceable(self._source, there)
@@ -201,7 +200,6 @@ class DavSink(Sink):
             return [(0, self._source.size)]
         if entry is None and self._server.find(self._address) is not None:
             raise Gone  # perhaps because it has become the final one
-        self._server.make_folder(folder_of(self._address))
         return []
 
     def state(self) -> State:
@@ -209,7 +207,8 @@ class DavSink(Sink):
         return {"temporary": self._temporary, "before": self._before}
 
     def outlet(self, span: Span) -> Outlet:
-        """The temporary name."""
+        """The temporary name, in a folder that is there by now."""
+        self._server.make_folder(folder_of(self._address))
         return Outlet(self._temporary, headers=self._server.headers(self._temporary))
 
     def finish(self, digests: Sequence[Digest]) -> Entry:

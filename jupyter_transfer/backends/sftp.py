@@ -28,6 +28,7 @@ class SftpBackend(FileTreeBackend):
     name = "sftp"
     title = "SFTP (SSH)"
     schemes = ("sftp",)
+    parallel = 4  # servers often let a person in only so many times
     options: ClassVar[tuple[Option, ...]] = (
         Option("username", help="User name; else the one in the address, or yours"),
         Option("password", help="Password", secret=True),

@@ -116,7 +116,8 @@ class Filling:
     def _connections(self) -> int:
         if self._sink.in_order:
             return 1
-        return max(2, min(CONNECTIONS, AT_RISK // self._sink.piece_size))
+        wanted = max(2, min(CONNECTIONS, AT_RISK // self._sink.piece_size))
+        return min(wanted, self._way.control.connections or wanted)
 
     def _start(self) -> None:
         if time.monotonic() < self._not_before:

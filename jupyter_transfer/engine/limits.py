@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -20,6 +21,7 @@ class Bandwidth:
         self, rate: int | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._rate = rate
         self._tokens = 0.0
         self._time = clock()
@@ -31,23 +33,27 @@ class Bandwidth:
 
     @rate.setter
     def rate(self, rate: int | None) -> None:
-        self._refill()
-        self._rate = rate
-        # An old debt at a lower rate must not hold up a new, higher one.
-        self._tokens = max(self._tokens, -(rate or 0) * BURST)
+        with self._lock:
+            self._refill()
+            self._rate = rate
+            # An old debt at a lower rate must not hold up a new, higher one.
+            self._tokens = max(self._tokens, -(rate or 0) * BURST)
 
     def spend(self, count: int) -> None:
         """Pay for `count` bytes that came in."""
         if self._rate is not None:
-            self._refill()
-            self._tokens -= count
+            with self._lock:
+                self._refill()
+                self._tokens -= count
 
     def wait(self) -> float:
         """Seconds until bytes may move again; 0 when they may now."""
-        if self._rate is None:
+        rate = self._rate
+        if rate is None:
             return 0.0
-        self._refill()
-        return max(0.0, -self._tokens / self._rate)
+        with self._lock:
+            self._refill()
+            return max(0.0, -self._tokens / rate)
 
     def _refill(self) -> None:
         now = self._clock()

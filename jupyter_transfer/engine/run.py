@@ -159,16 +159,21 @@ class Run(ABC):
         self._size = size
         self._tell(now=True)
 
+    def _under_way(self) -> tuple[int, int]:
+        """Bytes of files that are not finished, and bytes that this run has moved."""
+        return self._tally.bytes, self._tally.moved
+
     def _tell(self, *, now: bool = False) -> None:
         moment = time.monotonic()
         if not now and moment - self._told < PROGRESS_INTERVAL:
             return
         self._told = moment
         single = self._files_total == 1
+        under_way, moved = self._under_way()
         self._report.progress(
-            bytes_done=self._bytes_before + self._tally.bytes,
+            bytes_done=self._bytes_before + under_way,
             bytes_total=self._size if single else self._bytes_total,
-            bytes_moved=self._tally.moved,
+            bytes_moved=moved,
             files_done=len(self._verdicts),
             files_total=self._files_total,
             files_failed=self._files_failed,

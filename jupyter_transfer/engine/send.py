@@ -224,9 +224,19 @@ def sink_of(backend: Backend, path: str, identity: Identity, target: Target) -> 
     return backend.sink(target.address, source)
 
 
+def begun_sink(backend: Backend, path: str, begun: Begun) -> Sink | None:
+    """The sink that took what was begun of `path`, to be aborted; None where the service knows
+    nothing of it any more. Raises `TransferError`."""
+    sink = sink_of(backend, path, begun.identity, begun.target)
+    try:
+        sink.begin(begun.state)
+    except Gone:
+        return None
+    return sink
+
+
 def withdraw(backend: Backend, path: str, begun: Begun) -> None:
     """Remove from the service what was begun of `path`. Raises `TransferError`."""
-    sink = sink_of(backend, path, begun.identity, begun.target)
-    with suppress(Gone):
-        sink.begin(begun.state)
+    sink = begun_sink(backend, path, begun)
+    if sink is not None:
         sink.abort()

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -69,6 +70,7 @@ class SendJournal:
         self.begun: dict[str, Begun] = {}
         self.done: dict[str, tuple[Identity, Record]] = {}
         self._file: RecordFile | None = None
+        self._lock = threading.Lock()
         if state_dir is None:
             return
         self._file = RecordFile(os.path.join(state_dir, "jobs"), f"{id}.journal")
@@ -97,9 +99,12 @@ class SendJournal:
             self.begun.pop(record["drop"], None)
 
     def _add(self, record: Record, *, sync: bool = True) -> None:
-        if self._file is not None:
-            self._file.append(record, sync=sync)
-        self._learn(record)
+        with self._lock:
+            if self._file is not None:
+                self._file.append(record, sync=False)
+            self._learn(record)
+        if self._file is not None and sync:
+            self._file.sync()
 
     def begin(
         self,

@@ -1,4 +1,4 @@
-"""A send: files of the disk, one after the other, to an address of a service.
+"""A send: a file or the files of a folder of the disk, to an address of a service.
 
 For each file: an earlier process may have finished it already, or begun it (the job's journal in
 the state folder tells); an earlier job may have sent it (what was delivered and what stands there
@@ -11,20 +11,22 @@ from __future__ import annotations
 import stat
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from ..backends.base import Backend, Context
 from ..errors import TransferError
 from ..names import split_path
 from ..paths import Root
 from .client import opened
-from .control import Message, Stopped
-from .delivery import row
+from .control import Control, Report, Stopped, Tally
 from .filling import Way
-from .local import Identity
+from .filters import Filters
+from .lanes import LANES, SMALL, Lanes
+from .outgoing import Finished, Lane, Outgoing
 from .retry import Retries
 from .run import JobRequest, Run
-from .send import FileSend, Sent, withdraw
+from .send import FileSend, Sent, begun_sink
 from .sendjournal import SendJournal, Target
 from .sendtarget import SendTargets
 from .transport import Transport
@@ -36,19 +38,25 @@ LOCK_PATIENCE = 5.0
 CLEANING = 10.0
 """Seconds that removing what was sent of a cancelled job may take."""
 
+PASSES = (0.0, 0.3)
+"""Seconds before each time that what was sent is removed: a request that was cut off a moment ago
+may leave its bytes behind after the first time."""
+
 COUNTED = 100_000
 """Files that are counted before the first is sent; of more the total stays unknown."""
-
-_HOPELESS = {"exists", "changed", "digest_mismatch", "not_found", "is_a_directory", "gone"}
-"""Codes of failures after which what was sent of a file is of no use."""
 
 
 class SendRun(Run):
     """One run of a send job."""
 
+    lanes: ClassVar[int] = LANES
+    """Small files that are under way at a time, at most; 0 to send all one after the other."""
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._journal: SendJournal | None = None
+        self._lanes: Lanes | None = None
+        self._filters = Filters({})
 
     def close(self) -> None:
         """Remove the journal, unless something is left to go on with."""
@@ -63,6 +71,7 @@ class SendRun(Run):
     def _run_all(self) -> None:
         request, control = self._request, self._control
         path, is_file = look_at(self._root, request.source)
+        self._filters = Filters(request.options)
         self._journal = self._open_journal()
         try:
             with opened(request.destination, self._context, control.check, control.bandwidth) as (
@@ -109,16 +118,40 @@ class SendRun(Run):
             request.source,
             request.delivered,
         )
+        lane = Lane(backend, transport, self._control, self._tally, self._report)
         if is_file:
             self._files_total = 1
-            found = Found(path, split_path(path)[1], self._root.stat(path).st_size)
-            self._deliver(backend, transport, targets, found, targets.address_of_one)
+            size = self._root.stat(path).st_size
+            outgoing = self._outgoing(targets, targets.address_of_one)
+            self._send_one(lane, outgoing, Found(path, split_path(path)[1], size))
             return
-        self._count(files_below(self._root, path))
-        self._way(transport).patiently(targets.expect_nothing)
-        for found in files_below(self._root, path):
-            self._deliver(backend, transport, targets, found, targets.address_of_many)
+        self._count(files_below(self._root, path, self._filters))
+        way = Way(transport, self._control, self._tally, Retries())
+        way.patiently(targets.expect_nothing)
+        self._send_many(lane, self._outgoing(targets, targets.address_of_many), path)
         self._files_total = len(self._verdicts) + self._files_failed
+
+    def _outgoing(self, targets: SendTargets, address_of: Callable[[str], str]) -> Outgoing:
+        assert self._journal is not None
+        return Outgoing(self._root, self._journal, targets, address_of, self._bring)
+
+    def _bring(self, lane: Lane, way: Way, path: str, target: Target) -> Sent:
+        """Bring one file to the service; called in the thread of the lane."""
+        assert self._journal is not None
+        return FileSend(
+            self._root,
+            path,
+            target,
+            lane.backend,
+            way=way,
+            journal=self._journal,
+            report=lane.report,
+            on_size=self._learn_size,
+        ).run()
+
+    def _learn_size(self, size: int) -> None:
+        if self._files_total == 1:
+            self._size = size
 
     def _count(self, files: Iterator[Found]) -> None:
         """Count what there is to send."""
@@ -129,123 +162,61 @@ class SendRun(Run):
             if number > COUNTED:
                 return
         self._files_total, self._bytes_total = number, size
+        self._size = size if number == 1 else None
 
-    def _way(self, transport: Transport) -> Way:
-        return Way(transport, self._control, self._tally, Retries())
+    # -- files --
 
-    # -- one file --
+    def _send_one(self, lane: Lane, outgoing: Outgoing, found: Found) -> None:
+        self._settle(outgoing.deliver(lane, found))
+        self._tell()
 
-    def _deliver(
-        self,
-        backend: Backend,
-        transport: Transport,
-        targets: SendTargets,
-        found: Found,
-        address_of: Callable[[str], str],
-    ) -> None:
-        """Send one file and report it; raises only what ends the whole job."""
+    def _send_many(self, lane: Lane, outgoing: Outgoing, path: str) -> None:
+        """Small files in lanes; large ones meanwhile here, over several connections each."""
+        count = min(self.lanes, lane.backend.parallel, self._control.connections or LANES)
+        with Lanes(outgoing, self._control, self._report, self._open_lane, count) as lanes:
+            self._lanes = lanes
+            for found in files_below(self._root, path, self._filters):
+                self._control.check()
+                if found.size > SMALL or not count:
+                    self._send_one(lane, outgoing, found)
+                    continue
+                while not lanes.has_room(found):
+                    self._collect(lanes)
+                lanes.put(found)
+            while lanes.busy:
+                self._collect(lanes)
+
+    def _collect(self, lanes: Lanes) -> None:
         self._control.check()
-        started = time.monotonic()
-        self._size = found.size
-        failure: TransferError | None = None
-        message: Message
-        way = self._way(transport)
-        try:
-            message = self._send(backend, way, targets, found, address_of)
-        except TransferError as error:
-            failure = error
-            message = row(found.path, state="failed", error=error.as_dict())
-            self._give_up(backend, found.path, error)
+        for finished in lanes.collect(0.1):
+            self._settle(finished)
+        self._tell()
+
+    @contextmanager
+    def _open_lane(self, control: Control, report: Report) -> Iterator[Lane]:
+        with opened(self._request.destination, self._context, control.check, control.bandwidth) as (
+            backend,
+            transport,
+        ):
+            backend.check(self._request.destination)
+            yield Lane(backend, transport, control, Tally(lambda: None), report)
+
+    def _settle(self, finished: Finished) -> None:
+        """Report a file; raises only what ends the whole job."""
+        message = finished.row
+        self._tally.bytes = 0
+        self._report.file(message)
+        if finished.error is not None:
+            self._failed(finished.error)
         else:
             self._succeeded(message["verified"], message["unverified"])
-        message["seconds"] = round(time.monotonic() - started, 3)
-        self._report.file(message)
-        if failure is not None:
-            self._failed(failure)
-        self._tell(now=True)
+            self._bytes_before += finished.bytes
 
-    def _send(
-        self,
-        backend: Backend,
-        way: Way,
-        targets: SendTargets,
-        found: Found,
-        address_of: Callable[[str], str],
-    ) -> Message:
-        journal = self._journal
-        assert journal is not None
-        if found.left_out:
-            return row(found.path, state="skipped", unverified="skipped")
-        local = Identity.of(self._root.stat(found.path))
-        done = journal.done.get(found.path)
-        if done is not None and done[0] == local:
-            self._tally.set(local.size)
-            return dict(done[1])
-        begun = journal.begun.get(found.path)
-        if begun is not None:
-            target = begun.target
-        else:
-            verdict = way.patiently(lambda: targets.decide(address_of(found.relative), local))
-            target = verdict.target
-            if verdict.act != "send":
-                self._tally.set(local.size)
-                entry = verdict.entry
-                return row(
-                    found.path,
-                    state=verdict.act,
-                    size=local.size,
-                    mtime_ns=local.mtime_ns,
-                    address=target.address,
-                    validators=entry.validators.as_dict() if entry else {},
-                    unverified=verdict.act,
-                )
-        sent = self._bring(backend, way, found.path, target)
-        self._tally.set(sent.identity.size)
-        message = row_of(found.path, target.address, sent)
-        journal.finish(found.path, sent.identity, message)
-        return message
-
-    def _bring(self, backend: Backend, way: Way, path: str, target: Target) -> Sent:
-        """Bring one file to the service."""
-        assert self._journal is not None
-        return FileSend(
-            self._root,
-            path,
-            target,
-            backend,
-            way=way,
-            journal=self._journal,
-            report=self._report,
-            on_size=self._set_size,
-        ).run()
-
-    def _give_up(self, backend: Backend, path: str, error: TransferError) -> None:
-        """Remove what was sent of a file that is of no use any more."""
-        assert self._journal is not None
-        begun = self._journal.begun.get(path)
-        if begun is None or error.code not in _HOPELESS or error.retryable:
-            return
-        try:
-            withdraw(backend, path, begun)
-        except TransferError:
-            return  # it stays in the journal, for `discard`
-        self._journal.drop(path)
-
-
-def row_of(path: str, address: str, sent: Sent) -> Message:
-    """The row of the report about a file that was sent: `path` is where it lies here, `address`
-    where it went."""
-    return row(
-        path,
-        state="done",
-        size=sent.identity.size,
-        digest=None if sent.digest is None else str(sent.digest),
-        verified=sent.verified,
-        unverified=sent.unverified,
-        mtime_ns=sent.identity.mtime_ns,
-        address=address,
-        validators=sent.entry.validators.as_dict(),
-    )
+    def _under_way(self) -> tuple[int, int]:
+        size, moved = super()._under_way()
+        if self._lanes is not None:
+            size, moved = size + self._lanes.bytes, moved + self._lanes.moved
+        return size, moved
 
 
 def look_at(root: Root, source: str) -> tuple[str, bool]:
@@ -281,9 +252,13 @@ def take_back(journal: SendJournal, request: JobRequest, context: Context) -> No
     if not journal.begun:
         return
     with opened(request.destination, context, check) as (backend, _):
-        for path, begun in list(journal.begun.items()):
-            withdraw(backend, path, begun)
-            journal.drop(path)
+        sinks = [sink for item in journal.begun.items() if (sink := begun_sink(backend, *item))]
+        for pause in PASSES:
+            time.sleep(pause)
+            for sink in sinks:
+                sink.abort()
+    for path in list(journal.begun):
+        journal.drop(path)
 
 
 def discard(root: Root, request: JobRequest, context: Context) -> None:

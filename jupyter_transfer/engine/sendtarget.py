@@ -54,6 +54,7 @@ class SendTargets:
         self._destination = destination
         self._conflict: Conflict | None = next((c for c in CONFLICTS if c == conflict), None)
         self._delivered = Delivered.of(source, delivered)
+        self._delivered.get("")  # sorted now: several threads only read
         self._is_new: bool | None = None
 
     def address_of_one(self, name: str) -> str:
@@ -75,13 +76,14 @@ class SendTargets:
         """Look once whether there is a folder at the destination; if not, nothing is in it."""
         self._is_new = not self._delivered and self._backend.find(self._destination) is None
 
-    def decide(self, address: str, local: Identity) -> Verdict:
-        """What to do about the file `local` that goes to `address`.
+    def decide(self, backend: Backend, address: str, local: Identity) -> Verdict:
+        """What to do about the file `local` that goes to `address`; `backend` is asked what stands
+        there.
 
         Raises ``exists`` where the policy says so, ``is_a_directory``.
         """
         for candidate in self._candidates(address):
-            entry = None if self._is_new else self._backend.find(candidate)
+            entry = None if self._is_new else backend.find(candidate)
             if entry is None:
                 may_replace = self._conflict == "overwrite"
                 return Verdict("send", Target(candidate, may_replace))

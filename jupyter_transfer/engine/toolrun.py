@@ -14,6 +14,7 @@ from .client import Client
 from .control import Stopped
 from .filling import Way
 from .local import LocalFile
+from .outgoing import Lane
 from .send import Sent
 from .sendjournal import Target
 from .sendrun import SendRun
@@ -26,8 +27,10 @@ POLL = 0.1
 class ToolSendRun(SendRun):
     """One run of a send job whose bytes a program moves."""
 
-    def _bring(self, backend: Backend, way: Way, path: str, target: Target) -> Sent:
-        return way.patiently(lambda: self._try(backend, way, path, target))
+    lanes = 0  # the program is one, and starting it anew for each file costs more
+
+    def _bring(self, lane: Lane, way: Way, path: str, target: Target) -> Sent:
+        return way.patiently(lambda: self._try(lane.backend, way, path, target))
 
     def _try(self, backend: Backend, way: Way, path: str, target: Target) -> Sent:
         with LocalFile.opened(self._root, path) as file:

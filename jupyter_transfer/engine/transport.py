@@ -199,6 +199,7 @@ class Transport:
         self._live: dict[Any, Exchange] = {}
         self._idle: list[Any] = []
         self._ended_early: list[Exchange] = []
+        self._proxies: dict[Any, str | None] = {}
         self._judged: set[tuple[str, int]] = set()
         self.hold: Callable[[], bool] | None = None
         """Asked before bytes are taken in: whether they have to wait for the disk."""
@@ -213,7 +214,7 @@ class Transport:
 
     def start(self, exchange: Exchange) -> None:
         """Send the request; its end is returned by `run`. Raises ``address_refused``."""
-        proxy = None if exchange.unix_socket else proxy_for(exchange.url)
+        proxy = None if exchange.unix_socket else self._proxy_for(exchange.url)
         if proxy:
             self._judge_once(exchange.url.host, exchange.url.port)
         elif not exchange.unix_socket:
@@ -270,6 +271,12 @@ class Transport:
             handle.close()
         self._idle.clear()
         self._multi.close()
+
+    def _proxy_for(self, url: Url) -> str | None:
+        """The proxy of the environment, which is not read anew for each request."""
+        if url.origin not in self._proxies:
+            self._proxies[url.origin] = proxy_for(url)
+        return self._proxies[url.origin]
 
     def _judge_once(self, host: str, port: int) -> None:
         """Judge a target behind a proxy; once, because it resolves the name."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ..errors import TransferError
 from ..names import join_path
 from ..paths import Root
+from .filters import Filters
 
 
 @dataclass(frozen=True)
@@ -19,23 +20,27 @@ class Found:
     path: str
     relative: str
     size: int
+    mtime_ns: int | None = None
     left_out: bool = False
 
 
-def files_below(root: Root, folder: str) -> Iterator[Found]:
-    """All files below `folder`, by name; hidden ones only where `root` allows them.
+def files_below(root: Root, folder: str, filters: Filters) -> Iterator[Found]:
+    """The files below `folder` that `filters` admit, by name; hidden ones only where `root` allows
+    them.
 
     Links to files below the root are files, those to folders are left out: they may lead in a
     circle. Raises ``not_found``, ``permission_denied`` …
     """
-    yield from _below(root, folder, "")
+    for found in _below(root, folder, ""):
+        if filters.admit(found.relative, found.size, found.mtime_ns):
+            yield found
 
 
 def _below(root: Root, folder: str, relative: str) -> Iterator[Found]:
     for entry in root.scan(join_path(folder, relative) if relative else folder):
         inner = join_path(relative, entry.name)
         path = join_path(folder, inner)
-        mode, size = entry.status.st_mode, entry.status.st_size
+        status, mode = entry.status, entry.status.st_mode
         if stat.S_ISDIR(mode):
             yield from _below(root, folder, inner)
             continue
@@ -45,5 +50,7 @@ def _below(root: Root, folder: str, relative: str) -> Iterator[Found]:
             except TransferError:
                 mode = 0
             else:
-                mode, size = status.st_mode, status.st_size
-        yield Found(path, inner, size, left_out=not stat.S_ISREG(mode))
+                mode = status.st_mode
+        yield Found(
+            path, inner, status.st_size, status.st_mtime_ns, left_out=not stat.S_ISREG(mode)
+        )

@@ -18,6 +18,18 @@ from .contract_send import SinkContract
 from .site import Access, Site
 
 
+@pytest.fixture(scope="module")
+def dav(tmp_path_factory):
+    with running_webdav(tmp_path_factory.mktemp("dav") / "files") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory):
+    with running_nginx(tmp_path_factory.mktemp("nginx")) as server:
+        yield server
+
+
 class FolderSite(Site):
     """A folder that a server on this machine serves."""
 
@@ -50,16 +62,11 @@ class FolderSite(Site):
 class TestWebDav(SinkContract):
     parts = False
 
-    @pytest.fixture(scope="class")
-    def server(self, tmp_path_factory):
-        with running_webdav(tmp_path_factory.mktemp("dav") / "files") as server:
-            yield server
-
     @pytest.fixture
-    def site(self, server):
+    def site(self, dav):
         name = uuid.uuid4().hex
-        (server.files / name).mkdir()
-        return FolderSite(server.files / name, f"{server.url}/{name}")
+        (dav.files / name).mkdir()
+        return FolderSite(dav.files / name, f"{dav.url}/{name}")
 
 
 class TestPut(SinkContract):
@@ -67,16 +74,11 @@ class TestPut(SinkContract):
 
     parts = False
 
-    @pytest.fixture(scope="class")
-    def server(self, tmp_path_factory):
-        with running_nginx(tmp_path_factory.mktemp("nginx")) as server:
-            yield server
-
     @pytest.fixture
-    def site(self, server):
+    def site(self, nginx):
         name = uuid.uuid4().hex
-        (server.files / name).mkdir()
-        return FolderSite(server.files / name, f"{server.url}/dav/{name}")
+        (nginx.files / name).mkdir()
+        return FolderSite(nginx.files / name, f"{nginx.url}/dav/{name}")
 
 
 # ---- multi-status -------------------------------------------------------------------------------

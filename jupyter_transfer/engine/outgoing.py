@@ -1,0 +1,146 @@
+"""One file of a job that sends, from where it lies to the row of the report: finished before,
+present there already, to be left alone, or sent.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..backends.base import Backend
+from ..errors import TransferError
+from ..paths import Root
+from .control import Control, Message, Report, Tally
+from .delivery import row
+from .filling import Way
+from .local import Identity
+from .retry import Retries
+from .send import Sent, withdraw
+from .sendjournal import SendJournal, Target
+from .sendtarget import SendTargets
+from .transport import Transport
+from .walk import Found
+
+_HOPELESS = {"exists", "changed", "digest_mismatch", "not_found", "is_a_directory", "gone"}
+"""Codes of failures after which what was sent of a file is of no use."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """What one file after the other is sent with, by one thread."""
+
+    backend: Backend
+    transport: Transport
+    control: Control
+    tally: Tally
+    report: Report
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The row of a file, the bytes of it that count as done, and what it failed of."""
+
+    row: Message
+    bytes: int
+    error: TransferError | None = None
+
+
+class Outgoing:
+    """What the sending of all files of a job shares; used by several threads.
+
+    Parameters
+    ----------
+    address_of: where the file at a relative path goes.
+    bring: brings the file at a path below the root to where it goes, in the thread of its lane.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        journal: SendJournal,
+        targets: SendTargets,
+        address_of: Callable[[str], str],
+        bring: Callable[[Lane, Way, str, Target], Sent],
+    ) -> None:
+        self._root = root
+        self._journal = journal
+        self._targets = targets
+        self._address_of = address_of
+        self._bring = bring
+
+    def deliver(self, lane: Lane, found: Found) -> Finished:
+        """Send one file, unless there is no need to. Raises `Stopped` only."""
+        lane.control.check()
+        started = time.monotonic()
+        failure: TransferError | None = None
+        lane.tally.bytes = 0
+        try:
+            message = self._send(lane, found)
+        except TransferError as error:
+            failure = error
+            message = row(found.path, state="failed", error=error.as_dict())
+            self._give_up(lane.backend, found.path, error)
+        message["seconds"] = round(time.monotonic() - started, 3)
+        done = 0 if failure is not None else message["size"] or 0
+        return Finished(message, done, failure)
+
+    def _send(self, lane: Lane, found: Found) -> Message:
+        if found.left_out:
+            return row(found.path, state="skipped", unverified="skipped")
+        local = Identity.of(self._root.stat(found.path))
+        done = self._journal.done.get(found.path)
+        if done is not None and done[0] == local:
+            return dict(done[1])
+        way = Way(lane.transport, lane.control, lane.tally, Retries())
+        begun = self._journal.begun.get(found.path)
+        if begun is not None:
+            return self._send_to(begun.target, lane, way, found)
+        verdict = way.patiently(
+            lambda: self._targets.decide(lane.backend, self._address_of(found.relative), local)
+        )
+        if verdict.act == "send":
+            return self._send_to(verdict.target, lane, way, found)
+        entry = verdict.entry
+        return row(
+            found.path,
+            state=verdict.act,
+            size=local.size,
+            mtime_ns=local.mtime_ns,
+            address=verdict.target.address,
+            validators=entry.validators.as_dict() if entry else {},
+            unverified=verdict.act,
+        )
+
+    def _send_to(self, target: Target, lane: Lane, way: Way, found: Found) -> Message:
+        sent = self._bring(lane, way, found.path, target)
+        message = row_of(found.path, target.address, sent)
+        self._journal.finish(found.path, sent.identity, message)
+        return message
+
+    def _give_up(self, backend: Backend, path: str, error: TransferError) -> None:
+        """Remove what was sent of a file that is of no use any more."""
+        begun = self._journal.begun.get(path)
+        if begun is None or error.code not in _HOPELESS or error.retryable:
+            return
+        try:
+            withdraw(backend, path, begun)
+        except TransferError:
+            return  # it stays in the journal, for `discard`
+        self._journal.drop(path)
+
+
+def row_of(path: str, address: str, sent: Sent) -> Message:
+    """The row of the report about a file that was sent: `path` is where it lies here, `address`
+    where it went."""
+    return row(
+        path,
+        state="done",
+        size=sent.identity.size,
+        digest=None if sent.digest is None else str(sent.digest),
+        verified=sent.verified,
+        unverified=sent.unverified,
+        mtime_ns=sent.identity.mtime_ns,
+        address=address,
+        validators=sent.entry.validators.as_dict(),
+    )
