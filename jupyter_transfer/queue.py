@@ -352,13 +352,16 @@ class Queue:
             end = {"state": "failed", "error": failure.as_dict()}
         if self._stopping:
             return
+        saved = False
         try:
             await self._save_files(id)
             await self._settle(self._jobs.live[id], activity, end)
+            saved = True
         except TransferError as error:
             # The row could not be saved (its disk is full): the job is what memory says.
             self._log.error("The state of job %s was not saved: %s", id, error)
         finally:
+            self._release(activity, saved)
             del self._active[id]
             self._share_out()
             self._schedule()
@@ -375,20 +378,27 @@ class Queue:
                 detail={"options": job.options.get("credential_options") or ["password"]},
             )
             return {"state": "waiting", "error": error.as_dict()}
-        worker = await self._pool.take()
-        try:
-            await self._tell_delivered(worker, job.source)
-            activity.worker = worker
-            if activity.order is not None:
-                raise TransferError("cancelled", "It was halted before it began.")
-            activity.allowance = self._settings.allowances.shared(self._running())[job.id]
-            self._share_out()
-            message = self._message(job, activity.allowance)
-            message |= {"op": "run"}
-            return await worker.request(message, "end", lambda e: self._on_event(job.id, e))
-        finally:
-            activity.worker = None
-            self._pool.give_back(worker)
+        worker = activity.worker = await self._pool.take()
+        await self._tell_delivered(worker, job.source)
+        if activity.order is not None:
+            raise TransferError("cancelled", "It was halted before it began.")
+        activity.allowance = self._settings.allowances.shared(self._running())[job.id]
+        self._share_out()
+        message = self._message(job, activity.allowance)
+        message |= {"op": "run"}
+        return await worker.request(message, "end", lambda e: self._on_event(job.id, e))
+
+    def _release(self, activity: _Activity, saved: bool) -> None:
+        """Give the worker back once its job's outcome is `saved`; only then it may forget the
+        journals that tell the same. If the outcome could not be saved, they stay."""
+        worker, activity.worker = activity.worker, None
+        if worker is None:
+            return
+        if not saved:
+            self._pool.retire(worker)
+            return
+        worker.send({"op": "saved"})
+        self._pool.give_back(worker)
 
     async def _tell_delivered(self, worker: Worker, source: str) -> None:
         """Tell `worker` what earlier jobs delivered from `source`, as fast as it listens."""

@@ -1,11 +1,15 @@
 """A worker process: ``python -m jupyter_transfer.worker``. It runs jobs, one at a time.
 
 Messages are JSON objects, one a line. On standard input: ``delivered`` (pages of what earlier jobs
-delivered from the source of the job that is run next), ``run``, ``discard``, ``probe``,
+delivered from the source of the job that is run next), ``run``, ``saved``, ``discard``, ``probe``,
 ``browse``, ``pause``, ``cancel``, ``bandwidth``, ``connections``; on standard output ``ready``,
 then ``progress``, ``state``, ``note``, ``file`` and at last ``end`` of a job, and ``probe`` or
 ``browse``. Nothing else writes to standard output: descriptor 1 becomes standard error for
 everybody but `_Pipe`.
+
+The journals of what a job has published stay after its ``end`` until ``saved`` (or any other
+order) says that the server has written down what they tell. If it dies before, its successor
+learns from them that the job is done.
 
 The process ends at once when standard input closes, in the middle of whatever it does: then the
 server is gone, and the journals make that safe. It imports nothing of Jupyter, Tornado or SQLite.
@@ -43,11 +47,6 @@ from .secrets import (
     redact_all,
     resolve,
 )
-
-FORGET_AFTER = 2.0
-"""Seconds after the end of a job until its journals are forgotten: in this time the server saves
-what was delivered. The next message says that it has, too. If the server dies instead, the
-journals stay and its successor learns from them."""
 
 
 class _Pipe:
@@ -107,17 +106,14 @@ class Worker:
         threading.Thread(target=self._read, name="read", daemon=True).start()
         self._pipe.send("ready")
         while True:
-            try:
-                message = self._messages.get(timeout=FORGET_AFTER if self._finished else None)
-            except queue.Empty:
-                message = None
+            message = self._messages.get()
             if self._finished is not None:
+                # Whatever follows says that the server has saved what was delivered.
                 run, root = self._finished
                 self._finished = None
                 run.close()
                 root.close()
-            if message is not None:
-                self._act(message)
+            self._act(message)
 
     # -- the reading thread --
 

@@ -193,11 +193,20 @@ class WorkerPool:
         if not worker.alive:
             return
         if self._closed or len(self._idle) >= self._spare:
-            ending = asyncio.ensure_future(worker.close())
-            self._ending.add(ending)
-            ending.add_done_callback(self._ending.discard)
+            self._end(worker)
         else:
             self._idle.append(worker)
+
+    def retire(self, worker: Worker) -> None:
+        """End a worker at once that must not act on any further message."""
+        self._busy.discard(worker)
+        worker.kill()
+        self._end(worker)
+
+    def _end(self, worker: Worker) -> None:
+        ending = asyncio.ensure_future(worker.close())
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def ask(self, operation: str, message: Message, timeout: float) -> Message:
         """Ask any worker for `operation` (``probe``, ``browse``); `timeout` in seconds.

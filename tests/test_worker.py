@@ -119,10 +119,15 @@ def _context(folder: Path) -> dict[str, Any]:
     return {name: message[name] for name in ("root", "policy", "ca_file")}
 
 
-def test_journals_go_by_themselves_when_nothing_follows(start, chaos, folder):
+def test_journals_stay_until_the_server_has_saved_what_they_tell(start, chaos, folder):
+    """However long that takes: a server that dies before it learns from them."""
     worker = start()
     worker.send(**run_message(folder, chaos.add("/f", Resource(DATA))))
     worker.wait_for("end")
+    worker.send(op="bandwidth", value=5)  # steering that comes late is no such word
+    time.sleep(3)
+    assert [path.suffix for path in (folder / STAGING).iterdir()] == [".journal"]
+    worker.send(op="saved")
     deadline = time.monotonic() + 20
     while os.listdir(folder) != ["f"] and time.monotonic() < deadline:
         time.sleep(0.05)

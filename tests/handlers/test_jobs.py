@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import os
+import threading
 
 import pytest
 
@@ -90,6 +91,36 @@ async def test_the_rest_of_the_server_hears_of_it(post, reaches, nginx, jp_serve
     jp_serverapp.event_logger.add_listener(schema_id=manager.event_schema_id, listener=listener)
     await reaches(await post(f"{nginx.url}/data.bin", "in/"), "done")
     await until(lambda: ("save", "in/data.bin") in heard)
+
+
+@pytest.fixture
+def save(transfer_app, monkeypatch):
+    """Holds back the saving of reports until it is set: a slow disk."""
+    store, release = transfer_app.store, threading.Event()
+    files_save = store.files_save
+
+    def slow(*arguments):
+        release.wait(30)
+        files_save(*arguments)
+
+    monkeypatch.setattr(store, "files_save", slow)
+    yield release
+    release.set()
+
+
+async def test_a_journal_outlives_its_job_until_the_report_is_saved(
+    ask, post, reaches, save, nginx, jp_root_dir
+):
+    """Else a kill at that moment would have the file fetched again, under another name."""
+    job = await post(f"{nginx.url}/data.bin", conflict="rename")
+    await until((jp_root_dir / "data.bin").exists)
+    for _ in range(3):  # nobody else gets its worker, whose next message would be the word for it
+        await ask("probe", method="POST", json={"url": f"{nginx.url}/data.bin"})
+    await asyncio.sleep(3)
+    assert list(jp_root_dir.rglob("*.journal"))
+    save.set()
+    await reaches(job, "done")
+    await until(lambda: os.listdir(jp_root_dir) == ["data.bin"])
 
 
 # ---- acting -----------------------------------------------------------------------------------
