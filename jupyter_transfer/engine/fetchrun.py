@@ -176,7 +176,8 @@ def _peek(backend: Backend, source: str) -> tuple[bool, Iterator[Entry]]:
     first = list(islice(entries, 2))
     if not first:
         raise TransferError("remote_not_found", "There is nothing at this address.")
-    return len(first) == 1 and not _is_below(first[0], source), chain(first, entries)
+    single = len(first) == 1 and not first[0].member and not _is_below(first[0], source)
+    return single, chain(first, entries)
 
 
 def _is_below(entry: Entry, source: str) -> bool:

@@ -147,9 +147,10 @@ class SmallPool:
     def _start(self, want: Want) -> None:
         try:
             locator = self._setting.backend.locate(want.entry)
-            if locator.mirrors or parse(locator.url).scheme not in ("http", "https"):
-                # FTP and SFTP say nothing of the state that an answer is of; who has mirrors is
-                # asked in turn.
+            by_itself = locator.mirrors or locator.recheck
+            if by_itself or parse(locator.url).scheme not in ("http", "https"):
+                # FTP, SFTP and who wants a second look say nothing for sure of the state that an
+                # answer is of; who has mirrors is asked in turn.
                 self.endings.append(Ending(want, "large"))
                 return
             self._send(SmallFetch(want, locator, self._setting, self._count, self._ended))

@@ -7,6 +7,7 @@ import threading
 import time
 import unicodedata
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,7 @@ from jupyter_transfer.errors import TransferError
 from jupyter_transfer.paths import STAGING
 
 from ..servers.chaos import Resource, chunked, cut, gzipped, noise, redirect, status, times
-from ..servers.listing import index
+from ..servers.listing import ListingBackend, index
 
 pytestmark = pytest.mark.usefixtures("listing")
 
@@ -102,6 +103,21 @@ def test_a_folder_with_one_file_is_a_folder(harness, site):
     assert contents(harness.folder) == {"in/only": site.data["only"]}
 
 
+def test_the_only_member_of_a_folder_that_lies_elsewhere(harness, site, monkeypatch):
+    """Its address does not show that it is of a folder; the backend says so."""
+    entries = ListingBackend.entries
+
+    def members(self, address):
+        for entry in entries(self, address):
+            elsewhere = entry.address.replace("127.0.0.1", "localhost")
+            yield replace(entry, address=elsewhere, member=True)
+
+    monkeypatch.setattr(ListingBackend, "entries", members)
+    site.add("only")
+    assert harness.run(site.source, "in").state == "done"
+    assert contents(harness.folder) == {"in/only": site.data["only"]}
+
+
 def test_a_file_where_the_folder_should_be(harness, site):
     site.add("a")
     site.add("b")
@@ -159,20 +175,21 @@ def test_large_and_small_files_go_side_by_side(harness, site, monkeypatch):
     assert ranges == {"/data/l0", "/data/l10", "/data/l20", "/data/unlisted", "/data/endless"}
 
 
-def test_files_that_only_the_backend_knows_to_be_no_small_ones(harness, site, monkeypatch):
-    """A locator with mirrors goes the way of the large files; so it is found by the pool only."""
-    from dataclasses import replace
-
-    from ..servers.listing import ListingBackend
-
+@pytest.mark.parametrize("more", [{"mirrors": ("x:",)}, {"recheck": True}], ids=str)
+def test_files_that_only_the_backend_knows_to_be_no_small_ones(harness, site, monkeypatch, more):
+    """A locator with mirrors, or one that wants a second look, goes the way of the large files; so
+    it is found by the pool only."""
     locate = ListingBackend.locate
     monkeypatch.setattr(
-        ListingBackend, "locate", lambda self, entry: replace(locate(self, entry), mirrors=("x:",))
+        ListingBackend, "locate", lambda self, entry: replace(locate(self, entry), **more)
     )
     for number in range(3):
         site.add(f"f{number}")
     assert harness.run(site.source, "in").state == "done"
     assert contents(harness.folder / "in") == site.data
+    # Each was looked at before and after.
+    if "recheck" in more:
+        assert len(site.asked()) >= 3 * 3
 
 
 def test_many_large_files_keep_no_descriptor_each(harness, site, monkeypatch):
