@@ -31,6 +31,9 @@ export class Source {
   /** Whether answers state the digest of the file (RFC 9530). */
   digests = false;
 
+  /** The bearer token that is asked for; null lets everybody in. */
+  token: string | null = null;
+
   /** Body bytes written so far, all requests together. */
   sent = 0;
 
@@ -57,6 +60,11 @@ export class Source {
     const body = this._files.get(request.url ?? '');
     if (!body) {
       response.writeHead(404).end();
+      return;
+    }
+    const { authorization } = request.headers;
+    if (this.token !== null && authorization !== `Bearer ${this.token}`) {
+      response.writeHead(401, { 'Content-Length': 0 }).end();
       return;
     }
     const digest = createHash('sha256').update(body).digest('base64');

@@ -1,0 +1,53 @@
+"""A worker is killed again and again while it fetches at full speed: what a kill costs is counted
+at the server."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from ..servers.chaos import noise
+from ..servers.nginx import running_nginx
+from ..servers.worker import WorkerProcess
+from .killing import fetch_message
+
+MIB = 1 << 20
+AT_RISK = 16 * MIB
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    ("size", "kills"), [(192 * MIB, 4), pytest.param(1024 * MIB, 20, marks=pytest.mark.soak)]
+)
+def test_kills_at_full_speed(tmp_path: Path, size: int, kills: int):
+    block, draw = noise(64 * MIB), random.Random(31)
+    (tmp_path / "state").mkdir()
+    target = tmp_path / "root" / "big.bin"
+    killed = 0
+    with running_nginx(tmp_path / "nginx") as nginx:
+        with (nginx.files / "big.bin").open("wb") as file:
+            for _ in range(size // len(block)):
+                file.write(block)
+        message = fetch_message(tmp_path, f"{nginx.url}/big.bin")
+        while killed < kills and not target.exists():
+            worker = WorkerProcess(tmp_path)
+            worker.wait_for("ready")
+            worker.send(**message)
+            worker.wait_for("progress")
+            time.sleep(draw.uniform(0, 0.06))
+            killed += worker.process.poll() is None and not target.exists()
+            worker.kill()
+        worker = WorkerProcess(tmp_path)
+        worker.wait_for("ready")
+        worker.send(**message)
+        assert worker.wait_for("end")["state"] == "done"
+        worker.kill()
+        with target.open("rb") as file:
+            for _ in range(size // len(block)):
+                assert file.read(len(block)) == block
+        assert killed >= min(kills, 3)
+        again = nginx.bytes_sent() - size
+        assert again <= killed * AT_RISK, f"{again / killed / MIB:.1f} MiB a kill"
