@@ -10,6 +10,7 @@ import json
 
 from ..admission import permissions
 from ..errors import TransferError
+from ..secrets import Held
 from ..spec import JobSpec, State
 from .base import MAX_PAGE, TransferHandler, allow
 
@@ -41,14 +42,24 @@ class JobsHandler(TransferHandler):
         for action, resource in permissions(spec):
             await self.require(action, resource)
         spec, held = transfer.admission.job(spec)
-        if spec.kind == "fetch" and spec.options.get("dry_run"):
-            plan = await transfer.look("probe", spec.source, spec.options, held)
-            plan["free_bytes"] = transfer.root.free_bytes("")
-            self.write_json({**plan, "source": spec.source, "destination": spec.destination})
+        if spec.options.get("dry_run"):
+            await self._write_plan(spec, held)
             return
         job = await transfer.queue.submit(spec, self.owner, held)
         self.set_header("Location", self.request.path.rstrip("/") + "/" + job.id)
         self.write_json(job.as_dict(), 201)
+
+    async def _write_plan(self, spec: JobSpec, held: Held) -> None:
+        if spec.kind != "fetch":
+            raise TransferError(
+                "bad_request",
+                f"Jobs of the kind “{spec.kind}” cannot show their plan yet; nothing was moved.",
+                "Leave out “dry_run” to start it.",
+            )
+        transfer = self.transfer
+        plan = await transfer.look("probe", spec.source, spec.options, held)
+        plan["free_bytes"] = transfer.root.free_bytes("")
+        self.write_json({**plan, "source": spec.source, "destination": spec.destination})
 
 
 class JobHandler(TransferHandler):

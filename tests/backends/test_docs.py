@@ -46,16 +46,16 @@ def test_the_backend_of_the_page(shown, harness, chaos):
     address = f"archive://{chaos.url.partition('//')[2]}/c"
     outcome = harness.run(address, year=2026, token="hush")
     assert (outcome.state, outcome.verified) == ("done", True), outcome.error
-    assert harness.names() == ["a.bin", "s/b.bin"]
-    assert (harness.folder / "a.bin").read_bytes() == data["a.bin"]
+    assert harness.names() == ["c/a.bin", "c/s/b.bin"]
+    assert (harness.folder / "c/a.bin").read_bytes() == data["a.bin"]
     assert {request.headers["authorization"] for request in chaos.requests} == {"Bearer hush"}
 
 
-@pytest.mark.parametrize("backend", ["s3", "ftp", "sftp"])
+@pytest.mark.parametrize("backend", ["s3", "ftp", "sftp", "rclone"])
 def test_every_option_is_in_the_table(backend):
     text = PAGE.read_text()
     assert [o.name for o in load_all()[backend].options if f"`{o.name}`" not in text] == []
-    assert shown_schemes(text) <= {"archive", "https", "s3", "ftp", "sftp"}
+    assert shown_schemes(text) <= {"archive", "https", "s3", "ftp", "sftp", "rclone"}
 
 
 def shown_schemes(text):

@@ -112,3 +112,14 @@ async def test_what_is_refused_at_once(ask, source, destination, code):
     body = {"kind": "send", "source": source, "destination": destination}
     response = await ask("jobs", method="POST", json=body)
     assert error_of(response)["code"] == code
+
+
+async def test_a_plan_that_cannot_be_shown_moves_nothing(ask, dav, jp_root_dir, transfer_app):
+    old(jp_root_dir / "plan" / "a.bin", b"a")
+    options = {"dry_run": True}
+    body = {"kind": "send", "source": "plan", "destination": f"{dav.url}/plan", "options": options}
+    response = await ask("jobs", method="POST", json=body)
+    assert (response.code, error_of(response)["code"]) == (400, "bad_request")
+    listed = json.loads((await ask("jobs")).body)
+    assert [job for job in listed["jobs"] if job["source"] == "plan"] == []
+    assert not (dav.files / "plan").exists()
