@@ -164,10 +164,11 @@ def ssh_keys(login: Login) -> tuple[str | None, str | None]:
     return str(private), str(public) if public.is_file() else None
 
 
-def known_hosts(host: str, port: int) -> list[tuple[str, str]]:
+def known_hosts(host: str, port: int, marker: str = "") -> list[tuple[str, str]]:
     """Type and base64 of each key that ``ssh`` knows for a host: by the person's file and the
-    system's (sshd(8), "SSH known_hosts file format"). Marked lines do not count, and neither does
-    what is malformed; a host that one pattern excludes is not known by that line."""
+    system's (sshd(8), "SSH known_hosts file format"), on lines with `marker` (``@revoked``) or
+    without any. What is malformed does not count; a host that one pattern excludes is not known by
+    that line."""
     name = host if port == 22 else f"[{host}]:{port}"
     found = []
     for path in (_known_hosts_file(), *_SYSTEM_KNOWN_HOSTS):
@@ -177,7 +178,8 @@ def known_hosts(host: str, port: int) -> list[tuple[str, str]]:
             continue
         for line in lines:
             fields = line.split()
-            if len(fields) >= 3 and line[0] not in "#@" and _names(fields[0], name):
+            mark = fields.pop(0) if line.startswith("@") else ""
+            if mark == marker and len(fields) >= 3 and line[0] != "#" and _names(fields[0], name):
                 found.append((fields[1], fields[2]))
     return found
 

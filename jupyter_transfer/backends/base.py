@@ -299,7 +299,8 @@ class Caller(Protocol):
         """Send the request; any status is an answer.
 
         Over FTP and SFTP `method` is ``HEAD`` (look), ``GET`` (of an address that ends in ``/``: a
-        listing) or ``MLSD``; `commands` are sent before, in libcurl's QUOTE form.
+        listing), ``NLST`` (its names alone) or ``MLSD``; `commands` are sent before, in libcurl's
+        QUOTE form.
 
         `headers` go to the origin of `url` only; redirects are followed unless `follow` is False.
         A body is left alone (and empty in the answer) if `wants`, asked with the headers, says

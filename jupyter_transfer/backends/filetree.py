@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 from urllib.parse import quote, unquote
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 MAX_LISTING = 256 << 20
 """Bytes in the listing of one folder; a million names have about 100 MB."""
 
+MAX_DEPTH = 128
+"""Folders within each other."""
+
 SETTLED = 60.0
 """Seconds after which the time of a change, in whole seconds, tells one state from another."""
 
@@ -32,10 +35,11 @@ _ABSENT = ("remote_not_found", "remote_forbidden", "remote_refused")
 
 @dataclass(frozen=True)
 class Listed:
-    """One line of a listing; `size` and `mtime` (seconds since 1970) None where it does not say."""
+    """One line of a listing; `size` and `mtime` (seconds since 1970) None where it does not say.
+    Of what is ``unknown`` only the name is told; ``other`` is a device, a pipe, a socket."""
 
     name: str
-    kind: Literal["file", "folder", "link"]
+    kind: Literal["file", "folder", "link", "other", "unknown"]
     size: int | None = None
     mtime: int | None = None
 
@@ -91,21 +95,29 @@ class FileTreeBackend(Backend):
                 return
         yield from self._walk(str(self.url(address)).rstrip("/") + "/", "")
 
-    def _walk(self, url: str, below: str) -> Iterator[Entry]:
+    def _walk(self, url: str, below: str, depth: int = 0) -> Iterator[Entry]:
+        if depth > MAX_DEPTH:
+            raise TransferError("remote_lied", "The folders of this server have no end.")
         for line in self.listing(url):
             path, address = below + line.name, url + _quoted(line.name)
-            if line.kind == "folder":
-                yield from self._walk(address + "/", path + "/")
-            elif line.kind == "file":
-                yield self._entry(path, address, line.size, line.mtime)
+            kind = self._kind(address) if line.kind == "unknown" else line.kind
+            if kind == "folder":
+                yield from self._walk(address + "/", path + "/", depth + 1)
+            elif kind == "file":
+                yield member(self._entry(path, address, line.size, line.mtime), path)
             elif (found := self._look(address)) is not None:
-                yield found_at(found, path)
+                yield member(found, path)
+
+    def _kind(self, url: str) -> Literal["file", "folder"]:
+        """What stands at `url`; what cannot be found there is a file that cannot be fetched."""
+        return "folder" if self._look(url) is None and self._is_folder(url) else "file"
 
     def browse(self, address: str) -> Iterator[Entry]:
         """What lies in the folder `address`."""
         url = str(self.url(address)).rstrip("/") + "/"
         for line in self.listing(url):
-            tail = "/" if line.kind == "folder" else ""
+            kind = self._kind(url + _quoted(line.name)) if line.kind == "unknown" else line.kind
+            tail = "/" if kind == "folder" else ""
             at = url + _quoted(line.name) + tail
             yield self._entry(line.name + tail, at, line.size, line.mtime)
 
@@ -205,9 +217,9 @@ class FileTreeBackend(Backend):
         return parsed
 
 
-def found_at(entry: Entry, path: str) -> Entry:
-    """`entry` under the name that its link has."""
-    return Entry(path, entry.address, entry.size, entry.validators, mtime_ns=entry.mtime_ns)
+def member(entry: Entry, path: str) -> Entry:
+    """`entry` as it was found at `path` below a folder: of a link, by the link's name."""
+    return replace(entry, path=path, member=True)
 
 
 def _quoted(name: str) -> str:

@@ -14,8 +14,9 @@ from .base import Option
 from .filetree import MAX_LISTING, FileTreeBackend, Listed, path_of
 
 # What servers send as "longname" (draft-ietf-secsh-filexfer-02 section 7): the form of `ls -l`.
+# Names of owners may hold blanks, or be missing: the first date ends them.
 _LINE = re.compile(
-    r"(?P<type>[-dlbcps])[-rwxsStT.+@]{9,11}\s+\S+\s+\S+\s+\S+\s+(?P<size>\d+)\s+"
+    r"(?P<type>[-dlbcps])[-rwxsStT.+@]{9,11}\s+\S+\s+(?:\S.*?\s+)??(?P<size>\d+)\s+"
     r"(?P<date>[A-Z][a-z]{2}\s+\d{1,2}\s+(?:\d{4}|\d{1,2}:\d{2})|\d{4}-\d{2}-\d{2}\s+\d{2}:\d{2})"
     r" (?P<name>.+)",
     re.DOTALL,
@@ -50,17 +51,25 @@ class SftpBackend(FileTreeBackend):
         )
 
     def listing(self, url: str) -> Iterator[Listed]:
-        """One ``SSH_FXP_READDIR`` after the other, as libcurl writes them out."""
-        answer = self.caller.call(url, login=self.login(self.url(url)), limit=MAX_LISTING)
-        for raw in answer.body.split(b"\n"):
-            if line := raw.decode("utf-8", "surrogateescape"):
-                listed = _parse(line)
-                if listed.name not in (".", ".."):
-                    yield listed
+        """The long form of ``SSH_FXP_READDIR``, which libcurl gives, as far as it can be read; of
+        what is written otherwise the names, for which it is asked apart."""
+        lines = list(_lines(self._ask(url, "GET")))
+        listed = [_parse(line) for line in lines]
+        if None in listed:
+            names = list(_lines(self._ask(url, "NLST")))
+            listed = _named(names, lines, listed)
+        wanted = (line for line in listed if line is not None and line.kind != "other")
+        return (line for line in wanted if line.name not in (".", ".."))
+
+    def _ask(self, url: str, method: str) -> bytes:
+        login = self.login(self.url(url))
+        return self.caller.call(url, method=method, login=login, limit=MAX_LISTING).body
 
     def rename(self, url: str, old: str, new: str, *, replace: bool) -> None:
         """What stands at `new` steps aside first, and goes when the new file has its name: version
-        3 of the protocol replaces nothing."""
+        3 of the protocol replaces nothing. Some servers do (rclone), so look before."""
+        if not replace and self._look(new) is not None:
+            raise TransferError("exists", "The name was taken meanwhile.")
         source, target = (_quote(path_of(self.url(each))) for each in (old, new))
         step = [f"rename {source} {target}"]
         if replace:
@@ -84,10 +93,16 @@ class SftpBackend(FileTreeBackend):
         return [f'*mtime "{date}" {_quote(path_of(self.url(url)))}']
 
 
-def _parse(line: str) -> Listed:
+def _lines(body: bytes) -> Iterator[str]:
+    for line in body.removesuffix(b"\n").split(b"\n") if body else ():
+        yield line.decode("utf-8", "surrogateescape")
+
+
+def _parse(line: str) -> Listed | None:
+    """None for a line in another form."""
     match = _LINE.fullmatch(line)
     if match is None:
-        raise TransferError("remote_lied", "The server lists its files in an unknown form.")
+        return None
     name = match["name"]
     if match["type"] == "l":
         return Listed(name.partition(" -> ")[0], "link")
@@ -95,7 +110,21 @@ def _parse(line: str) -> Listed:
         return Listed(name, "folder")
     if match["type"] == "-":
         return Listed(name, "file", int(match["size"]))
-    return Listed(".", "file")  # a device, a pipe, a socket: nothing to fetch
+    return Listed(name, "other")
+
+
+def _named(
+    names: Sequence[str], lines: Sequence[str], listed: Sequence[Listed | None]
+) -> list[Listed | None]:
+    """All `names`, with what `lines` tell of them. At the end of links libcurl writes where they
+    lead, whatever the server wrote."""
+    if len(names) != len(lines):  # somebody made or removed one in between
+        known = {line.name: line for line in listed if line is not None}
+        return [known.get(name, Listed(name, "unknown")) for name in names]
+    return [
+        line or Listed(name, "link" if " -> " in text else "unknown")
+        for name, text, line in zip(names, lines, listed, strict=True)
+    ]
 
 
 def _quote(path: str) -> str:

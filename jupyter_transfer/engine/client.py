@@ -96,9 +96,12 @@ class Client:
                 )
             body.extend(data)
 
-        exchange.on_head = look
-        exchange.on_data = collect
-        self._transport.perform(exchange, self._check)
+        while True:
+            exchange.on_head, exchange.on_data = look, collect
+            self._transport.perform(exchange, self._check)
+            if not exchange.other_key:
+                break
+            exchange.other_key, exchange.error = False, None
         if exchange.error:
             raise exchange.error
         return Answer(

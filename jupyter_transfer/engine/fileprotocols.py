@@ -13,7 +13,7 @@ import pycurl
 
 from ..errors import TransferError
 from ..secrets import Login, ssh_keys
-from .hostkeys import file_for, judge_by
+from .hostkeys import file_for, judge_by, nothing_in_common
 
 if TYPE_CHECKING:
     from .transport import Exchange
@@ -42,6 +42,8 @@ def set_up_file_protocol(handle: Any, exchange: Exchange) -> None:
         handle.setopt(pycurl.PASSWORD, login.password)
     if exchange.method == "HEAD":
         handle.setopt(pycurl.NOBODY, 1)
+    elif exchange.method == "NLST":
+        handle.setopt(pycurl.DIRLISTONLY, 1)
     elif exchange.method not in ("GET", "PUT"):
         handle.setopt(pycurl.CUSTOMREQUEST, exchange.method)  # MLSD
     if exchange.commands and exchange.upload is None:
@@ -95,6 +97,7 @@ def learn(handle: Any, exchange: Exchange) -> None:
 
 # ---- errors -----------------------------------------------------------------------------------
 
+_WEIRD_REPLY = 8
 _COULDNT_USE_REST = 31
 _BAD_RESUME = (33, 36)  # a range error, or an offset behind the end of the file
 
@@ -105,20 +108,26 @@ _MEANINGS = {
     19: ("remote_not_found", "“{host}” does not give this out."),  # E_FTP_COULDNT_RETR_FILE
     pycurl.E_REMOTE_DISK_FULL: ("remote_refused", "The disk of “{host}” is full."),
     pycurl.E_URL_MALFORMAT: ("invalid_address", "“{host}” cannot have a file of this name."),
+    pycurl.E_SSH: ("remote_refused", "“{host}” refused: {text}."),
     pycurl.E_QUOTE_ERROR: ("remote_refused", "“{host}” refused: {text}."),
     pycurl.E_UPLOAD_FAILED: ("remote_forbidden", "“{host}” does not take this file: {text}."),
+    _WEIRD_REPLY: ("remote_lied", "“{host}” sent an answer that is neither FTP nor SSH."),
     64: ("tls_failed", "“{host}” offers no encryption."),  # E_USE_SSL_FAILED
     _COULDNT_USE_REST: ("remote_refused", "“{host}” cannot go on in the middle of a file."),
     **dict.fromkeys(_BAD_RESUME, ("remote_changed", "The file at “{host}” became shorter.")),
 }
 
 
-def error_of_file(code: int, text: str, host: str) -> TransferError | None:
+def error_of_file(exchange: Exchange, code: int, text: str) -> TransferError | None:
     """libcurl's error `code` where FTP and SFTP mean something of their own by it."""
+    if code == pycurl.E_FAILED_INIT and "exchange encryption keys" in text:
+        return nothing_in_common(exchange)
+    if code == pycurl.E_SSH and "Operation failed" not in text:
+        return None  # else it is the server's own word, SSH_FX_FAILURE
     if code not in _MEANINGS:
         return None
     name, sentence = _MEANINGS[code]
-    return TransferError(name, sentence.format(host=host, text=text.rstrip(".")))
+    return TransferError(name, sentence.format(host=exchange.url.host, text=text.rstrip(".")))
 
 
 def cannot_resume(code: int) -> bool:

@@ -27,51 +27,99 @@ def judge_by(exchange: Exchange, login: Login) -> Callable[[Any, Any, int], int]
     it becomes the error of the exchange."""
 
     def judge(_known: Any, found: Any, match: int) -> int:
+        host, port = exchange.url.host, exchange.url.port
+        key = bytes(found.key)
+        name, text = _name_of(key), b64encode(key).decode()
+        fingerprint = fingerprint_of(key)
+        if (name, text) in known_hosts(host, port, "@revoked"):
+            exchange.error = _changed(host, name, fingerprint, "was revoked by its owner")
+            return int(pycurl.KHSTAT_REJECT)
         if match == pycurl.KHMATCH_OK:
             return int(pycurl.KHSTAT_FINE)
-        key = bytes(found.key)
-        name, fingerprint = _name_of(key), fingerprint_of(key)
-        if match == pycurl.KHMATCH_MISSING and fingerprint == login.host_key:
-            remember_host_key(exchange.url.host, exchange.url.port, name, b64encode(key).decode())
+        # libcurl calls it missing, too, where keys of other kinds are known.
+        if match != pycurl.KHMATCH_MISSING or known_hosts(host, port):
+            exchange.error = _changed(host, name, fingerprint)
+            return int(pycurl.KHSTAT_REJECT)
+        if fingerprint == login.host_key:
+            remember_host_key(host, port, name, text)
             return int(pycurl.KHSTAT_FINE)
-        exchange.error = _refusal(exchange.url.host, match, name, fingerprint)
+        exchange.error = _unknown(host, name, fingerprint)
         return int(pycurl.KHSTAT_REJECT)
 
     return judge
 
 
-def _refusal(host: str, match: int, name: str, fingerprint: str) -> TransferError:
-    detail = {"kind": "host_key", "host": host, "key_type": name, "fingerprint": fingerprint}
-    if match == pycurl.KHMATCH_MISSING:
-        return TransferError(
-            "needs_decision",
-            f"“{host}” is not known here yet. The fingerprint of its key is {fingerprint}.",
-            "Compare the fingerprint with what its owner says, then accept it.",
-            detail=detail,
-        )
+def _unknown(host: str, name: str, fingerprint: str) -> TransferError:
     return TransferError(
-        "host_key_changed",
-        f"The key of “{host}” is another one than before ({fingerprint}): somebody may be"
-        " listening in between.",
-        "Ask its owner whether the key was changed; if so, remove the old one from known_hosts.",
-        detail=detail,
+        "needs_decision",
+        f"“{host}” is not known here yet. The fingerprint of its key is {fingerprint}.",
+        "Compare the fingerprint with what its owner says, then accept it.",
+        detail=_detail(host, name, fingerprint),
     )
 
 
+def _changed(
+    host: str, name: str, fingerprint: str, what: str = "is another one than before"
+) -> TransferError:
+    return TransferError(
+        "host_key_changed",
+        f"The key of “{host}” {what} ({fingerprint}): somebody may be listening in between.",
+        "Ask its owner whether the key was changed; if so, remove the old one from known_hosts.",
+        detail=_detail(host, name, fingerprint),
+    )
+
+
+def _detail(host: str, name: str, fingerprint: str) -> dict[str, str]:
+    return {"kind": "host_key", "host": host, "key_type": name, "fingerprint": fingerprint}
+
+
 def file_for(host: str, port: int) -> str:
-    """A file with what ``known_hosts`` says of this host alone, for libcurl: it prefers the kinds
-    of keys that are known, and gives up at the first line that it does not understand."""
+    """A file with what ``known_hosts`` says of this host alone, for libcurl, which asks the server
+    for a key of the kind of the first line and gives up at one that it does not understand."""
     file = _files.get((host, port))
     if file is None:
         file = _files[host, port] = NamedTemporaryFile("wb", prefix="known_hosts-")  # noqa: SIM115
     name = host if port == 22 else f"[{host}]:{port}"
-    lines = "".join(f"{name} {key_type} {key}\n" for key_type, key in known_hosts(host, port))
+    known = known_hosts(host, port)
+    kinds = _kinds(known)
+    if kinds:
+        asked_for = kinds[_refused.get((host, port), 0) % len(kinds)]
+        known.sort(key=lambda each: each[0] != asked_for)
     file.seek(0)
     file.truncate()
-    file.write(lines.encode())
+    file.write("".join(f"{name} {kind} {key}\n" for kind, key in known).encode())
     file.flush()
     return file.name
 
+
+def nothing_in_common(exchange: Exchange) -> TransferError:
+    """What it means that the server has no key of the kind that it was asked for: to ask for the
+    next kind that is known, and at last that it is not who it was."""
+    host, port = exchange.url.host, exchange.url.port
+    kinds = _kinds(known_hosts(host, port))
+    if not kinds:
+        return TransferError(
+            "remote_refused", f"“{host}” knows no kind of encryption that is known here."
+        )
+    refused = _refused[host, port] = _refused.get((host, port), 0) + 1
+    if refused % len(kinds):
+        exchange.other_key = True
+        return TransferError("connect_failed", f"“{host}” is asked for another of its keys.")
+    return TransferError(
+        "host_key_changed",
+        f"“{host}” has none of the keys that it had before: somebody may be listening in between.",
+        "Ask its owner whether the key was changed; if so, remove the old one from known_hosts.",
+        detail={"kind": "host_key", "host": host},
+    )
+
+
+def _kinds(known: list[tuple[str, str]]) -> list[str]:
+    """The kinds of keys, the best first."""
+    return sorted({kind for kind, _ in known}, key=lambda kind: (kind != "ssh-ed25519", kind))
+
+
+_refused: dict[tuple[str, int], int] = {}
+"""How often a host had no key of the kind that it was asked for."""
 
 _files: dict[tuple[str, int], _TemporaryFileWrapper[bytes]] = {}
 

@@ -144,6 +144,9 @@ class Exchange:
         """What the policy said to the last address that it refused; the name may have others."""
         self.code = 0
         """What libcurl ended with."""
+        self.other_key = False
+        """SFTP: whether the server has not the key that it was asked for, and will be asked for
+        the next that is known."""
         self.size: int | None = None
         self.modified: int | None = None
         """FTP and SFTP: bytes of the file, and when it was changed, in seconds since 1970."""
@@ -361,17 +364,17 @@ class Transport:
             set_up_file_protocol(handle, exchange)
         else:
             handle.setopt(pycurl.HTTPHEADER, _header_lines(exchange))
+            handle.setopt(pycurl.HEADERFUNCTION, _head_reader(exchange))
             _set_up_method(handle, exchange)
         if exchange.upload is not None:
             set_up_upload(handle, exchange, self._bandwidth, self._wait)
         if exchange.byte_range:
-            handle.setopt(pycurl.RANGE, "{}-{}".format(*exchange.byte_range))
+            handle.setopt(pycurl.RANGE, _range(exchange))
         if exchange.unix_socket:
             handle.setopt(pycurl.UNIX_SOCKET_PATH, exchange.unix_socket)
         if url.scheme in ("https", *FTP_SCHEMES) or (proxy and proxy.startswith("https")):
             self._set_up_tls(handle)
         handle.setopt(pycurl.OPENSOCKETFUNCTION, self._socket_opener(exchange, proxy))
-        handle.setopt(pycurl.HEADERFUNCTION, _head_reader(exchange))
         handle.setopt(pycurl.WRITEFUNCTION, self._body_reader(exchange), use_memoryview=True)
 
     def _set_up_tls(self, handle: Any) -> None:
@@ -435,9 +438,16 @@ class Transport:
         return read
 
 
+def _range(exchange: Exchange) -> str:
+    """The bytes to ask for. FTP knows no end: libcurl would have to cut the connection there."""
+    assert exchange.byte_range is not None
+    first, last = exchange.byte_range
+    return f"{first}-" if exchange.url.scheme in FTP_SCHEMES else f"{first}-{last}"
+
+
 def _error_of(exchange: Exchange, code: int, text: str) -> TransferError:
     host = exchange.url.host
-    special = error_of_file(code, text, host) if exchange.url.scheme in FILE_SCHEMES else None
+    special = error_of_file(exchange, code, text) if exchange.url.scheme in FILE_SCHEMES else None
     return special or error_of(code, text, host)
 
 
