@@ -32,14 +32,16 @@ class FileSink(Sink):
         self._folder, _, name = address.rpartition("/")
         # A name of 255 bytes leaves no room for more beside it.
         self._part = f"{self._folder}/.{name[:64].rstrip('%')}.{token_hex(8)}.part"
+        self._before: dict[str, int | None] | None = None
         self.piece_size = PIECE
 
     def begin(self, state: State | None) -> Sequence[Span]:
         """Make the folder, or ask how much of the part is there."""
         if state is None:
             self._make_folders()
+            self._before = _seen(self._look(self._address))
             return []
-        self._part = str(state["part"])
+        self._part, self._before = str(state["part"]), state["before"]
         found = self._look(self._part)
         if found is None:
             raise Gone
@@ -50,8 +52,8 @@ class FileSink(Sink):
         return [(0, size)] if size else []
 
     def state(self) -> State:
-        """The address of the part."""
-        return {"part": self._part}
+        """The address of the part, and what stood under the final name before."""
+        return {"part": self._part, "before": self._before}
 
     def outlet(self, span: Span) -> Outlet:
         """Behind what is there."""
@@ -77,8 +79,11 @@ class FileSink(Sink):
 
     def abort(self) -> None:
         """Remove the part."""
-        with suppress(TransferError):
+        try:
             self._backend.act(self._backend.commands("rm", self._part), self._part)
+        except TransferError:
+            if self._look(self._part) is not None:
+                raise
 
     def _check_replaced(self) -> None:
         """Only the state that the person agreed to replace may be replaced."""
@@ -92,11 +97,7 @@ class FileSink(Sink):
     def _found_finished(self) -> Entry:
         """The part is gone: an earlier process may have given it its name."""
         found = self._look(self._address)
-        mtime = self._source.mtime_ns
-        same_time = found is not None and (
-            mtime is None or found.mtime_ns == mtime // 1_000_000_000 * 1_000_000_000
-        )
-        if found is None or (found.size or 0) != self._source.size or not same_time:
+        if found is None or (found.size or 0) != self._source.size or _seen(found) == self._before:
             raise TransferError("gone", "What was sent is not there any more.")
         return found
 
@@ -114,3 +115,7 @@ class FileSink(Sink):
         for each in reversed(missing):
             with suppress(TransferError):  # somebody else may have made it meanwhile
                 self._backend.act(self._backend.commands("mkdir", each), each)
+
+
+def _seen(entry: Entry | None) -> dict[str, int | None] | None:
+    return None if entry is None else {"size": entry.size, "mtime_ns": entry.mtime_ns}
