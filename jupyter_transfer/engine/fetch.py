@@ -18,6 +18,7 @@ from itertools import count
 from ..backends.base import Validators
 from ..errors import TransferError, from_os_error
 from .control import Report
+from .fileprobe import seconds_until_settled
 from .places import Places
 from .plan import Remote
 from .ranged import Expired, RangedFetch, StartAgain
@@ -121,6 +122,8 @@ class FileFetch:
         return True
 
     def _move(self) -> Remote:
+        if self._task.remote.recheck:
+            self._task.control.sleep(seconds_until_settled(self._task.remote))
         if self._task.remote.in_parts and not self._one_piece:
             RangedFetch(self._task).run()
             return self._task.remote

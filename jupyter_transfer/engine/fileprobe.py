@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from ..backends.base import Locator, Validators
 from ..errors import TransferError
+from .fileprotocols import FILE_SCHEMES
 from .plan import SETTLED, Remote
+from .serverclock import ServerClock
 from .transport import Exchange, Transport, parse
 
 
@@ -28,6 +30,8 @@ def probe_file(transport: Transport, locator: Locator, check: Callable[[], None]
     if exchange.size is None and exchange.modified is None:
         raise TransferError("remote_not_found", f"“{url.host}” has no such file.")
     modified = exchange.modified
+    if modified is not None:
+        _clocks.setdefault(url.host, ServerClock()).saw(modified)
     validators = Validators(
         last_modified=None if modified is None else str(modified),
         version=locator.validators.version,
@@ -43,3 +47,15 @@ def probe_file(transport: Transport, locator: Locator, check: Callable[[], None]
         mtime_ns=None if modified is None else modified * 1_000_000_000,
         recheck=True,
     )
+
+
+def seconds_until_settled(remote: Remote) -> float:
+    """How long to wait with the first byte of a file that was changed just before: a change while
+    it is fetched must get another time than this one."""
+    modified = remote.validators.last_modified
+    if modified is None or remote.validators.settled or remote.url.scheme not in FILE_SCHEMES:
+        return 0.0
+    return _clocks[remote.url.host].seconds_until_after(int(modified))
+
+
+_clocks: dict[str, ServerClock] = {}
