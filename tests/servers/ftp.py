@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -50,6 +51,14 @@ class FtpServer:
     def address(self, name: str = "") -> str:
         """The address of a file or folder."""
         return f"ftp://127.0.0.1:{self.port}/{name}"
+
+    def moved(self) -> tuple[int, int]:
+        """Bytes of files that it has sent, and has taken, in transfers that have ended, whole or
+        not."""
+        log = (self.files.parent / "ftp.log").read_text("utf-8", "replace")
+        found = re.findall(r" (RETR|STOR|APPE) .* completed=\d bytes=(\d+)", log)
+        sent = sum(int(count) for verb, count in found if verb == "RETR")
+        return sent, sum(int(count) for verb, count in found if verb != "RETR")
 
 
 @contextmanager
