@@ -179,20 +179,11 @@ class Delivery:
     # -- rows --
 
     def _row_of_published(self, journal: Journal, path: str) -> Message:
-        status = self._setting.root.lstat(path)
-        self._on_size(status.st_size)
-        self._tally.set(status.st_size)
+        message = row_of_published(self._setting.root, journal, path)
+        self._on_size(message["size"])
+        self._tally.set(message["size"])
         self.published, self.path = journal.part, path
-        return row(
-            path,
-            state="done",
-            size=status.st_size,
-            digest=journal.whole.get("digest"),
-            verified=journal.whole.get("verified"),
-            unverified=journal.whole.get("unverified"),
-            mtime_ns=status.st_mtime_ns,
-            validators=journal.whole.get("validators", {}),
-        )
+        return message
 
     def _row_of_present(self, state: str, remote: Remote) -> Message:
         """What stands there already, whether it is the file itself or something in its place."""
@@ -207,6 +198,21 @@ class Delivery:
             mtime_ns=status.st_mtime_ns,
             validators=remote.validators.as_dict() if state == "present" else {},
         )
+
+
+def row_of_published(root: Root, journal: Journal, path: str) -> Message:
+    """The row of the file that stands at `path`, by what its `journal` tells of it."""
+    status = root.lstat(path)
+    return row(
+        path,
+        state="done",
+        size=status.st_size,
+        digest=journal.whole.get("digest"),
+        verified=journal.whole.get("verified"),
+        unverified=journal.whole.get("unverified"),
+        mtime_ns=status.st_mtime_ns,
+        validators=journal.whole.get("validators", {}),
+    )
 
 
 def patiently(control: Control, find: Callable[[], _Found | None]) -> _Found | None:

@@ -29,8 +29,8 @@ from ..names import Conflict
 from ..parts import Part, StagedFiles
 from ..paths import Folders
 from .control import Message, as_transfer_error
-from .delivery import Setting, patiently, row
-from .journal import find_part
+from .delivery import Setting, patiently, row, row_of_published
+from .journal import Journal, find_part
 from .small import Arrival
 from .target import Delivered
 
@@ -104,7 +104,10 @@ class Publisher:
         self._part = part
         staged = self._open_staged(part)
         unfinished = None
+        alone: dict[str, str] = {}
         for record in part.each_record():
+            if "part" in record:
+                alone[record["part"]] = record["folder"]
             if "group" in record:
                 unfinished = record
             if "done" in record:
@@ -115,6 +118,25 @@ class Publisher:
         if unfinished is not None:
             self._finish_interrupted(staged, unfinished["group"])
         staged.remove(*staged.names())
+        for id, folder in alone.items():
+            self._learn_published(id, folder)
+
+    def _learn_published(self, id: str, folder: str) -> None:
+        """A file with a part of its own may have got its name before its row was recorded."""
+        setting = self._setting
+        journal = patiently(
+            setting.control, lambda: Journal.open(setting.root, folder, id, setting.source)
+        )
+        if journal is None:
+            return
+        path = journal.part.published()
+        if path is None:
+            journal.part.close()
+            return
+        message = row_of_published(setting.root, journal, path)
+        self._remember([message])
+        self._append({"rows": [_kept(message)]})
+        journal.part.forget()
 
     def _learn(self, files: Any, names: dict[str, str | None]) -> None:
         """What was published in a group, under the `names` that it got."""
