@@ -73,7 +73,7 @@ RIVALS["aria2c -x4 -s4, falloc"] = [
 class Worker:
     """A worker process, driven by JSON lines as the queue drives it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, env: dict[str, str] | None = None) -> None:
         self.root = root
         python_path = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
@@ -81,7 +81,9 @@ class Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=root,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, python_path))},
+            env=os.environ
+            | {"PYTHONPATH": os.pathsep.join(filter(None, python_path))}
+            | (env or {}),
         )
 
     def await_event(self, name: str) -> dict[str, Any]:
@@ -93,14 +95,14 @@ class Worker:
                 return event
         raise BrokenError("the worker ended")
 
-    def fetch(self, url: str, destination: str) -> None:
+    def fetch(self, url: str, destination: str, options: dict[str, Any] | None = None) -> None:
         """Run one job to its end."""
         job: dict[str, Any] = {
             "id": secrets.token_hex(16),
             "kind": "fetch",
             "source": url,
             "destination": destination,
-            "options": {},
+            "options": options or {},
             "bandwidth": None,
         }
         order = {

@@ -195,11 +195,15 @@ def timed_fdatasync(path: Path) -> float:
     return time.monotonic() - started
 
 
-def run_command(command: list[str]) -> tuple[float, float]:
+def run_command(command: list[str], env: dict[str, str] | None = None) -> tuple[float, float]:
     """Wall and CPU seconds of a command. Raises `BrokenError` if it fails."""
     started = time.monotonic()
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        env=os.environ | (env or {}),
     )
     assert process.stderr is not None
     with process.stderr:

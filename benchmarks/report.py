@@ -184,13 +184,15 @@ def _versions() -> list[str]:
             found.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
             found.append(f"no {name}")
-    for name, flag in (("nginx", "-v"), ("curl", "-V"), ("wget", "-V"), ("aria2c", "-v")):
-        tool = find_tool(name)
+    flags = {"nginx": "-v", "curl": "-V", "wget": "-V", "aria2c": "-v"}
+    for name, flag in (flags | {"rclone": "version", "s5cmd": "version"}).items():
+        tool = find_beside(name)
         if tool is None:
             continue
         answer = subprocess.run([tool, flag], capture_output=True, text=True, check=False)
         first = (answer.stdout or answer.stderr).splitlines()[0]
-        word = next((w for w in first.replace("/", " ").split() if w[0].isdigit()), "?")
+        words = (word.lstrip("v") for word in first.replace("/", " ").split())
+        word = next((word for word in words if word[:1].isdigit()), "?")
         found.append(f"{name} {word}")
     return found
 
@@ -198,6 +200,12 @@ def _versions() -> list[str]:
 def find_tool(name: str) -> str | None:
     """The program `name`; nginx lies in /usr/sbin, which not every PATH holds."""
     return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+
+
+def find_beside(name: str) -> str | None:
+    """The program `name` that was installed beside this Python, else by `find_tool`: what a
+    distribution has may be years old."""
+    return shutil.which(name, path=str(Path(sys.executable).parent)) or find_tool(name)
 
 
 def fail(text: str) -> None:

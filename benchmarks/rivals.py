@@ -26,7 +26,7 @@ http {{
   uwsgi_temp_path {folder}/t3; scgi_temp_path {folder}/t4;
   server {{
     listen 127.0.0.1:{port};
-    root {root};
+    root {root}; autoindex on;
     location /put/ {{ dav_methods PUT DELETE; create_full_put_path on; }}
   }}
 }}

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from os.path import splitext
 from typing import Any
 from urllib.parse import unquote
@@ -156,9 +157,10 @@ def _is_empty(exchange: Exchange) -> bool:
     return exchange.status == 416 and content_range(exchange.headers) == (None, 0)
 
 
-def describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
+def describe(exchange: Exchange, locator: Locator, first: Url, name: str | None = None) -> Remote:
     """What the answer of `exchange` tells of the file at `locator`; `first` is the address that
-    was asked before any redirect. Raises what its status means, if it is no success."""
+    was asked before any redirect; `name` what the file is called, where that is settled. Raises
+    what its status means, if it is no success."""
     headers, status = exchange.headers, status_of(exchange)
     if status not in (200, 206) and not _is_empty(exchange):
         raise error_of_status(exchange)
@@ -167,7 +169,7 @@ def describe(exchange: Exchange, locator: Locator, first: Url) -> Remote:
     size = total if ranges or status == 416 else content_length(headers)
     if status == 206 and not ranges:
         size = total  # it cannot count: take the file in one piece, by a request without a range
-    name = name_in(headers, exchange.url, first)
+    name = name or name_in(headers, exchange.url, first)
     coding = coding_in(headers, name)
     return Remote(
         url=exchange.url,
@@ -244,6 +246,7 @@ def modified_ns(headers: Headers) -> int | None:
     return None if moment is None or moment < 0 else int(moment) * 1_000_000_000
 
 
+@lru_cache(maxsize=1024)
 def _seconds(value: str | None) -> float | None:
     if not value:
         return None

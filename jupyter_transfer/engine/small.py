@@ -14,14 +14,14 @@ from typing import Literal
 
 from ..backends.base import Entry, Locator
 from ..errors import TransferError
-from ..names import Conflict
+from ..names import Conflict, split_path
 from ..net import MAX_REDIRECTS, Url, redirect_target
 from .coding import Decoder
 from .delivery import Setting
 from .plan import REDIRECTS, Remote, describe, error_of_status
 from .retry import Retries
 from .target import Row
-from .transport import SCHEMES, Enough, Exchange, parse
+from .transport import SCHEMES, Enough, Exchange
 from .verify import verify_bytes
 
 SMALL = 4 << 20
@@ -62,7 +62,7 @@ class SmallFetch:
 
     Parameters
     ----------
-    locator: where it lies now.
+    locator, url: where it lies now, and the address in it.
     setting: what all files of the job share.
     on_bytes: told how many bytes came in.
     on_end: called with this when the exchange has ended; then `outcome` says what came of it.
@@ -72,7 +72,9 @@ class SmallFetch:
         self,
         want: Want,
         locator: Locator,
+        url: Url,
         setting: Setting,
+        *,
         on_bytes: Callable[[int], None],
         on_end: Callable[[SmallFetch], None],
     ) -> None:
@@ -82,7 +84,7 @@ class SmallFetch:
         self._filters = setting.filters
         self._on_bytes = on_bytes
         self._on_end = on_end
-        self._first = parse(locator.url)
+        self._first = url
         self._url, self._headers = self._first, dict(locator.headers)
         self._hops = 0
         self._remote: Remote | None = None
@@ -119,7 +121,9 @@ class SmallFetch:
     def _read_head(self, exchange: Exchange) -> None:
         if exchange.status != 200:
             return
-        remote = self._remote = describe(exchange, self._locator, self._first)
+        remote = self._remote = describe(
+            exchange, self._locator, self._first, split_path(self.want.path)[1]
+        )
         entry = self.want.entry
         size, mtime_ns = remote.size, remote.mtime_ns or entry.mtime_ns
         if not self._filters.admit_state(size, mtime_ns):

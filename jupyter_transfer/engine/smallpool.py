@@ -147,13 +147,17 @@ class SmallPool:
     def _start(self, want: Want) -> None:
         try:
             locator = self._setting.backend.locate(want.entry)
+            url = parse(locator.url)
             by_itself = locator.mirrors or locator.recheck
-            if by_itself or parse(locator.url).scheme not in ("http", "https"):
+            if by_itself or url.scheme not in ("http", "https"):
                 # FTP, SFTP and who wants a second look say nothing for sure of the state that an
                 # answer is of; who has mirrors is asked in turn.
                 self.endings.append(Ending(want, "large"))
                 return
-            self._send(SmallFetch(want, locator, self._setting, self._count, self._ended))
+            fetch = SmallFetch(
+                want, locator, url, self._setting, on_bytes=self._count, on_end=self._ended
+            )
+            self._send(fetch)
         except TransferError as error:
             self._settle_error(want, error)
 

@@ -8,7 +8,7 @@ with a `TransferError`, never with an exception out of `run`.
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +70,10 @@ class Headers:
     def get(self, name: str) -> str | None:
         """The value of a field, None when it is not there."""
         return self._fields.get(name.lower())
+
+    def names(self) -> Iterable[str]:
+        """The names of all fields, in lower case."""
+        return self._fields.keys()
 
     def as_dict(self) -> dict[str, str]:
         """All fields, their names in lower case."""
@@ -202,7 +206,8 @@ class Transport:
         self._live: dict[Any, Exchange] = {}
         self._idle: list[Any] = []
         self._ended_early: list[Exchange] = []
-        self._proxies: dict[Any, str | None] = {}
+        self._proxies: dict[tuple[str, str, int], str | None] = {}
+        self._passed: set[str] = set()
         self._judged: set[tuple[str, int]] = set()
         self.hold: Callable[[], bool] | None = None
         """Asked before bytes are taken in: whether they have to wait for the disk."""
@@ -220,8 +225,9 @@ class Transport:
         proxy = None if exchange.unix_socket else self._proxy_for(exchange.url)
         if proxy:
             self._judge_once(exchange.url.host, exchange.url.port)
-        elif not exchange.unix_socket:
+        elif not exchange.unix_socket and exchange.url.host not in self._passed:
             self._policy.check_host(exchange.url.host)
+            self._passed.add(exchange.url.host)
         handle = self._idle.pop() if self._idle else pycurl.Curl()
         exchange.handle = handle
         self._set_up(handle, exchange, proxy)

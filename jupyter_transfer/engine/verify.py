@@ -64,6 +64,9 @@ _HEX = {  # Artifactory, Nexus, Maven Central
     "x-checksum-sha1": "sha1",
     "x-checksum-md5": "md5",
 }
+_WORDS = re.compile("digest|checksum|hash|md5")
+"""One of them is in the name of each of these fields."""
+
 _DECIMAL = ("x-oss-hash-crc64ecma", "x-cos-hash-crc64ecma")
 
 
@@ -76,16 +79,26 @@ def digest_in(headers: Headers, *, whole: bool) -> Digest | None:
     of Alibaba's and Tencent's object stores and the ``X-Checksum-…`` of artifact repositories of
     the object.
     """
+    if not _tells(headers):
+        return None
     found = {digest.algorithm: digest for digest in _stated(headers, whole=whole)}
     return next((found[name] for name in _SIZES if name in found and sums.known(name)), None)
 
 
 def doubt_in(headers: Headers, *, whole: bool) -> str:
     """The code for why an answer without a usable digest proves nothing."""
+    if not _tells(headers):
+        return "no_digest"
     if _composite(headers):
         return "composite_checksum"
     usable = any(True for _ in _stated(headers, whole=whole))
     return "unsupported_algorithm" if usable or _foreign(headers) else "no_digest"
+
+
+def _tells(headers: Headers) -> bool:
+    """Whether any field may be of a digest: of most answers none is, and looking for each kind
+    costs more than all else about a small file."""
+    return _WORDS.search(" ".join(headers.names())) is not None
 
 
 def _stated(headers: Headers, *, whole: bool) -> Iterator[Digest]:
