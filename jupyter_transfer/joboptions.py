@@ -16,6 +16,7 @@ from .spec import iso_time
 from .timetable import parse_limit
 
 MAX_RETRIES = 1000
+MAX_CONNECTIONS = 64
 
 _SIZE = re.compile(r"\d+(?:\.\d+)?\s*(?:b|[kmgtp](?:i?b)?)?", re.IGNORECASE)
 _AGE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdwMy]))+|\d+(?:\.\d+)?")
@@ -78,6 +79,12 @@ def _count(name: str, value: Any) -> int:
     return value
 
 
+def _connections(name: str, value: Any) -> int:
+    if not 1 <= _count(name, value) <= MAX_CONNECTIONS:
+        raise _bad(name, f"a whole number from 1 to {MAX_CONNECTIONS}")
+    return int(value)
+
+
 def _retries(name: str, value: Any) -> int:
     if _count(name, value) > MAX_RETRIES:
         raise _bad(name, f"a whole number from 0 to {MAX_RETRIES}")
@@ -117,8 +124,10 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "approve": _approve,
     "bandwidth": lambda name, value: parse_limit(value),
     "conflict": _conflict,
+    "connections": _connections,
     "dry_run": _flag,
     "exclude": _patterns,
+    "filter": _patterns,
     "include": _patterns,
     "max_age": _age,
     "max_delete": _count,

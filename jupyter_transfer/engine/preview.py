@@ -9,6 +9,7 @@ from ..backends.base import Backend, Context, Entry
 from ..errors import TransferError
 from .client import opened
 from .control import Control
+from .filters import Filters
 from .places import Places
 from .retry import Retries
 from .transport import Transport
@@ -44,7 +45,8 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
         "needs": None,
     }
     try:
-        entries = list(islice(backend.entries(source), MOST_ENTRIES + 1))
+        meant = Filters(backend.context.options).apply(backend.entries(source))
+        entries = list(islice(meant, MOST_ENTRIES + 1))
         if len(entries) == 1:
             return result | _look_at_one(backend, entries[0], transport)
     except TransferError as error:

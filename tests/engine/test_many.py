@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_transfer.engine import many, publisher, small, smallpool
 from jupyter_transfer.engine.control import Control
+from jupyter_transfer.engine.preview import preview
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.paths import STAGING
 
@@ -227,6 +228,18 @@ def test_sizes_that_only_the_answer_tells(harness, site, monkeypatch):
     assert [row["path"] for row in harness.report.files] == ["in/middle"]
     assert harness.report.counts[-1]["files_done"] == 1
     assert harness.report.counts[-1]["files_total"] == 1
+
+
+def test_a_look_shows_what_the_filters_mean(harness, site):
+    for name in ("a.csv", "b.txt", "c.csv"):
+        site.add(name, listed=("size",))
+    found = preview(site.source, harness.context({"include": ["*.csv"]}))
+    assert [entry["path"] for entry in found["entries"]] == ["a.csv", "c.csv"]
+    assert (found["files"], found["bytes"]) == (2, 40_000)
+    none = preview(site.source, harness.context({"include": ["*.jpg"]}))
+    assert (none["files"], none["bytes"], none["verifiable"]) == (0, 0, False)
+    with pytest.raises(TransferError, match="pattern"):
+        preview(site.source, harness.context({"include": ["{"]}))
 
 
 def test_filters_that_leave_nothing(harness, site):

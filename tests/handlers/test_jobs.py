@@ -370,7 +370,16 @@ async def test_bad_bodies(ask, body):
 
 
 @pytest.mark.parametrize(
-    "options", [{"conflict": "win"}, {"conflict": ["fail"]}, {"speed": 5}, {"credential": "memory"}]
+    "options",
+    [
+        {"conflict": "win"},
+        {"conflict": ["fail"]},
+        {"speed": 5},
+        {"credential": "memory"},
+        {"connections": 0},
+        {"connections": 65},
+        {"filter": 5},
+    ],
 )
 async def test_bad_options(ask, nginx, options):
     body = {"source": f"{nginx.url}/data.bin", "destination": "", "options": options}
