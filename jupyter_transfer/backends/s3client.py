@@ -17,6 +17,7 @@ from ..errors import TransferError
 from ..secrets import Credential
 from .base import Answer, Caller
 from .s3errors import from_botocore
+from .s3sign import Signer
 
 EXPIRY = 900
 """Seconds that a presigned address is valid; the engine asks for another one after that."""
@@ -82,6 +83,7 @@ class Service:
         self._clients: dict[str | None, Any] = {}
         self._regions: dict[str, str | None] = {}
         self._bases: dict[str, str] = {}
+        self._signer: tuple[tuple[str, str, str | None, str], Signer] | None = None
 
     @property
     def anonymous(self) -> bool:
@@ -251,24 +253,22 @@ class Service:
     ) -> str:
         """An address that stands for this very request for `EXPIRY` seconds. `headers` are signed:
         who calls it must send them."""
-        from botocore.auth import S3SigV4QueryAuth  # noqa: PLC0415 - heavy: in workers only
-        from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-
-        pairs = "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in query)
-        url = self._base(bucket) + quote(key, safe="/~") + (f"?{pairs}" if pairs else "")
+        url = self._base(bucket) + quote(key, safe="/~")
         if self.anonymous:
-            return url
+            pairs = "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in query)
+            return f"{url}?{pairs}" if pairs else url
         region = self.client(bucket).meta.region_name
         if region == "aws-global":
             region = "us-east-1"
-        request = AWSRequest(method, url, dict(headers or {}))
         with self.errors():
             credentials = self._boto_session().get_credentials()
             if credentials is None:
                 raise _no_credentials()
             frozen = credentials.get_frozen_credentials()
-            S3SigV4QueryAuth(frozen, "s3", region, expires=EXPIRY).add_auth(request)
-        return str(request.url)
+        identity = (frozen.access_key, frozen.secret_key, frozen.token, region)
+        if self._signer is None or self._signer[0] != identity:
+            self._signer = identity, Signer(*identity)
+        return self._signer[1].presign(method, url, query, headers, expires=EXPIRY)
 
     def _base(self, bucket: str) -> str:
         """The address of a bucket, ending in ``/``, in the style that its service wants."""
