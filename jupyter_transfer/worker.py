@@ -48,6 +48,10 @@ from .secrets import (
     resolve,
 )
 
+PIPE_BATCH = 32 << 10
+"""Bytes of rows that are told together: a system call and a wake-up of the server for each of
+thousands of small files cost as much as the files."""
+
 
 class _Pipe:
     """Standard output as it was: messages to the server, one at a time."""
@@ -56,15 +60,21 @@ class _Pipe:
         self._fd = os.dup(1)
         os.set_inheritable(self._fd, False)
         os.dup2(2, 1)
+        self._held = bytearray()
         self._lock = threading.Lock()
 
-    def send(self, event: str, **values: Any) -> None:
-        """Send one message; a server that is gone ends this process."""
-        line = memoryview(json.dumps({"event": event, **values}).encode() + b"\n")
+    def send(self, event: str, *, hold: bool = False, **values: Any) -> None:
+        """Send one message, or `hold` it back until the next one that is not, or until there are
+        many; a server that is gone ends this process."""
+        line = json.dumps({"event": event, **values}).encode() + b"\n"
         with self._lock:
+            self._held += line
+            if hold and len(self._held) < PIPE_BATCH:
+                return
+            data, self._held = memoryview(self._held), bytearray()
             try:
-                while line:
-                    line = line[os.write(self._fd, line) :]
+                while data:
+                    data = data[os.write(self._fd, data) :]
             except OSError:
                 os._exit(0)
 
@@ -87,7 +97,7 @@ class _PipeReport:
     def file(self, file: Message) -> None:
         if file["error"]:
             file = {**file, "error": redact_all(file["error"])}
-        self._pipe.send("file", file=file)
+        self._pipe.send("file", hold=True, file=file)  # progress follows within a moment
 
 
 class Worker:

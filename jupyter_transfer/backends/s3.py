@@ -206,19 +206,25 @@ class S3Backend(Backend):
     def locate(self, entry: Entry) -> Locator:
         """A presigned address of the object."""
         bucket, key = split(entry.address)
-        version = self.option("version")
-        query = [("versionId", version)] if version else []
-        if self.payer:
-            query.append(("x-amz-request-payer", self.payer))
+        query, headers, validators = self._reading
         return Locator(
-            self.service.presign("GET", bucket, key, query, self.customer_key),
-            self.customer_key,
+            self.service.presign("GET", bucket, key, query, headers),
+            headers,
             size=entry.size,
-            validators=Validators(version=version),
+            validators=validators,
             digest=entry.digest,
             if_match=True,
             stated=stated_by,
         )
+
+    @cached_property
+    def _reading(self) -> tuple[list[tuple[str, str]], Mapping[str, str], Validators]:
+        """Query, headers and validators of every address that is read from."""
+        version = self.option("version")
+        query = [("versionId", version)] if version else []
+        if self.payer:
+            query.append(("x-amz-request-payer", self.payer))
+        return query, self.customer_key, Validators(version=version)
 
     def _head(self, bucket: str, key: str) -> Entry | None:
         version = self.option("version")

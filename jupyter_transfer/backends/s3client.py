@@ -22,6 +22,9 @@ from .s3sign import Signer
 EXPIRY = 900
 """Seconds that a presigned address is valid; the engine asks for another one after that."""
 
+RENEW_AFTER = 1.0
+"""Seconds after which the credentials are asked for again."""
+
 ATTEMPTS = 4
 _FIRST_WAIT, _LONGEST_WAIT = 0.2, 5.0
 """Tries of a small request that fails in passing; seconds before the second one, and at most."""
@@ -83,7 +86,7 @@ class Service:
         self._clients: dict[str | None, Any] = {}
         self._regions: dict[str, str | None] = {}
         self._bases: dict[str, str] = {}
-        self._signer: tuple[tuple[str, str, str | None, str], Signer] | None = None
+        self._signers: dict[str, tuple[float, Signer]] = {}
 
     @property
     def anonymous(self) -> bool:
@@ -253,22 +256,33 @@ class Service:
     ) -> str:
         """An address that stands for this very request for `EXPIRY` seconds. `headers` are signed:
         who calls it must send them."""
-        url = self._base(bucket) + quote(key, safe="/~")
-        if self.anonymous:
+        base, signer = self._signing(bucket)
+        url = base + quote(key, safe="/~")
+        if signer is None:
             pairs = "&".join(f"{quote(n, safe='')}={quote(v, safe='')}" for n, v in query)
             return f"{url}?{pairs}" if pairs else url
-        region = self.client(bucket).meta.region_name
-        if region == "aws-global":
-            region = "us-east-1"
-        with self.errors():
-            credentials = self._boto_session().get_credentials()
-            if credentials is None:
-                raise _no_credentials()
-            frozen = credentials.get_frozen_credentials()
-        identity = (frozen.access_key, frozen.secret_key, frozen.token, region)
-        if self._signer is None or self._signer[0] != identity:
-            self._signer = identity, Signer(*identity)
-        return self._signer[1].presign(method, url, query, headers, expires=EXPIRY)
+        return signer.presign(method, url, query, headers, expires=EXPIRY)
+
+    def _signing(self, bucket: str) -> tuple[str, Signer | None]:
+        """The address of `bucket` and who signs, None for a stranger. Temporary credentials are
+        renewed in time though they are not asked for each of a thousand objects."""
+        base = self._base(bucket)
+        if self.anonymous:
+            return base, None
+        now = time.monotonic()
+        known = self._signers.get(bucket)
+        if known is None or now - known[0] > RENEW_AFTER:
+            region = self.client(bucket).meta.region_name
+            if region == "aws-global":
+                region = "us-east-1"
+            with self.errors():
+                credentials = self._boto_session().get_credentials()
+                if credentials is None:
+                    raise _no_credentials()
+                frozen = credentials.get_frozen_credentials()
+            signer = Signer(frozen.access_key, frozen.secret_key, frozen.token, region)
+            known = self._signers[bucket] = now, signer
+        return base, known[1]
 
     def _base(self, bucket: str) -> str:
         """The address of a bucket, ending in ``/``, in the style that its service wants."""

@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import time
 from collections.abc import Iterable, Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 
@@ -29,6 +29,10 @@ class Signer:
         self._secret = secret
         self._token = token
         self._region = region
+        self._second = -1
+        self._moment = ""
+        self._pairs: list[tuple[str, str]] = []
+        self._hosts: dict[str, str] = {}
         self._day = ""
         self._scope = ""
         self._key = b""
@@ -50,36 +54,45 @@ class Signer:
         ----------
         now: seconds since 1970; the present if None.
         """
-        moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-        self._set_day(moment[:8])
-        parts = urlsplit(address)
-        signed = {"host": _host(parts.scheme, parts.netloc)}
-        for name, value in (headers or {}).items():
-            signed[name.lower()] = " ".join(value.split())
-        names = ";".join(sorted(signed))
-        pairs = [
-            ("X-Amz-Algorithm", _ALGORITHM),
-            ("X-Amz-Credential", f"{self._key_id}/{self._scope}"),
-            ("X-Amz-Date", moment),
-            ("X-Amz-Expires", str(expires)),
-            ("X-Amz-SignedHeaders", names),
-            *query,
-        ]
-        if self._token:
-            pairs.append(("X-Amz-Security-Token", self._token))
-        quoted = sorted((_quoted(name), _quoted(value)) for name, value in pairs)
-        text = "&".join(f"{name}={value}" for name, value in quoted)
-        lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
-        asked = f"{method}\n{parts.path}\n{text}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
+        self._set_moment(int(time.time() if now is None else now))
+        scheme, _, rest = address.partition("://")
+        netloc, slash, path = rest.partition("/")
+        host = self._hosts.get(netloc) or self._host(scheme, netloc)
+        if headers:
+            signed = {name.lower(): " ".join(value.split()) for name, value in headers.items()}
+            signed["host"] = host
+            names = ";".join(sorted(signed))
+            lines = "".join(f"{name}:{signed[name]}\n" for name in sorted(signed))
+        else:
+            names, lines = "host", f"host:{host}\n"
+        pairs = [*self._pairs, ("X-Amz-Expires", str(expires))]
+        pairs.append(("X-Amz-SignedHeaders", names.replace(";", "%3B")))
+        pairs += [(_quoted(name), _quoted(value)) for name, value in query]
+        pairs.sort()
+        text = "&".join([f"{name}={value}" for name, value in pairs])
+        asked = f"{method}\n{slash}{path}\n{text}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
         digest = hashlib.sha256(asked.encode()).hexdigest()
-        statement = f"{_ALGORITHM}\n{moment}\n{self._scope}\n{digest}"
+        statement = f"{_ALGORITHM}\n{self._moment}\n{self._scope}\n{digest}"
         signature = hmac.digest(self._key, statement.encode(), "sha256").hex()
         return f"{address}?{text}&X-Amz-Signature={signature}"
 
-    def _set_day(self, day: str) -> None:
-        """The signing key holds for a day."""
-        if day == self._day:
+    def _set_moment(self, second: int) -> None:
+        """What holds for a second, and the signing key, which holds for a day."""
+        if second == self._second:
             return
+        self._second = second
+        self._moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(second))
+        if self._moment[:8] != self._day:
+            self._set_day(self._moment[:8])
+        self._pairs = [
+            ("X-Amz-Algorithm", _ALGORITHM),
+            ("X-Amz-Credential", _quoted(f"{self._key_id}/{self._scope}")),
+            ("X-Amz-Date", self._moment),
+        ]
+        if self._token:
+            self._pairs.append(("X-Amz-Security-Token", _quoted(self._token)))
+
+    def _set_day(self, day: str) -> None:
         self._day = day
         self._scope = f"{day}/{self._region}/s3/aws4_request"
         key = f"AWS4{self._secret}".encode()
@@ -87,12 +100,12 @@ class Signer:
             key = hmac.digest(key, part.encode(), "sha256")
         self._key = key
 
+    def _host(self, scheme: str, netloc: str) -> str:
+        """The Host header: without a port that goes without saying."""
+        host = netloc.lower().removesuffix(":443" if scheme == "https" else ":80")
+        self._hosts[netloc] = host
+        return host
+
 
 def _quoted(text: str) -> str:
     return quote(text, safe="")
-
-
-def _host(scheme: str, netloc: str) -> str:
-    """The Host header: without user, and without a port that goes without saying."""
-    host = netloc.rpartition("@")[2].lower()
-    return host.removesuffix(":443" if scheme == "https" else ":80")

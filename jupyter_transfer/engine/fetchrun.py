@@ -23,9 +23,9 @@ from .client import opened
 from .control import Message
 from .delivery import Delivery, LeftOut, Setting, row
 from .filters import Filters
+from .groups import discard_many, many_id
 from .journal import find_part
 from .many import ManyFiles, connections_of
-from .publisher import discard_many, many_id
 from .run import JobRequest, Run
 
 

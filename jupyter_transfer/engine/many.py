@@ -19,6 +19,7 @@ from ..names import split_path
 from ..parts import Part
 from .control import Message, Stopped, Tally
 from .delivery import Setting, row
+from .groups import Groups
 from .publisher import Publisher
 from .small import SMALL, Want
 from .smallpool import CONNECTIONS, MAX_CONNECTIONS, Ending, SmallPool
@@ -79,7 +80,9 @@ class ManyFiles:
         self._settle = settle
         self._deliver = deliver
         self._on_total = on_total
-        self._publisher = Publisher(setting, self._folder, setting.targets.delivered)
+        self._tally = tally
+        self._groups = Groups(setting.root, self._folder, setting.job, setting.source)
+        self._publisher = Publisher(self._groups)
         self._pool = SmallPool(
             setting,
             self._publisher.put,
@@ -100,7 +103,7 @@ class ManyFiles:
         published, unless the job was cancelled."""
         cancelled = False
         try:
-            self._publisher.recover()
+            self._groups.take_over(self._setting.control, self._setting.targets.delivered)
             self._names = self._new_names()
             self._run(entries)
         except Stopped as stopped:
@@ -114,7 +117,7 @@ class ManyFiles:
 
     def forget(self) -> None:
         """Remove the journal, when whoever drives the job has saved the rows."""
-        self._publisher.forget()
+        self._groups.forget()
 
     def drain(self) -> None:
         """Settle what is finished."""
@@ -144,6 +147,7 @@ class ManyFiles:
         self._setting.control.check()
         self._publisher.check()
         self.drain()
+        self._tally.tell()
 
     def _busy_enough(self) -> bool:
         return not self._pool.wants_more or len(self._large) >= _STRIDE
@@ -228,7 +232,7 @@ class ManyFiles:
 
     def _fetch_large(self, want: Want) -> None:
         id = part_id(self._setting.job, want.entry)
-        self._publisher.note_part(id, split_path(want.path)[0])
+        self._groups.note_part(id, split_path(want.path)[0])
         finished = self._deliver(want.entry, id)
         if finished is None:
             self._leave_out(want.entry)
@@ -243,7 +247,7 @@ class ManyFiles:
 
     def _new_names(self) -> Names:
         try:
-            case, form = self._publisher.folding()
+            case, form = self._groups.folding()
         except TransferError:
             return Names()  # whoever writes there will say what is wrong
         return Names(case=case, form=form)

@@ -495,21 +495,20 @@ def _end(exchange: Exchange, error: Exception) -> int:
 
 def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
     def read(line: bytes) -> int | None:
-        text = line.decode("utf-8", "surrogateescape").rstrip("\r\n")
-        if text.startswith("HTTP/"):
+        name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
+        if name.startswith("HTTP/"):
             # A new head: what came before was a 1xx.
-            exchange.status = int(text.split(" ", 2)[1][:3])
+            exchange.status = int(name.split(" ", 2)[1][:3])
             exchange.headers = Headers()
-        elif not text:
-            if exchange.status >= 200 and exchange.on_head is not None:
-                on_head = exchange.on_head
-                exchange.on_head = None  # an empty line also ends the trailers
-                try:
-                    on_head(exchange)
-                except Exception as error:
-                    return _end(exchange, error)
-        elif ":" in text:
-            exchange.headers.add(*text.split(":", 1))
+        elif colon:
+            exchange.headers.add(name, value)
+        elif not name.strip() and exchange.status >= 200 and exchange.on_head is not None:
+            on_head = exchange.on_head
+            exchange.on_head = None  # an empty line also ends the trailers
+            try:
+                on_head(exchange)
+            except Exception as error:
+                return _end(exchange, error)
         return None
 
     return read

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from jupyter_transfer.engine import many, publisher, small
+from jupyter_transfer.engine import groups, many, publisher, small
 from jupyter_transfer.engine.job import JobRequest, discard
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.parts import Part, StagedFiles
@@ -35,13 +35,15 @@ STEPS = [
     (Folders, "publish", 4),
     (Folders, "publish", 13),
     (publisher.Publisher, "close", 0),
-    (publisher.Publisher, "forget", 0),
+    (groups.Groups, "forget", 0),
 ]
 
 
-@pytest.fixture(autouse=True)
-def small_groups(monkeypatch):
+@pytest.fixture(autouse=True, params=[float("inf"), -1], ids=["one thread", "two threads"])
+def small_groups(request, monkeypatch):
+    """Also on a disk that is too slow for the thread that fetches."""
     monkeypatch.setattr(publisher, "GROUP_FILES", 10)
+    monkeypatch.setattr(publisher, "PATIENCE", request.param)
 
 
 @pytest.fixture
@@ -145,7 +147,7 @@ def test_deaths_one_after_the_other(harness, site, monkeypatch, seed):
     assert {row["state"] for row in harness.report.files} == {"done"}
 
 
-@pytest.mark.parametrize("step", [s for s in STEPS if s[0] is not publisher.Publisher], ids=str)
+@pytest.mark.parametrize("step", [s for s in STEPS if s[1] not in ("close", "forget")], ids=str)
 def test_a_disk_that_fails_at_any_step(harness, site, monkeypatch, step):
     owner, name, calls = step
     real, left = getattr(owner, name), [calls]
