@@ -26,6 +26,7 @@ import re
 import socket
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -319,6 +320,7 @@ def parse_url(text: str, schemes: Collection[str]) -> Url:
     )
 
 
+@lru_cache(maxsize=1024)  # thousands of files lie on one host
 def _parse_host(host: str) -> str:
     if not host:
         raise _invalid("it names no host")
