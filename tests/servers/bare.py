@@ -91,7 +91,7 @@ class BareServer:
 
     def wait(self) -> None:
         """Wait until it is gone."""
-        if not select.select([self._pidfd], [], [], 60)[0]:
+        if not self._ended(60):
             raise TimeoutError("the server lives on")
         os.close(self._pidfd)
         self._pidfd = -1
@@ -99,7 +99,13 @@ class BareServer:
     @property
     def lives(self) -> bool:
         """Whether nobody has killed it."""
-        return self._pidfd >= 0 and not select.select([self._pidfd], [], [], 0)[0]
+        return self._pidfd >= 0 and not self._ended(0)
+
+    def _ended(self, seconds: float) -> bool:
+        """Whether it is gone, `seconds` from now at the latest."""
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def ask(
         self,
