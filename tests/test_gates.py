@@ -45,7 +45,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "aiofiles.os",
             "aiofiles.tempfile",
         ),
-        {"paths.py", "parts.py"},
+        {"paths.py", "parts/part.py", "parts/stagedfiles.py", "parts/left.py", "parts/ownfiles.py"},
     ),
     "network": (
         (

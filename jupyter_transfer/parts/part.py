@@ -15,17 +15,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-import stat
-import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import cache
 
-from .errors import TransferError, from_os_error
-from .names import Conflict, split_path
-from .paths import Folders, Root, release_bytes, sync_filesystem
-from .records import Buffer, Record, append, as_line, each, read, whole_records, write_all
+from ..errors import TransferError, from_os_error
+from ..names import Conflict, split_path
+from ..paths import Root, release_bytes
+from ..records import Record, append, each, read
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 _LOOK = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -94,9 +90,9 @@ class Part:
     def _create(cls, root: Root, folder: str, id: str, header: Record, shared: str | None) -> Part:
         with root.staging(folder, create=True) as staging:
             exclusive = os.O_EXCL if shared is None else 0
-            fd = _open(staging, f"{shared or id}.part", _OPEN | os.O_CREAT | exclusive)
+            fd = open_staged(staging, f"{shared or id}.part", _OPEN | os.O_CREAT | exclusive)
             try:
-                journal_fd = _open(staging, f"{id}.journal", _OPEN | os.O_CREAT | os.O_EXCL)
+                journal_fd = open_staged(staging, f"{id}.journal", _OPEN | os.O_CREAT | os.O_EXCL)
             except TransferError:
                 os.close(fd)
                 if shared is None:
@@ -133,14 +129,14 @@ class Part:
         with root.staging(folder) as staging:
             flags, create = _OPEN, 0 if header is None else os.O_CREAT
             try:
-                journal_fd = _open(staging, f"{id}.journal", flags | create)
+                journal_fd = open_staged(staging, f"{id}.journal", flags | create)
             except TransferError as error:
                 if error.code != "read_only" or not look:
                     raise
                 flags = _LOOK
-                journal_fd = _open(staging, f"{id}.journal", flags)
+                journal_fd = open_staged(staging, f"{id}.journal", flags)
             try:
-                fd = _open(staging, f"{shared or id}.part", flags)
+                fd = open_staged(staging, f"{shared or id}.part", flags)
             except TransferError as error:
                 if error.code != "not_found":
                     os.close(journal_fd)
@@ -314,322 +310,13 @@ class Part:
             raise from_os_error(error, path) from None
 
 
-@cache
-def boot_id() -> str:
-    """What the running kernel, and with it all that it holds in memory, is known by."""
-    try:
-        with open("/proc/sys/kernel/random/boot_id") as file:
-            return file.read().strip()
-    except OSError:
-        return os.urandom(16).hex()  # so nothing is believed after this process
-
-
-def has_journal(root: Root, folder: str, id: str) -> bool:
-    """Whether the journal of the part `id` is in `folder`'s staging folder."""
-    try:
-        with root.staging(folder) as staging:
-            os.stat(f"{id}.journal", dir_fd=staging, follow_symlinks=False)
-    except (OSError, TransferError):
-        return False
-    return True
-
-
-class StagedFiles:
-    """Files that were taken out of the part `id` and have no name yet, in ``<id>.files`` beside
-    it, and what is to become of them (`intend`). Nothing is synced but by `sync` and `intend`.
-
-    Raises ``disk_full`` and others.
-    """
-
-    def __init__(self, root: Root, folder: str, id: str) -> None:
-        name = f"{id}.files"
-        try:
-            with root.staging(folder) as staging:
-                with suppress(FileExistsError):
-                    os.mkdir(name, 0o700, dir_fd=staging)
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-                self.fd = os.open(name, flags, dir_fd=staging)
-        except OSError as error:
-            raise from_os_error(error) from None
-        try:
-            self._intent_fd = _open(self.fd, _INTENT, _OPEN | os.O_CREAT)
-        except TransferError:
-            os.close(self.fd)
-            raise
-
-    def write(self, name: str, pieces: Iterable[Buffer], mtime_ns: int | None) -> os.stat_result:
-        """Make the file `name` of `pieces`, last changed at `mtime_ns` (None: now); its status."""
-        try:
-            fd = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self.fd)
-            try:
-                for piece in pieces:
-                    write_all(fd, piece)
-                if mtime_ns is not None:
-                    os.utime(fd, ns=(mtime_ns, mtime_ns))
-                return os.fstat(fd)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            raise from_os_error(error) from None
-
-    def sync(self) -> None:
-        """Bring the files, and all else on their file system, to the disk."""
-        try:
-            sync_filesystem(self.fd)
-        except OSError as error:
-            raise from_os_error(error) from None
-
-    def intend(self, record: Record) -> None:
-        """Say what is to become of the files; on disk when this returns. Replaces what was said
-        before: a half-written record counts as none."""
-        data = as_line(record)
-        try:
-            os.ftruncate(self._intent_fd, 0)
-            os.lseek(self._intent_fd, 0, os.SEEK_SET)
-            write_all(self._intent_fd, data)
-            os.fdatasync(self._intent_fd)
-        except OSError as error:
-            raise from_os_error(error) from None
-
-    def intent(self) -> Record | None:
-        """What was said last, if it was said whole."""
-        records = read(self._intent_fd, repair=False)
-        return records[0] if records else None
-
-    def names(self) -> set[str]:
-        """The files that are here."""
-        try:
-            return {name for name in os.listdir(self.fd) if name not in (_INTENT, _PROBE)}
-        except OSError as error:
-            raise from_os_error(error) from None
-
-    def publish(
-        self,
-        folders: Folders,
-        name: str,
-        path: str,
-        conflict: Conflict,
-        *,
-        inode: int = 0,
-        left: set[str] | None = None,
-    ) -> str:
-        """Give the file `name` its final name `path`, by `Folders.publish`; the name that it got.
-
-        With `left`, the names that were still here when a process came back to finish what another
-        had intended: then the file `inode` may have its final name already, and surely has if it
-        is not among them. The caller syncs afterwards.
-        """
-        found = None if left is None else folders.find(path, inode, conflict)
-        if found is None and (left is None or name in left):
-            found = folders.publish(self.fd, name, path, conflict)
-        return found or path
-
-    def folding(self) -> tuple[bool, bool]:
-        """Whether this file system takes names for the same that differ in upper and lower case
-        only, or in how their letters are composed."""
-        try:
-            _open_new(self.fd, _PROBE)
-            case, form = _exists(self.fd, _PROBE.upper()), _exists(self.fd, _PROBE_APART)
-        finally:
-            self.remove(_PROBE)
-        return case, form
-
-    def remove(self, *names: str) -> None:
-        """Remove files; those that are gone already are no error."""
-        for name in names:
-            try:
-                os.unlink(name, dir_fd=self.fd)
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise from_os_error(error) from None
-
-    def close(self) -> None:
-        """Let go of the folder; the files stay."""
-        for name in ("fd", "_intent_fd"):
-            descriptor = getattr(self, name)
-            if descriptor >= 0:
-                os.close(descriptor)
-                setattr(self, name, -1)
-
-    @staticmethod
-    def discard(root: Root, folder: str, id: str) -> None:
-        """Remove all staged files of the part `id`, before the part itself goes."""
-        name = f"{id}.files"
-        try:
-            with root.staging(folder) as staging:
-                flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-                fd = os.open(name, flags, dir_fd=staging)
-                try:
-                    for entry in os.listdir(fd):
-                        os.unlink(entry, dir_fd=fd)
-                finally:
-                    os.close(fd)
-                os.rmdir(name, dir_fd=staging)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            raise from_os_error(error) from None
-        except TransferError as error:
-            if error.code != "not_found":
-                raise
-
-
-def read_journal(root: Root, folder: str, id: str) -> list[Record]:
-    """The records of a journal that another may be writing at this moment; none if it is gone."""
-    try:
-        with root.staging(folder) as staging:
-            fd = _open(staging, f"{id}.journal", _LOOK)
-    except TransferError as error:
-        if error.code != "not_found":
-            raise
-        return []
-    try:
-        with os.fdopen(fd, "rb") as file:
-            return whole_records(file.read())[0]
-    except OSError as error:
-        raise from_os_error(error) from None
-
-
-def left_journals(root: Root, folder: str) -> list[str]:
-    """Ids of the journals in `folder`'s staging folder, of living and of dead processes."""
-    try:
-        with root.staging(folder) as staging:
-            names = os.listdir(staging)
-    except TransferError:
-        return []
-    return [name.removesuffix(".journal") for name in names if name.endswith(".journal")]
-
-
-@dataclass(frozen=True)
-class Staged:
-    """What lies in a staging folder under one id.
-
-    Parameters
-    ----------
-    size: bytes that it takes on the disk.
-    modified: seconds since 1970 of the latest change.
-    busy: whether a process holds its journal.
-    """
-
-    id: str
-    size: int
-    modified: float
-    busy: bool
-
-
-def staged(root: Root, folder: str) -> list[Staged]:
-    """All that lies in `folder`'s staging folder, by id."""
-    try:
-        with root.staging(folder) as staging:
-            names = sorted(os.listdir(staging))
-            ids = {name.partition(".")[0] for name in names}
-            return [_staged(staging, id, _names_of(id, names)) for id in sorted(ids)]
-    except (OSError, TransferError):
-        return []
-
-
-def remove_staged(root: Root, folder: str, id: str) -> None:
-    """Remove all that lies in `folder`'s staging folder under `id`. Raises ``conflict`` for what a
-    process holds."""
-    try:
-        with root.staging(folder) as staging:
-            names = _names_of(id, os.listdir(staging))
-            if _staged(staging, id, names).busy:
-                raise TransferError("conflict", "A transfer is using this.", "Leave it alone.")
-            for name in names:
-                _remove_tree(staging, name)
-    except OSError as error:
-        raise from_os_error(error) from None
-    root.remove_staging(folder)
-
-
-def _names_of(id: str, names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.partition(".")[0] == id]
-
-
-def _staged(staging: int, id: str, names: list[str]) -> Staged:
-    statuses = [status for name in names for status in _statuses(staging, name)]
-    return Staged(
-        id,
-        sum(status.st_blocks * 512 for status in statuses),
-        max((status.st_mtime for status in statuses), default=0.0),
-        f"{id}.journal" in names and _is_busy(staging, f"{id}.journal"),
-    )
-
-
-def _statuses(parent: int, name: str) -> Iterator[os.stat_result]:
-    """The status of a file, or of a folder and all the files in it; nothing for what is gone."""
-    with suppress(FileNotFoundError):
-        status = os.stat(name, dir_fd=parent, follow_symlinks=False)
-        yield status
-        if stat.S_ISDIR(status.st_mode):
-            fd = os.open(name, _FOLDER, dir_fd=parent)
-            try:
-                for inner in os.listdir(fd):
-                    yield from _statuses(fd, inner)
-            finally:
-                os.close(fd)
-
-
-def _is_busy(staging: int, name: str) -> bool:
-    fd = os.open(name, _LOOK, dir_fd=staging)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False  # a network file system without locks
-    finally:
-        os.close(fd)
-    return False
-
-
-def _remove_tree(parent: int, name: str) -> None:
-    with suppress(FileNotFoundError):
-        if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-            fd = os.open(name, _FOLDER, dir_fd=parent)
-            try:
-                for inner in os.listdir(fd):
-                    _remove_tree(fd, inner)
-            finally:
-                os.close(fd)
-            os.rmdir(name, dir_fd=parent)
-        else:
-            os.unlink(name, dir_fd=parent)
-
-
-def _open(staging: int, name: str, flags: int) -> int:
-    try:
-        return os.open(name, flags, 0o666, dir_fd=staging)
-    except OSError as error:
-        raise from_os_error(error) from None
-
-
 def _as_transfer_error(error: OSError | TransferError) -> TransferError:
     return error if isinstance(error, TransferError) else from_os_error(error)
 
 
-def _open_new(folder_fd: int, name: str) -> None:
+def open_staged(staging: int, name: str, flags: int) -> int:
+    """The descriptor of `name` in a folder that is open. Raises ``not_found``, ``disk_full`` …"""
     try:
-        os.close(os.open(name, _OPEN | os.O_CREAT, 0o600, dir_fd=folder_fd))
-    except OSError as error:
-        raise from_os_error(error) from None
-
-
-def _exists(folder_fd: int, name: str) -> bool:
-    try:
-        os.stat(name, dir_fd=folder_fd, follow_symlinks=False)
-    except OSError:
-        return False
-    return True
-
-
-def scratch_file() -> int:
-    """The descriptor of a new file without a name for what this process need not keep in memory;
-    it is gone when it is closed. Raises ``disk_full`` and others."""
-    try:
-        with tempfile.TemporaryFile() as file:
-            return os.dup(file.fileno())
+        return os.open(name, flags, 0o666, dir_fd=staging)
     except OSError as error:
         raise from_os_error(error) from None
