@@ -32,9 +32,10 @@ class Body(Protocol):
     position: int
     """Bytes that were handed over so far; goes back when the request is sent once more."""
 
-    def read(self, count: int) -> memoryview:
+    def read(self, count: int) -> memoryview | None:
         """At most `count` bytes from `position` on, which moves behind them; valid until the next
-        call. Raises `TransferError`, which ends the exchange with it."""
+        call. None while none are there yet: the exchange waits, and asks again.
+        Raises `TransferError`, which ends the exchange with it."""
 
     def seek(self, position: int) -> None:
         """Go on from `position`."""
@@ -121,6 +122,9 @@ def _reader(
         except Exception as error:
             exchange.fail(error)
             return int(pycurl.READFUNC_ABORT)
+        if data is None:
+            exchange.paused = True
+            return int(pycurl.READFUNC_PAUSE)
         bandwidth.spend(len(data))
         return data
 

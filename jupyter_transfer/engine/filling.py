@@ -1,5 +1,7 @@
 """Filling a sink: the pieces of a file that the service lacks, over one or several connections.
 
+Where the bytes come from, a disk or another service, the file itself knows (`original`).
+
 A piece that fails is sent again, in its turn and with back-off. A sink that takes its pieces in
 order is asked first how far it got. An outlet that is not honoured any more (400, 401, 403: a
 presigned address has expired) is asked for anew.
@@ -16,10 +18,9 @@ from typing import TypeVar
 from ..backends.base import Digest
 from ..backends.sink import Sink, Span
 from ..errors import TransferError
-from .body import FileBody
+from .body import Body
 from .control import Control, Tally
-from .digests import Digests
-from .local import LocalFile
+from .original import Original, Sums
 from .retry import Retries
 from .spans import Spans
 from .transport import Exchange, Transport, parse
@@ -65,9 +66,9 @@ class Filling:
     def __init__(
         self,
         way: Way,
-        file: LocalFile,
+        file: Original,
         sink: Sink,
-        digests: Digests,
+        digests: Sums,
         begin: Callable[[], Iterable[Span]],
     ) -> None:
         self._way = way
@@ -77,7 +78,7 @@ class Filling:
         self._begin = begin
         self._pending: deque[Span] = deque()
         self._live: dict[Exchange, Span] = {}
-        self._pieces: dict[Span, Digests] = {}
+        self._pieces: dict[Span, Sums] = {}
         self._sent = 0
         self._renewals = 0
         self._not_before = 0.0
@@ -89,6 +90,7 @@ class Filling:
         try:
             while self._pending or self._live:
                 self._way.control.check()
+                self._file.turn()
                 self._start()
                 for exchange in self._way.transport.run(0.1 if self._live else 0):
                     if exchange in self._live:
@@ -110,6 +112,7 @@ class Filling:
             pieces = [p for gap in spans.gaps(size) for p in cut(gap, self._sink.piece_size)]
         else:
             pieces = [] if (0, 0) in held else [(0, 0)]
+        self._file.expect(pieces, self._sink)
         self._pending = deque(pieces)
 
     @property
@@ -117,7 +120,8 @@ class Filling:
         if self._sink.in_order:
             return 1
         wanted = max(2, min(CONNECTIONS, AT_RISK // self._sink.piece_size))
-        return min(wanted, self._way.control.connections or wanted)
+        limits = (wanted, self._way.control.connections, self._file.connections)
+        return min(limit for limit in limits if limit)
 
     def _start(self) -> None:
         if time.monotonic() < self._not_before:
@@ -139,17 +143,16 @@ class Filling:
             self._live[exchange] = span
             self._way.transport.start(exchange)
 
-    def _body(self, span: Span) -> FileBody:
-        start, end = span
+    def _body(self, span: Span) -> Body:
         algorithm = self._sink.piece_digest
-        self._pieces[span] = Digests(self._file.fd, end, [algorithm] if algorithm else [], start)
+        self._pieces[span] = self._file.sums_of(span, [algorithm] if algorithm else [])
 
         def on_read(offset: int, data: memoryview) -> None:
             self._digests.feed(offset, data)
             self._pieces[span].feed(offset, data)
             self._way.tally.add(len(data))
 
-        return FileBody(self._file.fd, start, end - start, on_read)
+        return self._file.body(span, on_read)
 
     def _digest_of(self, span: Span) -> Digest | None:
         digests = self._pieces.pop(span).finish(self._way.control.check)
@@ -167,6 +170,7 @@ class Filling:
                 error = failure
         if error is None:
             self._sent += span[1] - span[0]
+            self._file.taken(span)
             self._renewals, self._asked_again = 0, False
             self._way.retries.progressed()
         else:

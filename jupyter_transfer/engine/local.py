@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
+from ..backends.base import Digest
+from ..backends.sink import Sink, Span
 from ..errors import TransferError, from_os_error
 from ..paths import Root
+from .body import FileBody
+from .digests import Digests, digest_of
+from .original import OnRead, Original
 
 
 @dataclass(frozen=True)
@@ -24,13 +30,33 @@ class Identity:
         """The identity in the status of a file."""
         return cls(status.st_size, status.st_mtime_ns, status.st_ino)
 
-    def as_list(self) -> list[int]:
-        """The identity as JSON."""
+    def as_json(self) -> list[int]:
+        """See `State`."""
         return [self.size, self.mtime_ns, self.inode]
 
+    @classmethod
+    def from_json(cls, value: list[int]) -> Identity:
+        """The identity that `as_json` wrote."""
+        return cls(*value)
 
-class LocalFile:
+    def is_same(self, other: Any) -> bool:
+        """See `State`."""
+        return bool(self == other)
+
+    def in_row(self) -> dict[str, Any]:
+        """See `State`."""
+        return {}
+
+    def is_in(self, row: Mapping[str, Any]) -> bool:
+        """See `State`."""
+        return (row["size"], row["mtime_ns"]) == (self.size, self.mtime_ns)
+
+
+class LocalFile(Original):
     """The file at `path`, open for reading as it was at that moment; make it with `opened`."""
+
+    moves = "changed"
+    identity: Identity
 
     def __init__(self, root: Root, path: str, fd: int) -> None:
         self._root = root
@@ -48,10 +74,25 @@ class LocalFile:
         finally:
             os.close(fd)
 
-    @property
-    def size(self) -> int:
-        """Bytes."""
-        return self.identity.size
+    def sums(self, sink: Sink) -> Digests:
+        """See `Original`."""
+        return Digests(self.fd, self.size, sink.digests)
+
+    def sums_of(self, span: Span, algorithms: Sequence[str]) -> Digests:
+        """See `Original`."""
+        return Digests(self.fd, span[1], algorithms, span[0])
+
+    def body(self, span: Span, on_read: OnRead) -> FileBody:
+        """See `Original`."""
+        return FileBody(self.fd, span[0], span[1] - span[0], on_read)
+
+    def digest(self, algorithm: str, check: Callable[[], None]) -> Digest | None:
+        """See `Original`: the file is read again."""
+        return digest_of(self.fd, self.size, algorithm, check)
+
+    def doubt(self, stated: Digest | None) -> str | None:
+        """See `Original`: what was read is the source."""
+        return None if stated is not None else "no_digest"
 
     def check(self) -> None:
         """Raise ``changed`` if the open file is not what it was."""
@@ -62,7 +103,7 @@ class LocalFile:
         if now != self.identity:
             raise changed(self.path)
 
-    def check_name(self) -> None:
+    def confirm(self) -> None:
         """As `check`; also if its name leads to another file, or to none."""
         self.check()
         try:

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 
 from ..backends.base import Backend
 from ..errors import TransferError
-from ..paths import Root
 from .control import Control, Message, Report, Tally
 from .delivery import row
 from .filling import Way
-from .local import Identity
+from .original import State
 from .retry import Retries
 from .send import Sent, withdraw
 from .sendjournal import SendJournal, Target
@@ -22,19 +21,29 @@ from .sendtarget import SendTargets
 from .transport import Transport
 from .walk import Found
 
-_HOPELESS = {"exists", "changed", "digest_mismatch", "not_found", "is_a_directory", "gone"}
+_HOPELESS = {
+    "exists",
+    "changed",
+    "remote_changed",
+    "digest_mismatch",
+    "not_found",
+    "is_a_directory",
+    "gone",
+}
 """Codes of failures after which what was sent of a file is of no use."""
 
 
 @dataclass(frozen=True)
 class Lane:
-    """What one file after the other is sent with, by one thread."""
+    """What one file after the other is sent with, by one thread; `source` is the service that a
+    copy comes from."""
 
     backend: Backend
     transport: Transport
     control: Control
     tally: Tally
     report: Report
+    source: Backend | None = None
 
 
 @dataclass(frozen=True)
@@ -51,19 +60,20 @@ class Outgoing:
 
     Parameters
     ----------
+    state_of: the state of a file now, asked in the thread of its lane.
     address_of: where the file at a relative path goes.
-    bring: brings the file at a path below the root to where it goes, in the thread of its lane.
+    bring: brings a file to where it goes, in the thread of its lane.
     """
 
     def __init__(
         self,
-        root: Root,
+        state_of: Callable[[Lane, Way, Found], State],
         journal: SendJournal,
         targets: SendTargets,
         address_of: Callable[[str], str],
-        bring: Callable[[Lane, Way, str, Target], Sent],
+        bring: Callable[[Lane, Way, Found, Target], Sent],
     ) -> None:
-        self._root = root
+        self._state_of = state_of
         self._journal = journal
         self._targets = targets
         self._address_of = address_of
@@ -88,16 +98,16 @@ class Outgoing:
     def _send(self, lane: Lane, found: Found) -> Message:
         if found.left_out:
             return row(found.path, state="skipped", unverified="skipped")
-        local = Identity.of(self._root.stat(found.path))
-        done = self._journal.done.get(found.path)
-        if done is not None and done[0] == local:
-            return dict(done[1])
         way = Way(lane.transport, lane.control, lane.tally, Retries())
+        state = self._state_of(lane, way, found)
+        done = self._journal.done.get(found.path)
+        if done is not None and done[0].is_same(state):
+            return dict(done[1])
         begun = self._journal.begun.get(found.path)
         if begun is not None:
             return self._send_to(begun.target, lane, way, found)
         verdict = way.patiently(
-            lambda: self._targets.decide(lane.backend, self._address_of(found.relative), local)
+            lambda: self._targets.decide(lane.backend, self._address_of(found.relative), state)
         )
         if verdict.act == "send":
             return self._send_to(verdict.target, lane, way, found)
@@ -105,15 +115,15 @@ class Outgoing:
         return row(
             found.path,
             state=verdict.act,
-            size=local.size,
-            mtime_ns=local.mtime_ns,
+            size=state.size,
+            mtime_ns=state.mtime_ns,
             address=verdict.target.address,
             validators=entry.validators.as_dict() if entry else {},
             unverified=verdict.act,
         )
 
     def _send_to(self, target: Target, lane: Lane, way: Way, found: Found) -> Message:
-        sent = self._bring(lane, way, found.path, target)
+        sent = self._bring(lane, way, found, target)
         message = row_of(found.path, target.address, sent)
         self._journal.finish(found.path, sent.identity, message)
         return message
@@ -142,5 +152,5 @@ def row_of(path: str, address: str, sent: Sent) -> Message:
         unverified=sent.unverified,
         mtime_ns=sent.identity.mtime_ns,
         address=address,
-        validators=sent.entry.validators.as_dict(),
+        validators={**sent.entry.validators.as_dict(), **sent.identity.in_row()},
     )

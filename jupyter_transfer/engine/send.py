@@ -17,12 +17,10 @@ from ..backends.base import Backend, Digest, Entry
 from ..backends.sink import Gone, Sink, SourceFile, Span
 from ..errors import TransferError
 from ..names import split_path
-from ..paths import Root
 from . import sums
 from .control import Report
-from .digests import Digests, digest_of
 from .filling import Filling, Way
-from .local import Identity, LocalFile
+from .original import Opener, Original, State, Sums
 from .sendjournal import Begun, SendJournal, Target
 from .spans import Spans
 
@@ -37,9 +35,9 @@ down what was begun would take longer than to send it."""
 @dataclass(frozen=True)
 class Sent:
     """What stands at the service: `digest` is the file's, `verified` whether the service states
-    the same one; else `unverified` says why that is not known."""
+    the same one, and the source too; else `unverified` says why that is not known."""
 
-    identity: Identity
+    identity: State
     entry: Entry
     digest: Digest | None
     verified: bool | None
@@ -51,13 +49,14 @@ class FileSend:
 
     Parameters
     ----------
-    path: of the file, below the root.
+    open: opens the file.
+    path: what the journal and people call it.
     on_size: told its size whenever it is opened.
     """
 
     def __init__(
         self,
-        root: Root,
+        open: Opener,
         path: str,
         target: Target,
         backend: Backend,
@@ -67,7 +66,7 @@ class FileSend:
         report: Report,
         on_size: Callable[[int], None],
     ) -> None:
-        self._root = root
+        self._open = open
         self._path = path
         self._target = target
         self._backend = backend
@@ -82,7 +81,7 @@ class FileSend:
         restarts = mismatches = 0
         while True:
             try:
-                with LocalFile.opened(self._root, self._path) as file:
+                with self._open() as file:
                     return self._send(file)
             except Gone:
                 restarts += 1
@@ -92,7 +91,7 @@ class FileSend:
                         "gone", "The service loses what was sent before it is whole."
                     ) from None
             except TransferError as error:
-                if error.code == "changed":
+                if error.code in ("changed", "remote_changed"):
                     restarts += 1
                     if restarts > RESTARTS:
                         raise
@@ -107,20 +106,20 @@ class FileSend:
         begun = self._journal.begun.get(self._path)
         return begun is not None and begun.whole
 
-    def _note_change(self) -> None:
-        self._report.note("changed", f"“{self._path}” changed; it is sent from its start.")
+    def _note_change(self, file: Original) -> None:
+        self._report.note(file.moves, f"“{self._path}” changed; it is sent from its start.")
 
     # -- one try --
 
-    def _send(self, file: LocalFile) -> Sent:
+    def _send(self, file: Original) -> Sent:
         self._on_size(file.size)
         begun = self._journal.begun.get(self._path)
-        if begun is not None and begun.identity != file.identity:
+        if begun is not None and not begun.identity.is_same(file.identity):
             self._withdraw(begun)
-            self._note_change()
+            self._note_change(file)
             begun = None
         sink = self._sink(file.identity)
-        digests = Digests(file.fd, file.size, sink.digests)
+        digests = file.sums(sink)
         if begun is not None and begun.whole:
             if entry := self._found_whole(sink, begun, digests):
                 return self._verified(file, entry, digests)
@@ -128,15 +127,15 @@ class FileSend:
         held = self._begin(sink, file, begun)
         Filling(self._way, file, sink, digests, lambda: sink.begin(sink.state())).run(held)
         stated = digests.finish(self._check)
-        file.check_name()
+        file.confirm()
         self._journal.whole(self._path)
         entry = self._way.patiently(lambda: sink.finish(stated))
         return self._verified(file, entry, digests)
 
-    def _sink(self, identity: Identity) -> Sink:
+    def _sink(self, identity: State) -> Sink:
         return sink_of(self._backend, self._path, identity, self._target)
 
-    def _begin(self, sink: Sink, file: LocalFile, begun: Begun | None) -> Sequence[Span]:
+    def _begin(self, sink: Sink, file: Original, begun: Begun | None) -> Sequence[Span]:
         """What the service holds already; the journal knows the sink from then on."""
         held: Sequence[Span]
         try:
@@ -153,7 +152,7 @@ class FileSend:
             self._journal.begin(self._path, file.identity, self._target, state, sync=durably)
         return held
 
-    def _found_whole(self, sink: Sink, begun: Begun, digests: Digests) -> Entry | None:
+    def _found_whole(self, sink: Sink, begun: Begun, digests: Sums) -> Entry | None:
         """What an earlier process finished, or all but finished; None if it is not there."""
         with suppress(Gone):
             held = self._way.patiently(lambda: sink.begin(begun.state))
@@ -166,7 +165,7 @@ class FileSend:
                 raise
             return None
 
-    def _verified(self, file: LocalFile, entry: Entry, digests: Digests) -> Sent:
+    def _verified(self, file: Original, entry: Entry, digests: Sums) -> Sent:
         """Compare with what the service states. Raises ``digest_mismatch``."""
         stated = entry.digest
         if entry.size is not None and entry.size != file.size:
@@ -177,17 +176,17 @@ class FileSend:
             )
         if stated is None:
             known = digests.finish(self._check)
-            return Sent(file.identity, entry, next(iter(known), None), None, "no_digest")
+            return Sent(file.identity, entry, next(iter(known), None), None, file.doubt(None))
         self._report.state("checking")
         ours = next(
             (one for one in digests.finish(self._check) if one.algorithm == stated.algorithm), None
         )
         if ours is None and not sums.known(stated.algorithm):
             return Sent(file.identity, entry, None, None, "unsupported_algorithm")
-        if ours is None:
-            ours = digest_of(file.fd, file.size, stated.algorithm, self._check)
-        if ours == stated:
-            return Sent(file.identity, entry, ours, True, None)
+        ours = ours or file.digest(stated.algorithm, self._check)
+        if ours in (stated, None):
+            doubt = file.doubt(ours)
+            return Sent(file.identity, entry, ours, None if doubt else True, doubt)
         self._way.control.check()
         file.check()  # else it is no wonder
         self._expect_replacement(entry)
@@ -212,7 +211,7 @@ class FileSend:
         self._way.control.check()
 
 
-def sink_of(backend: Backend, path: str, identity: Identity, target: Target) -> Sink:
+def sink_of(backend: Backend, path: str, identity: State, target: Target) -> Sink:
     """The sink that takes the file at `path`, as it is now, to `target`."""
     source = SourceFile(
         split_path(path)[1],

@@ -4,7 +4,7 @@ It lies in the state folder, not beside the user's files, which may not be ours 
 Records, oldest first::
 
     {"kind": "send", "version": 1, "route": "<sha256 of source and destination>"}
-    {"begin": "a/b", "file": [size, mtime_ns, inode], "target": {...}, "state": {...}}
+    {"begin": "a/b", "file": <State>, "target": {...}, "state": {...}}
     {"whole": "a/b"}             all of it is there; now it gets its final name
     {"done": "a/b", "row": {...}}     the row of the report
     {"drop": "a/b"}              what was begun is gone from the service
@@ -17,13 +17,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backends.base import Validators
 from ..records import Record, RecordFile
 from .local import Identity
+from .original import State
 
 VERSION = 1
 
@@ -54,7 +55,7 @@ class Begun:
     """A file whose sending has begun: its identity then, where to, the state of its sink, and
     whether all of it is there."""
 
-    identity: Identity
+    identity: State
     target: Target
     state: dict[str, Any]
     whole: bool = False
@@ -63,18 +64,32 @@ class Begun:
 class SendJournal:
     """The journal of one job; kept in memory only where there is no state folder.
 
+    Parameters
+    ----------
+    read_state: the state of a file from the JSON that it made of itself.
+
     Raises ``conflict`` while another process has it, ``disk_full`` …
     """
 
-    def __init__(self, state_dir: str | None, id: str, source: str, destination: str) -> None:
+    def __init__(
+        self,
+        state_dir: str | None,
+        id: str,
+        source: str,
+        destination: str,
+        *,
+        kind: str = "send",
+        read_state: Callable[[Any], State] = Identity.from_json,
+    ) -> None:
+        self._read_state = read_state
         self.begun: dict[str, Begun] = {}
-        self.done: dict[str, tuple[Identity, Record]] = {}
+        self.done: dict[str, tuple[State, Record]] = {}
         self._file: RecordFile | None = None
         self._lock = threading.Lock()
         if state_dir is None:
             return
         self._file = RecordFile(os.path.join(state_dir, "jobs"), f"{id}.journal")
-        header = {"kind": "send", "version": VERSION, "route": _route(source, destination)}
+        header = {"kind": kind, "version": VERSION, "route": _route(source, destination)}
         records = self._file.read()
         if records and records[0] == header:
             for record in records[1:]:
@@ -87,13 +102,15 @@ class SendJournal:
     def _learn(self, record: Record) -> None:
         if "begin" in record:
             self.begun[record["begin"]] = Begun(
-                Identity(*record["file"]), Target.from_dict(record["target"]), record["state"]
+                self._read_state(record["file"]),
+                Target.from_dict(record["target"]),
+                record["state"],
             )
         elif "whole" in record:
             path = record["whole"]
             self.begun[path] = replace(self.begun[path], whole=True)
         elif "done" in record:
-            self.done[record["done"]] = Identity(*record["file"]), record["row"]
+            self.done[record["done"]] = self._read_state(record["file"]), record["row"]
             self.begun.pop(record["done"], None)
         elif "drop" in record:
             self.begun.pop(record["drop"], None)
@@ -109,7 +126,7 @@ class SendJournal:
     def begin(
         self,
         path: str,
-        identity: Identity,
+        identity: State,
         target: Target,
         state: Mapping[str, Any],
         *,
@@ -119,7 +136,7 @@ class SendJournal:
         self._add(
             {
                 "begin": path,
-                "file": identity.as_list(),
+                "file": identity.as_json(),
                 "target": target.as_dict(),
                 "state": dict(state),
             },
@@ -131,9 +148,9 @@ class SendJournal:
         is known to be ours, whatever happens."""
         self._add({"whole": path})
 
-    def finish(self, path: str, identity: Identity, row: Record) -> None:
+    def finish(self, path: str, identity: State, row: Record) -> None:
         """`path` is done, as `row` of the report says. Lost in a power cut, this is found anew."""
-        self._add({"done": path, "file": identity.as_list(), "row": row}, sync=False)
+        self._add({"done": path, "file": identity.as_json(), "row": row}, sync=False)
 
     def drop(self, path: str) -> None:
         """What was sent of `path` is gone from the service."""

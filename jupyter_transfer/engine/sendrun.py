@@ -23,6 +23,8 @@ from .control import Control, Report, Stopped, Tally
 from .filling import Way
 from .filters import Filters
 from .lanes import LANES, SMALL, Lanes
+from .local import Identity, LocalFile
+from .original import State
 from .outgoing import Finished, Lane, Outgoing
 from .retry import Retries
 from .run import JobRequest, Run
@@ -133,14 +135,18 @@ class SendRun(Run):
 
     def _outgoing(self, targets: SendTargets, address_of: Callable[[str], str]) -> Outgoing:
         assert self._journal is not None
-        return Outgoing(self._root, self._journal, targets, address_of, self._bring)
+        return Outgoing(self._state_of, self._journal, targets, address_of, self._bring)
 
-    def _bring(self, lane: Lane, way: Way, path: str, target: Target) -> Sent:
+    def _state_of(self, lane: Lane, way: Way, found: Found) -> State:
+        """The state of a file now."""
+        return Identity.of(self._root.stat(found.path))
+
+    def _bring(self, lane: Lane, way: Way, found: Found, target: Target) -> Sent:
         """Bring one file to the service; called in the thread of the lane."""
         assert self._journal is not None
         return FileSend(
-            self._root,
-            path,
+            lambda: LocalFile.opened(self._root, found.path),
+            found.path,
             target,
             lane.backend,
             way=way,

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from ..backends.base import Backend, Entry, Validators
 from ..errors import TransferError
 from ..names import CONFLICTS, Conflict
-from .local import Identity
+from .original import State
 from .sendjournal import Target
 from .target import Delivered, Row
 
@@ -76,7 +76,7 @@ class SendTargets:
         """Look once whether there is a folder at the destination; if not, nothing is in it."""
         self._is_new = not self._delivered and self._backend.find(self._destination) is None
 
-    def decide(self, backend: Backend, address: str, local: Identity) -> Verdict:
+    def decide(self, backend: Backend, address: str, local: State) -> Verdict:
         """What to do about the file `local` that goes to `address`; `backend` is asked what stands
         there.
 
@@ -122,12 +122,12 @@ class SendTargets:
             return False
         return not Validators.from_dict(row["validators"]).contradicts(entry.validators)
 
-    def _is_present(self, address: str, local: Identity, entry: Entry) -> bool:
+    def _is_present(self, address: str, local: State, entry: Entry) -> bool:
         """Whether what stands at `address` is this very file, sent earlier."""
         row = self._delivered.get(address)
         if row is None or not self._is_untouched(address, entry):
             return False
-        if (row["size"], row["mtime_ns"]) != (local.size, local.mtime_ns):
+        if not local.is_in(row):
             return False
         if entry.digest is not None and (row["digest"] or "").startswith(entry.digest.algorithm):
             return bool(row["digest"] == str(entry.digest))

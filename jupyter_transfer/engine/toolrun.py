@@ -19,6 +19,7 @@ from .send import Sent
 from .sendjournal import Target
 from .sendrun import SendRun
 from .verify import verify
+from .walk import Found
 
 POLL = 0.1
 """Seconds between two looks at how far a file is."""
@@ -29,8 +30,8 @@ class ToolSendRun(SendRun):
 
     lanes = 0  # the program is one, and starting it anew for each file costs more
 
-    def _bring(self, lane: Lane, way: Way, path: str, target: Target) -> Sent:
-        return way.patiently(lambda: self._try(lane.backend, way, path, target))
+    def _bring(self, lane: Lane, way: Way, found: Found, target: Target) -> Sent:
+        return way.patiently(lambda: self._try(lane.backend, way, found.path, target))
 
     def _try(self, backend: Backend, way: Way, path: str, target: Target) -> Sent:
         with LocalFile.opened(self._root, path) as file:
@@ -39,7 +40,7 @@ class ToolSendRun(SendRun):
             sending = backend.start(file.fd, target.address, new=not target.replace)
             try:
                 self._follow(sending)
-                file.check_name()
+                file.confirm()
                 return self._verified(backend, sending, file, target.address)
             except Stopped:
                 sending.stop(Client(way.transport, lambda: None))
