@@ -438,9 +438,9 @@ class Backend(ABC):
         """Where the file `source` goes when it is sent to exactly `address`."""
         raise self._cannot("send")
 
-    def start(self, fd: int, address: str, *, new: bool) -> Sending:
-        """Have the backend's own program send the file open as `fd` to exactly `address`; `new`
-        says that nothing stands there."""
+    def start(self, fd: int, address: str, *, new: bool, rate: int | None) -> Sending:
+        """Have the backend's own program send the file open as `fd` to exactly `address`, at most
+        `rate` bytes a second from the first one on; `new` says that nothing stands there."""
         raise self._cannot("send")
 
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:

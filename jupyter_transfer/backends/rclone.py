@@ -205,7 +205,7 @@ class RcloneBackend(Backend):
             digest=digest,
         )
 
-    def start(self, fd: int, address: str, *, new: bool) -> Sending:
+    def start(self, fd: int, address: str, *, new: bool, rate: int | None) -> Sending:
         """Send a file by rclone."""
         place = self._parsed(address)
         if not place.path:
@@ -218,6 +218,7 @@ class RcloneBackend(Backend):
             place.path,
             hash=self._hash_of(place),
             remains=new and not temporary,
+            rate=rate,
         )
 
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:

@@ -41,6 +41,7 @@ class RcloneSending(Sending):
     hash: the digest that the service can state, by its name.
     remains: whether a part of it may stand under the final name when it is stopped: nothing stood
         there, and rclone writes no temporary name at this service.
+    rate: bytes a second at most, from the first byte on; None is no limit.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class RcloneSending(Sending):
         *,
         hash: str | None,
         remains: bool,
+        rate: int | None,
     ) -> None:
         self._size = os.fstat(fd).st_size
         self._remains = remains
@@ -59,8 +61,8 @@ class RcloneSending(Sending):
         self._top = top
         self._path = path
         self._hash = hash
-        self._rate: int | None = None
         self._group = f"send{next(_numbers)}"
+        server.limit(rate)  # before the copy begins: a small file is gone in a millisecond
         self._job = server.ask(
             "operations/copyfile",
             # A remote of our own making, which follows the link that a descriptor is.
@@ -82,9 +84,7 @@ class RcloneSending(Sending):
 
     def limit(self, rate: int | None) -> None:
         """See `Sending`."""
-        if rate != self._rate:
-            self._server.ask("core/bwlimit", rate="off" if rate is None else f"{rate}B")
-            self._rate = rate
+        self._server.limit(rate)
 
     def stated(self) -> Digest | None:
         """See `Sending`."""

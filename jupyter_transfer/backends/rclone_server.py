@@ -44,6 +44,7 @@ class RcloneServer:
         self._child: Child | None = None
         self._folder: PrivateFolder | None = None
         self._served: dict[str, str] = {}
+        self._rate: int | None = None
 
     def ask(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """What rclone's remote control answers (https://rclone.org/rc/).
@@ -87,6 +88,13 @@ class RcloneServer:
             self._served[folder] = path
         return self._served[folder]
 
+    def limit(self, rate: int | None) -> None:
+        """Move at most `rate` bytes a second from now on, in all that it does; None is no limit."""
+        self._started()
+        if rate != self._rate:
+            self.ask("core/bwlimit", rate="off" if rate is None else f"{rate}B")
+            self._rate = rate
+
     def forget(self, folder: str, path: str) -> None:
         """Let the next request for `path` below the served `folder` look at the service anew."""
         if folder in self._served:
@@ -99,7 +107,7 @@ class RcloneServer:
             self._child.stop()
         if self._folder is not None:
             self._folder.remove()
-        self._child = self._folder = None
+        self._child = self._folder = self._rate = None
         self._served.clear()
 
     def _started(self) -> str:

@@ -37,7 +37,12 @@ class ToolSendRun(SendRun):
         with LocalFile.opened(self._root, path) as file:
             self._set_size(file.size)
             self._tally.set(0)
-            sending = backend.start(file.fd, target.address, new=not target.replace)
+            sending = backend.start(
+                file.fd,
+                target.address,
+                new=not target.replace,
+                rate=self._control.bandwidth.rate,
+            )
             try:
                 self._follow(sending)
                 file.confirm()

@@ -398,11 +398,7 @@ class SendContract:
     test_a_job_sends_a_folder = SinkContract.test_a_job_sends_a_folder
     test_a_second_job_sends_nothing = SinkContract.test_a_second_job_sends_nothing
 
-    @pytest.mark.soak
-    def test_cancelled_leaves_nothing(self, harness, site):
-        """Now and then such a job does not end as cancelled; the cause is not known yet."""
-        SinkContract.test_a_job_that_is_cancelled_leaves_nothing(self, harness, site)
-
+    test_cancelled_leaves_nothing = SinkContract.test_a_job_that_is_cancelled_leaves_nothing
     test_a_name_that_is_taken = SinkContract.test_a_name_that_is_taken
     test_no_credential = SinkContract.test_a_job_without_the_right_credential
     test_deleting = SinkContract.test_deleting
@@ -478,6 +474,31 @@ class TestSendLocal(SendContract):
         harness.report.on_progress = faster
         assert self.job(harness, site.access("f.bin")).state == "done"
         assert 0.5 < time.monotonic() - begun < 3.5
+
+    def test_the_limit_holds_from_the_first_byte(self, harness, site):
+        """It used to be set after the copy had begun, when a file of some MB was over already."""
+        path = harness.folder / "f.bin"
+        path.write_bytes(noise(4_000_000))
+        address = site.access("f.bin").address
+        with self.backend(harness, site.access()) as (backend, _), path.open("rb") as file:
+            backend.find(address)  # the program runs
+            sending = backend.start(file.fileno(), address, new=True, rate=500_000)
+            time.sleep(0.3)
+            done, moved = sending.poll()
+            sending.stop(backend.caller)
+        assert (done, site.names()) == (False, [])
+        assert moved < 1_000_000
+
+    def test_a_limit_that_is_lifted_between_two_files(self, harness, site):
+        path = harness.folder / "f.bin"
+        path.write_bytes(noise(300_000))
+        with self.backend(harness, site.access()) as (backend, _), path.open("rb") as file:
+            for number, rate in enumerate((10_000_000, None)):
+                address = site.access(f"{number}.bin").address
+                sending = backend.start(file.fileno(), address, new=True, rate=rate)
+                while not sending.poll()[0]:
+                    time.sleep(0.01)
+            assert backend._server.ask("core/bwlimit")["bytesPerSecond"] == -1
 
     def test_stopping_takes_less_than_a_second(self, harness, site):
         (harness.folder / "f.bin").write_bytes(noise(4_000_000))
