@@ -16,7 +16,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -265,9 +265,8 @@ class ChaosServer:
 
     def close(self) -> None:
         self._closing.set()
-        self._listener.close()
-        for sock in list(self._open):
-            sock.close()
+        for sock in [self._listener, *self._open]:
+            end(sock)
 
     def _accept(self) -> None:
         while not self._closing.is_set():
@@ -297,6 +296,14 @@ class ChaosServer:
         finally:
             self._open.discard(sock)
             sock.close()
+
+
+def end(sock: socket.socket) -> None:
+    """Close `sock`, and wake the thread that waits for it: one that waits in accept(2) keeps the
+    number of a descriptor to itself, for ever."""
+    with suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
 
 
 def _read_request(reader: BinaryIO) -> Request | None:

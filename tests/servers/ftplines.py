@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from .chaos import end
+
 Reply = str | None
 """Lines of an answer; None: as a good server does."""
 
@@ -67,6 +69,7 @@ class _Session:
             self._say("200 ok")
         elif verb == "EPSV":
             self._data = socket.create_server(("127.0.0.1", 0))
+            self._data.settimeout(10)
             self._say(f"229 go on (|||{self._data.getsockname()[1]}|)")
         elif verb == "REST":
             self._rest = int(argument)
@@ -119,5 +122,4 @@ def running_ftp_lines() -> Iterator[FtpLines]:
     try:
         yield server
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        end(listener)

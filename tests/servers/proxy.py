@@ -8,6 +8,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from .chaos import end
+
 
 class ConnectProxy:
     """`targets` are the hosts asked for, `credentials` the Proxy-Authorization headers seen."""
@@ -17,11 +19,12 @@ class ConnectProxy:
         self.credentials: list[str] = []
         self._refuse = refuse
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        self.port = int(self._listener.getsockname()[1])
+        self.address = f"127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
-        self._listener.close()
+        end(self._listener)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
