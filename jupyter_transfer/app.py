@@ -29,6 +29,7 @@ from .net import Policy
 from .paths import DIRECT_FROM, Root
 from .queue import Queue, QueueSettings
 from .secrets import Held
+from .spec import JobSpec
 from .store import Store
 from .streams import Streams
 from .timetable import parse_limit
@@ -38,6 +39,9 @@ from .workers import WorkerPool, secrets_message
 
 LOOK_TIMEOUT = 60.0
 """Seconds that a look at an address may take."""
+
+PLAN_TIMEOUT = 600.0
+"""Seconds that a plan may take, for which everything on both sides is listed."""
 
 
 class TransferApp(ExtensionApp):
@@ -184,6 +188,17 @@ class TransferApp(ExtensionApp):
             **more,
         }
         return await self._pool.ask(operation, message, LOOK_TIMEOUT)
+
+    async def plan(self, spec: JobSpec, held: Held) -> dict[str, Any]:
+        """What the job `spec` would do; nothing is moved. Raises what the worker finds wrong."""
+        job = {name: getattr(spec, name) for name in ("kind", "source", "destination", "options")}
+        message = {**self._context, **secrets_message(held), "job": {"id": "plan", **job}}
+        return await self._pool.ask(
+            "plan",
+            message,
+            PLAN_TIMEOUT,
+            lambda worker: self.queue.tell_delivered(worker, spec.source),
+        )
 
     async def forms(self, backend: str) -> dict[str, Any]:
         """The forms of `backend` that a worker has to make. Raises ``tool_missing``."""

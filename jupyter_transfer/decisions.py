@@ -22,13 +22,30 @@ from .errors import TransferError
 Detail = Mapping[str, Any]
 
 
-def plan_hash(steps: Iterable[Any]) -> str:
-    """The hash of a plan: of its steps in their order, each plain JSON, such as
+class PlanHash:
+    """The hash of a plan that is made step by step, each plain JSON, such as
     ``["delete", "a/b", 512]``."""
-    digest = hashlib.sha256()
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, step: Any) -> None:
+        """The next step."""
+        line = json.dumps(step, sort_keys=True, separators=(",", ":")).encode()
+        self._digest.update(line + b"\n")
+
+    @property
+    def hex(self) -> str:
+        """The hash of the steps so far."""
+        return self._digest.hexdigest()
+
+
+def plan_hash(steps: Iterable[Any]) -> str:
+    """The hash of a plan: of its steps in their order."""
+    made = PlanHash()
     for step in steps:
-        digest.update(json.dumps(step, sort_keys=True, separators=(",", ":")).encode() + b"\n")
-    return digest.hexdigest()
+        made.add(step)
+    return made.hex
 
 
 def hash_of(detail: Detail) -> str:

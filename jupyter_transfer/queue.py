@@ -379,7 +379,7 @@ class Queue:
             )
             return {"state": "waiting", "error": error.as_dict()}
         worker = activity.worker = await self._pool.take()
-        await self._tell_delivered(worker, job.source)
+        await self.tell_delivered(worker, job.source)
         if activity.order is not None:
             raise TransferError("cancelled", "It was halted before it began.")
         activity.allowance = self._settings.allowances.shared(self._running())[job.id]
@@ -400,7 +400,7 @@ class Queue:
         worker.send({"op": "saved"})
         self._pool.give_back(worker)
 
-    async def _tell_delivered(self, worker: Worker, source: str) -> None:
+    async def tell_delivered(self, worker: Worker, source: str) -> None:
         """Tell `worker` what earlier jobs delivered from `source`, as fast as it listens."""
         await worker.feed({"op": "delivered", "source": source, "rows": []})
         async for rows in self._jobs.delivered(source):

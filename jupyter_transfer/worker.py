@@ -1,11 +1,11 @@
 """A worker process: ``python -m jupyter_transfer.worker``. It runs jobs, one at a time.
 
 Messages are JSON objects, one a line. On standard input: ``delivered`` (pages of what earlier jobs
-delivered from the source of the job that is run next), ``run``, ``saved``, ``discard``, ``probe``,
-``browse``, ``pause``, ``cancel``, ``bandwidth``, ``connections``; on standard output ``ready``,
-then ``progress``, ``state``, ``note``, ``file`` and at last ``end`` of a job, and ``probe`` or
-``browse``. Nothing else writes to standard output: descriptor 1 becomes standard error for
-everybody but `_Pipe`.
+delivered from the source of the job that is run or planned next), ``run``, ``saved``, ``discard``,
+``plan``, ``probe``, ``browse``, ``pause``, ``cancel``, ``bandwidth``, ``connections``; on standard
+output ``ready``, then ``progress``, ``state``, ``note``, ``file`` and at last ``end`` of a job, and
+``plan``, ``probe`` or ``browse``. Nothing else writes to standard output: descriptor 1 becomes
+standard error for everybody but `_Pipe`.
 
 The journals of what a job has published stay after its ``end`` until ``saved`` (or any other
 order) says that the server has written down what they tell. If it dies before, its successor
@@ -32,6 +32,7 @@ from .engine.browse import browse
 from .engine.control import Control, Message, as_transfer_error
 from .engine.delivered import Delivered
 from .engine.job import JobRequest, Outcome, Run, discard, make_run
+from .engine.planning import plan
 from .engine.preview import preview
 from .errors import TransferError
 from .joboptions import JOB_SECRETS
@@ -142,9 +143,10 @@ class Worker:
         if operation == "delivered":
             self._learn(message)
             return
-        if operation == "run":
+        if operation in ("run", "plan"):
             delivered, self._delivered = self._delivered, None
             message.setdefault("delivered", delivered or ())
+        if operation == "run":
             with self._lock:
                 # From now on it can be steered, although it has not begun yet.
                 job = message["job"]
@@ -186,6 +188,8 @@ class Worker:
             self._discard(message)
         elif operation in ("probe", "browse"):
             self._look(operation, message)
+        elif operation == "plan":
+            self._plan(message)
         elif operation == "forms":
             self._forms(message)
 
@@ -249,6 +253,20 @@ class Worker:
             self._pipe.send(operation, id=id, error=_error(as_transfer_error(failure)))
         else:
             self._pipe.send(operation, id=id, result=result)
+
+    def _plan(self, message: Message) -> None:
+        delivered = message["delivered"]
+        try:
+            if isinstance(delivered, TransferError):
+                raise delivered
+            root = _root(message)
+            request = JobRequest.from_dict(message["job"], delivered)
+            result = plan(root, request, _context(message, message["job"]), Control())
+            root.close()
+        except Exception as failure:
+            self._pipe.send("plan", error=_error(as_transfer_error(failure)))
+        else:
+            self._pipe.send("plan", result=result)
 
     def _forms(self, message: Message) -> None:
         try:

@@ -4,9 +4,9 @@ A worker (`jupyter_transfer.worker`) imports what is heavy, opens connections an
 that the server's loop does none of it. It ends by itself as soon as its standard input closes:
 when the server dies, in whatever way, its workers die with it.
 
-Messages to a worker: ``delivered``, ``run``, ``discard``, ``probe``, ``pause``, ``cancel``,
-``bandwidth``. From it: ``ready``, ``progress``, ``state``, ``file``, ``note`` and, as the last of
-a job, ``end``; a probe is answered by one ``probe``.
+Messages to a worker: ``delivered``, ``run``, ``discard``, ``probe``, ``plan``, ``pause``,
+``cancel``, ``bandwidth``. From it: ``ready``, ``progress``, ``state``, ``file``, ``note`` and, as
+the last of a job, ``end``; a probe is answered by one ``probe``, a plan by one ``plan``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -208,13 +208,22 @@ class WorkerPool:
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
 
-    async def ask(self, operation: str, message: Message, timeout: float) -> Message:
-        """Ask any worker for `operation` (``probe``, ``browse``); `timeout` in seconds.
+    async def ask(
+        self,
+        operation: str,
+        message: Message,
+        timeout: float,
+        prepare: Callable[[Worker], Awaitable[None]] | None = None,
+    ) -> Message:
+        """Ask any worker for `operation` (``probe``, ``browse`` …); `timeout` in seconds. `prepare`
+        tells it before what it has to know.
 
         Raises what the worker found wrong, or ``timeout``.
         """
         worker = await self.take()
         try:
+            if prepare is not None:
+                await prepare(worker)
             answer = await asyncio.wait_for(
                 worker.request({**message, "op": operation}, operation), timeout
             )

@@ -69,7 +69,7 @@ class FetchRun(Run):
                     self._report,
                     filters,
                 )
-                single, entries = _peek(backend, request.source)
+                single, entries = peek(backend, request.source)
                 if single:
                     self._run_one(setting, next(entries))
                 else:
@@ -170,8 +170,8 @@ def one_id(job: str) -> str:
     return f"{job}-0"
 
 
-def _peek(backend: Backend, source: str) -> tuple[bool, Iterator[Entry]]:
-    """Whether the source is exactly one file, and all its entries."""
+def peek(backend: Backend, source: str) -> tuple[bool, Iterator[Entry]]:
+    """Whether the source is exactly one file, and all its entries. Raises ``remote_not_found``."""
     entries = backend.entries(source)
     first = list(islice(entries, 2))
     if not first:

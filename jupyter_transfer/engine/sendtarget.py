@@ -18,7 +18,7 @@ from .target import Delivered, Row
 @dataclass(frozen=True)
 class Verdict:
     """What to do about a file: ``send`` it to `target`, or nothing, because it is ``present`` there
-    or something else that has to be left alone (``skipped``); then `entry` is what stands there."""
+    or something else that has to be left alone (``skipped``); `entry` is what stands there now."""
 
     act: Literal["send", "present", "skipped"]
     target: Target
@@ -101,9 +101,10 @@ class SendTargets:
         if self._conflict == "skip":
             return Verdict("skipped", Target(address), entry)
         if self._conflict == "overwrite":
-            return Verdict("send", Target(address, replace=True))
+            return Verdict("send", Target(address, replace=True), entry)
         if self._conflict is None and self._is_untouched(address, entry):
-            return Verdict("send", Target(address, replace=True, replaces=entry.validators))
+            target = Target(address, replace=True, replaces=entry.validators)
+            return Verdict("send", target, entry)
         raise TransferError(
             "exists",
             "Something that we did not send there stands at this address.",

@@ -50,16 +50,9 @@ class JobsHandler(TransferHandler):
         self.write_json(job.as_dict(), 201)
 
     async def _write_plan(self, spec: JobSpec, held: Held) -> None:
-        if spec.kind != "fetch":
-            raise TransferError(
-                "bad_request",
-                f"Jobs of the kind “{spec.kind}” cannot show their plan yet; nothing was moved.",
-                "Leave out “dry_run” to start it.",
-            )
         transfer = self.transfer
-        plan = await transfer.look("probe", spec.source, spec.options, held)
-        plan["free_bytes"] = transfer.root.free_bytes("")
-        self.write_json({**plan, "source": spec.source, "destination": spec.destination})
+        plan = await transfer.plan(spec, held)
+        self.write_json({**plan, "free_bytes": transfer.root.free_bytes("")})
 
 
 class JobHandler(TransferHandler):

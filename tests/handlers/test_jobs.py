@@ -302,9 +302,26 @@ async def test_a_dry_run_moves_nothing(ask, nginx, jp_root_dir):
     }
     response = await ask("jobs", method="POST", json=body)
     assert response.code == 200
-    assert json.loads(response.body)["bytes"] == len(DATA)
+    plan = json.loads(response.body)
+    assert plan["bytes"] == plan["plan"]["bytes"] == len(DATA)
+    assert (plan["kind"], plan["plan"]["copy"]) == ("fetch", 1)
+    assert plan["entries"] == [{"path": "data.bin", "size": len(DATA), "action": "copy"}]
     assert json.loads((await ask("jobs")).body)["total"] == 0
     assert os.listdir(jp_root_dir) == []
+
+
+async def test_the_plan_of_what_is_there_already(ask, post, reaches, nginx):
+    body = {"source": f"{nginx.url}/data.bin", "destination": "in/", "options": {"dry_run": True}}
+
+    async def plan(**options):
+        wanted = {**body, "options": {**body["options"], **options}}
+        return json.loads((await ask("jobs", method="POST", json=wanted)).body)["plan"]
+
+    before = await plan()
+    await reaches(await post(f"{nginx.url}/data.bin", "in/"), "done")
+    after = await plan()
+    assert (before["copy"], before["skip"]) == (1, 0)
+    assert (after["copy"], after["skip"], after["bytes"]) == (0, 1, 0)
 
 
 async def test_backends(ask):

@@ -114,12 +114,31 @@ async def test_what_is_refused_at_once(ask, source, destination, code):
     assert error_of(response)["code"] == code
 
 
-async def test_a_plan_that_cannot_be_shown_moves_nothing(ask, dav, jp_root_dir, transfer_app):
+async def test_a_plan_of_a_send_moves_nothing(ask, send, reaches, dav, jp_root_dir):
     old(jp_root_dir / "plan" / "a.bin", b"a")
+    old(jp_root_dir / "plan" / "sub" / "b.bin", b"bb")
+    await reaches(await send("plan", f"{dav.url}/plan"), "done")
+    old(jp_root_dir / "plan" / "sub" / "b.bin", b"bbb")
+    old(jp_root_dir / "plan" / "c.bin", b"cccc")
     options = {"dry_run": True}
     body = {"kind": "send", "source": "plan", "destination": f"{dav.url}/plan", "options": options}
     response = await ask("jobs", method="POST", json=body)
-    assert (response.code, error_of(response)["code"]) == (400, "bad_request")
+    assert response.code == 200, response.body
+    plan = json.loads(response.body)
+    assert (plan["kind"], plan["source"], plan["destination"]) == (
+        "send",
+        "plan",
+        f"{dav.url}/plan",
+    )
+    assert (plan["files"], plan["bytes"]) == (3, 8)
+    counts = {name: plan["plan"][name] for name in ("copy", "replace", "delete", "skip", "bytes")}
+    assert counts == {"copy": 1, "replace": 1, "delete": 0, "skip": 1, "bytes": 7}
+    assert plan["entries"] == [
+        {"path": "c.bin", "size": 4, "action": "copy"},
+        {"path": "sub/b.bin", "size": 3, "action": "replace"},
+    ]
+    assert plan["free_bytes"] > 0
+    assert (dav.files / "plan" / "sub" / "b.bin").read_bytes() == b"bb"
+    assert not (dav.files / "plan" / "c.bin").exists()
     listed = json.loads((await ask("jobs")).body)
-    assert [job for job in listed["jobs"] if job["source"] == "plan"] == []
-    assert not (dav.files / "plan").exists()
+    assert len([job for job in listed["jobs"] if job["source"] == "plan"]) == 1

@@ -1,0 +1,101 @@
+"""Questions about many files that a service answers one by one: several are asked at a time, the
+answers come in the order of the questions."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TypeVar
+
+from ..backends import find
+from ..backends.base import Backend, Context
+from .client import opened
+from .control import Control, Tally
+from .filling import Way
+from .retry import Retries
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+
+AHEAD = 4
+"""Questions that wait for each one that is being asked."""
+
+MOST_WAITING = 1000
+"""Items that wait for the answer about one before them."""
+
+
+class Looks:
+    """Use it in a ``with`` block. Each thread has a backend and a connection of its own.
+
+    Parameters
+    ----------
+    address: whose backend answers.
+    """
+
+    def __init__(self, address: str, context: Context, control: Control) -> None:
+        self._address = address
+        self._context = context
+        self._control = control
+        self._count = min(find(address).parallel, control.connections or find(address).parallel)
+        self._open = ExitStack()
+        self._own = threading.local()
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(self._count, "look")
+
+    def __enter__(self) -> Looks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        self._open.close()
+
+    def each(
+        self,
+        items: Iterable[Item],
+        ask: Callable[[Backend, Item], Found],
+        wanted: Callable[[Item], bool] = lambda item: True,
+    ) -> Iterator[tuple[Item, Found | None]]:
+        """Each of `items` with what `ask` found about it, None where that was not `wanted`.
+
+        Raises what `ask` raises, after retries by error class, and `Stopped`.
+        """
+        waiting: deque[tuple[Item, Future[Found] | None]] = deque()
+
+        def answered() -> tuple[Item, Found | None]:
+            item, future = waiting.popleft()
+            self._control.check()
+            return item, None if future is None else future.result()
+
+        asked = 0
+        for item in items:
+            if not waiting and not wanted(item):
+                yield item, None
+                continue
+            future = self._pool.submit(self._ask, ask, item) if wanted(item) else None
+            waiting.append((item, future))
+            asked += future is not None
+            while waiting and (
+                waiting[0][1] is None
+                or asked >= AHEAD * self._count
+                or len(waiting) >= MOST_WAITING
+            ):
+                asked -= waiting[0][1] is not None
+                yield answered()
+        while waiting:
+            yield answered()
+
+    def _ask(self, ask: Callable[[Backend, Item], Found], item: Item) -> Found:
+        if not hasattr(self._own, "way"):
+            with self._lock:
+                backend, transport = self._open.enter_context(
+                    opened(self._address, self._context, self._control.check)
+                )
+            backend.check(self._address)
+            self._own.backend = backend
+            self._own.way = Way(transport, self._control, Tally(lambda: None), Retries())
+        way: Way = self._own.way
+        way.retries = Retries()
+        return way.patiently(lambda: ask(self._own.backend, item))

@@ -1,0 +1,196 @@
+"""The plan of a job that is only asked for: what it would do, file by file. Nothing is moved or
+made. The answer of ``POST jobs`` with ``options.dry_run``, without ``free_bytes``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from ..backends.base import Backend, Context, Entry
+from ..errors import TransferError
+from ..names import split_path
+from ..paths import Root
+from .client import opened
+from .control import Control, Tally
+from .fetchrun import peek
+from .filling import Way
+from .filters import Filters
+from .local import Identity
+from .looks import Looks
+from .overview import Overview
+from .places import Places
+from .preview import TRIES, preview
+from .retry import Retries
+from .run import JobRequest
+from .sendrun import look_at, require_send
+from .sendtarget import SendTargets, Verdict
+from .target import Decision, Listed, Targets
+from .transport import Transport
+from .walk import Found, files_below
+
+Answer = dict[str, Any]
+
+
+def plan(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
+    """What the job `request` would do. Raises what would stop the whole job; what a single file
+    would fail of is a step of its own."""
+    make = _PLANS.get(request.kind)
+    if make is None:
+        raise TransferError(
+            "bad_request",
+            f"Jobs of the kind “{request.kind}” cannot show their plan; nothing was moved.",
+            "Leave out “dry_run” to start it.",
+        )
+    answer = make(root, request, context, control)
+    ends = {"source": request.source, "destination": request.destination}
+    return {"kind": request.kind, **ends, **answer}
+
+
+# ---- fetch ------------------------------------------------------------------------------------
+
+
+def _plan_fetch(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
+    """What a probe tells today, and the plan; no plan where a look finds that something is needed
+    first."""
+    found = preview(request.source, context)
+    if found["needs"]:
+        return {**found, "plan": None}
+    fetches = _Fetches(root, request.targets(root))
+    with opened(request.source, context, control.check) as (backend, transport):
+        single, entries = peek(backend, request.source)
+        meant = Filters(request.options).apply(entries)
+        folder = fetches.targets.folder_of_many(backend.name_for(request.source))
+        for entry in meant:
+            control.check()
+            if single:
+                fetches.add_one(backend, transport, entry)
+            else:
+                fetches.add(folder, entry)
+    fetches.targets.delivered.close()
+    overview = fetches.overview
+    return {**found, "plan": overview.plan(), "entries": overview.entries()}
+
+
+class _Fetches:
+    """What would become of the files of a source."""
+
+    def __init__(self, root: Root, targets: Targets) -> None:
+        self.overview = Overview()
+        self.targets = targets
+        self._root = root
+
+    def add(self, folder: str, entry: Entry) -> None:
+        """One of many files."""
+        self._add(
+            entry.path,
+            entry.size,
+            lambda: self.targets.decide(
+                self.targets.path_of_many(folder, entry.path), Listed.of(entry), ask=True
+            ),
+        )
+
+    def add_one(self, backend: Backend, transport: Transport, entry: Entry) -> None:
+        """The only file, about which its server is asked."""
+        remote = Places(transport, backend, entry, Control()).look(Retries(TRIES))
+        name = remote.name if entry.guessed and remote.name else entry.path
+
+        def decide() -> Decision:
+            path = self.targets.path_of_one(name, chosen=not entry.guessed)
+            return self.targets.decide(path, remote)
+
+        self._add(name, remote.size, decide)
+
+    def _add(self, shown: str, size: int | None, decide: Callable[[], Decision]) -> None:
+        try:
+            decision = decide()
+            # What the listing cannot prove to be the same is asked for when its turn comes.
+            replaces = decision.act == "ask" or decision.conflict == "overwrite"
+            there = self._root.exists(decision.path) if replaces else False
+            status = self._root.lstat(decision.path) if there else None
+        except TransferError as error:
+            self.overview.add("fail", shown, size, error=error.code)
+            return
+        if decision.act in ("present", "skipped"):
+            self.overview.add("skip", shown, size)
+        elif status is not None:
+            before = (status.st_size, status.st_mtime_ns)
+            self.overview.add("replace", shown, size, before=before)
+        else:
+            self.overview.add("copy", shown, size)
+
+
+# ---- send -------------------------------------------------------------------------------------
+
+
+def _plan_send(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
+    path, is_file = look_at(root, request.source)
+    filters = Filters(request.options)
+    overview = Overview()
+    files, size = 0, 0
+    with opened(request.destination, context, control.check) as (backend, transport):
+        require_send(backend)
+        backend.check(request.destination)
+        targets = SendTargets(
+            backend,
+            request.destination,
+            request.options.get("conflict"),
+            request.source,
+            request.delivered,
+        )
+        found: Iterator[Found]
+        way = Way(transport, control, Tally(lambda: None), Retries())
+        if is_file:
+            status = root.stat(path)
+            name = split_path(path)[1]
+            found = iter([Found(path, name, status.st_size, status.st_mtime_ns)])
+            address_of = way.patiently(lambda: _fixed(targets.address_of_one(name)))
+        else:
+            found = files_below(root, path, filters)
+            address_of = targets.address_of_many
+            way.patiently(targets.expect_nothing)
+        with Looks(request.destination, context, control) as looks:
+
+            def ask(backend: Backend, one: Found) -> Verdict | TransferError:
+                return _verdict(targets, backend, address_of(one.relative), one)
+
+            for one, verdict in looks.each(found, ask, lambda one: not one.left_out):
+                _sent(overview, one, verdict)
+                files, size = files + 1, size + one.size
+        title = backend.name_for(request.destination)
+    answer = {"backend": backend.name, "title": title, "files": files, "bytes": size}
+    return {**answer, "needs": None, "plan": overview.plan(), "entries": overview.entries()}
+
+
+def _fixed(address: str) -> Callable[[str], str]:
+    return lambda _: address
+
+
+def _verdict(
+    targets: SendTargets, backend: Backend, address: str, found: Found
+) -> Verdict | TransferError:
+    """What would be done about a file; a policy that refuses it is an answer."""
+    local = Identity(found.size, found.mtime_ns or 0, 0)
+    try:
+        return targets.decide(backend, address, local)
+    except TransferError as error:
+        if error.code not in ("exists", "is_a_directory"):
+            raise
+        return error
+
+
+def _sent(overview: Overview, found: Found, verdict: Verdict | TransferError | None) -> None:
+    if isinstance(verdict, TransferError):
+        overview.add("fail", found.relative, found.size, error=verdict.code)
+    elif verdict is None or verdict.act != "send":
+        overview.add("skip", found.relative, found.size)
+    elif verdict.entry is not None:
+        before = (verdict.entry.size, verdict.entry.mtime_ns)
+        overview.add("replace", found.relative, found.size, before=before)
+    else:
+        overview.add("copy", found.relative, found.size)
+
+
+_PLANS: dict[str, Callable[[Root, JobRequest, Context, Control], Answer]] = {
+    "fetch": _plan_fetch,
+    "send": _plan_send,
+}
