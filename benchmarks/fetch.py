@@ -73,8 +73,12 @@ RIVALS["aria2c -x4 -s4, falloc"] = [
 class Worker:
     """A worker process, driven by JSON lines as the queue drives it."""
 
-    def __init__(self, root: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, root: Path, env: dict[str, str] | None = None, ca_file: Path | None = None
+    ) -> None:
         self.root = root
+        self.ca_file = None if ca_file is None else str(ca_file)
+        self.state_dir = root / ".state"
         python_path = [str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jupyter_transfer.worker"],
@@ -96,14 +100,34 @@ class Worker:
         raise BrokenError("the worker ended")
 
     def fetch(self, url: str, destination: str, options: dict[str, Any] | None = None) -> None:
-        """Run one job to its end."""
-        job: dict[str, Any] = {
+        """Fetch `url` to `destination`, a path below the root; see `run`."""
+        self.run("fetch", url, destination, options)
+
+    def run(
+        self, kind: str, source: str, destination: str, options: dict[str, Any] | None = None
+    ) -> None:
+        """Run one job to its end. Raises `BrokenError` unless it is done."""
+        self.start(kind, source, destination, options)
+        end = self.await_event("end")
+        if end["state"] != "done":
+            raise BrokenError(f"the job is {end['state']}: {end.get('error')}")
+
+    def start(
+        self,
+        kind: str,
+        source: str,
+        destination: str,
+        options: dict[str, Any] | None = None,
+        bandwidth: int | None = None,
+    ) -> None:
+        """Have one job begin; `bandwidth` in bytes a second."""
+        job = {
             "id": secrets.token_hex(16),
-            "kind": "fetch",
-            "source": url,
+            "kind": kind,
+            "source": source,
             "destination": destination,
             "options": options or {},
-            "bandwidth": None,
+            "bandwidth": bandwidth,
         }
         order = {
             "op": "run",
@@ -111,19 +135,21 @@ class Worker:
             "root": str(self.root),
             "allow_hidden": False,
             "policy": {"allow": ["127.0.0.0/8"], "deny": [], "local": False},
-            "ca_file": None,
+            "ca_file": self.ca_file,
             "delivered": [],
             "credential": None,
+            "state_dir": str(self.state_dir),
         }
+        self.tell(order)
+
+    def tell(self, order: dict[str, Any]) -> None:
+        """Send one order. Raises `BrokenError`."""
         assert self.process.stdin is not None
         try:
             self.process.stdin.write(json.dumps(order).encode() + b"\n")
             self.process.stdin.flush()
         except BrokenPipeError:
             raise BrokenError("the worker ended") from None
-        end = self.await_event("end")
-        if end["state"] != "done":
-            raise BrokenError(f"the job is {end['state']}: {end.get('error')}")
 
     def close(self) -> None:
         """Closing stdin ends a worker."""

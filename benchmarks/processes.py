@@ -144,6 +144,18 @@ def wait_for(server: Server, path: str, process: subprocess.Popen[bytes], log: P
         time.sleep(0.005)
 
 
+def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until somebody listens on `port` of the loopback. Raises `BrokenError`."""
+    limit = time.monotonic() + START_LIMIT
+    while True:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        if process.poll() is not None or time.monotonic() > limit:
+            raise BrokenError(f"{log.stem} did not start: {log.read_text()[-800:]}")
+        time.sleep(0.02)
+
+
 def jupyter_command(
     folder: Path,
     extensions: tuple[str, ...],

@@ -57,7 +57,9 @@ class Report:
         text.extend("| " + " | ".join(row) + " |" for row in rows)
         self.body.append("\n".join(text))
 
-    def transfers(self, variants: list[Variant], reference: Variant | None) -> None:
+    def transfers(
+        self, variants: list[Variant], reference: Variant | None, title: str = ""
+    ) -> None:
         """Add the table of transfers, with `reference` as the 1.00 of the ratios."""
         head = ["", "size", "wall s", "MiB/s", "wall + fdatasync s", "CPU s/GiB client"]
         head += ["CPU s/GiB server", "times the reference (range)"]
@@ -66,10 +68,10 @@ class Report:
             rows.append(_transfer_row(variant, reference))
             for number, sample in enumerate(variant.samples, 1):
                 line = {"variant": variant.name, "size": variant.size, "round": number}
-                self.lines.append(line | asdict(sample))
+                self.lines.append({"group": title} | line | asdict(sample))
             if variant.problem:
                 self.lines.append({"variant": variant.name, "problem": variant.problem})
-        self.table(head, rows)
+        self.table(head, rows, title)
         if reference is not None:
             self.body.append(f"Reference: {reference.name}.")
 
