@@ -338,6 +338,8 @@ class Context:
     """Told (a code of `errors`, a sentence) what a person should know and that is no failure."""
     state_dir: str | None = None
     """The folder for journals of our own; None: they are kept in memory."""
+    shared: dict[Any, Any] = field(default_factory=dict)
+    """What the backends of one job keep for each other; they may be in several threads."""
 
 
 Ability = Literal["fetch", "send", "delete", "copy", "browse"]
@@ -421,6 +423,11 @@ class Backend(ABC):
         """What stands at exactly `address`; None when nothing does. A folder is an entry whose
         `path` ends in ``/``."""
         raise self._cannot("send")
+
+    def is_free(self, address: str) -> bool:
+        """Whether nothing stood at `address` a moment ago, where that is known without asking for
+        it alone; else False, and `find` has to be asked."""
+        return False
 
     def join(self, address: str, path: str) -> str:
         """The address of what lies at the relative `path` below the folder `address`."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from ..errors import TransferError
@@ -23,6 +23,7 @@ from .base import Ability, Backend, Entry, Locator, Option, Validators
 from .s3client import Service, Settings
 from .s3listing import Page, moment_ns, pages
 from .s3objects import customer_key, entry_of_head, entry_of_listing, stated_by
+from .s3vacancy import Vacancies
 from .sink import Sink, SourceFile
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]|arn:[A-Za-z0-9:/_-]{1,300}")
@@ -203,6 +204,15 @@ class S3Backend(Backend):
             raise
         return folder if not key or found.objects or found.prefixes else None
 
+    def is_free(self, address: str) -> bool:
+        """By listings of the folder; see `Vacancies`."""
+        bucket, key = split(address)
+        vacancies = self.context.shared.setdefault(("s3", bucket), Vacancies())
+        return bool(key) and vacancies.is_free(key, partial(self._page_behind, bucket))
+
+    def _page_behind(self, bucket: str, folder: str, after: str) -> Page:
+        return next(self._pages(bucket, folder, delimiter="/", after=after))
+
     def locate(self, entry: Entry) -> Locator:
         """A presigned address of the object."""
         bucket, key = split(entry.address)
@@ -254,9 +264,11 @@ class S3Backend(Backend):
         )
 
     def _pages(
-        self, bucket: str, prefix: str, *, delimiter: str = "", most: int = 0
+        self, bucket: str, prefix: str, *, delimiter: str = "", most: int = 0, after: str = ""
     ) -> Iterator[Page]:
         extra = [("x-amz-request-payer", self.payer)] if self.payer else []
+        if after:
+            extra.append(("start-after", after))
         service = self.service
         return pages(
             lambda query: service.fetch(bucket, query + extra),

@@ -145,11 +145,15 @@ class Service:
     def _boto_session(self) -> Any:
         if self._session is None:
             import boto3.session  # noqa: PLC0415 - heavy: in workers only
+            import botocore.session  # noqa: PLC0415
 
             # Its debugging texts hold what is signed, session tokens among it.
             logging.getLogger("botocore").setLevel(logging.WARNING)
             given = self._settings.credential
+            core = botocore.session.Session()
+            _share_models(core)
             session = boto3.session.Session(
+                botocore_session=core,
                 aws_access_key_id=given.username if given else None,
                 aws_secret_access_key=given.password if given else None,
                 aws_session_token=(given.token or None) if given else None,
@@ -328,6 +332,18 @@ def _no_credentials() -> TransferError:
         "There are no credentials for this service.",
         "Give an access key, choose a profile, or set `anonymous` if everybody may read.",
     )
+
+
+def _share_models(session: Any) -> None:
+    """Have all sessions of this process read boto3's descriptions of the services but once: they
+    are megabytes of JSON, and each lane of a job has a session."""
+    if _models:
+        session.register_component("data_loader", _models[0])
+    else:
+        _models.append(session.get_component("data_loader"))
+
+
+_models: list[Any] = []
 
 
 def _never_prompt(session: Any) -> None:

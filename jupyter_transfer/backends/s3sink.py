@@ -101,6 +101,7 @@ class _S3Sink(Sink):
         self._key = key
         self._source = source
         self._doubted: set[Span] = set()
+        self._address = f"s3://{bucket}/{key}"
 
     # -- what may be replaced --
 
@@ -115,7 +116,10 @@ class _S3Sink(Sink):
         """Refuse to replace what may not be, where the service might not. Raises ``exists``."""
         if self._service.is_aws or not self._conditions():
             return
-        there, state = self._head(), self._source.replaces
+        state = self._source.replaces
+        if not self._source.replace and self._backend.is_free(self._address):
+            return
+        there = self._head()
         if there is not None and not self._source.replace:
             raise self._taken()
         if state is not None and state.etag and (there or {}).get("ETag") != state.etag:
@@ -146,7 +150,7 @@ class _S3Sink(Sink):
         )
 
     def _entry(self, head: Mapping[str, Any]) -> Entry:
-        return entry_of_head(f"s3://{self._bucket}/{self._key}", self._key, head)
+        return entry_of_head(self._address, self._key, head)
 
     def _metadata(self) -> dict[str, str]:
         mtime = self._source.mtime_ns
@@ -186,6 +190,7 @@ class _S3Sink(Sink):
 class PutSink(_S3Sink):
     """One PUT, which publishes the object by itself."""
 
+    publishes = True
     digests = ("md5",)
 
     def __init__(self, *arguments: Any) -> None:

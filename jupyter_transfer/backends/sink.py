@@ -78,6 +78,9 @@ class Sink(ABC):
     in_order: ClassVar[bool] = False
     """Whether a piece may only follow on the one before it, on one connection at a time."""
 
+    publishes: ClassVar[bool] = False
+    """Whether the last piece gives the file its final name by itself, before `finish`."""
+
     digests: ClassVar[tuple[str, ...]] = ()
     """Digests of the whole file (names of hashlib) that `finish` can use: the sender computes
     them on the way."""

@@ -35,7 +35,8 @@ class Digests:
 
     def finish(self, check: Callable[[], None]) -> list[Digest]:
         """The digests; what has not come by yet is read. `check` is called all the while."""
-        buffer = memoryview(bytearray(_CHUNK)) if self._sums else memoryview(b"")
+        left = self._end - self._position if self._sums else 0
+        buffer = memoryview(bytearray(max(0, min(_CHUNK, left))))
         while self._sums and self._position < self._end:
             check()
             room = buffer[: self._end - self._position]

@@ -128,7 +128,7 @@ class FileSend:
         Filling(self._way, file, sink, digests, lambda: sink.begin(sink.state())).run(held)
         stated = digests.finish(self._check)
         file.confirm()
-        self._journal.whole(self._path)
+        self._journal.whole(self._path, sync=not sink.publishes)
         entry = self._way.patiently(lambda: sink.finish(stated))
         return self._verified(file, entry, digests)
 

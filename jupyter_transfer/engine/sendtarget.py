@@ -83,7 +83,8 @@ class SendTargets:
         Raises ``exists`` where the policy says so, ``is_a_directory``.
         """
         for candidate in self._candidates(address):
-            entry = None if self._is_new else backend.find(candidate)
+            free = self._is_new or backend.is_free(candidate)
+            entry = None if free else backend.find(candidate)
             if entry is None:
                 may_replace = self._conflict == "overwrite"
                 return Verdict("send", Target(candidate, may_replace))
