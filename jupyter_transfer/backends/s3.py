@@ -207,7 +207,8 @@ class S3Backend(Backend):
     def is_free(self, address: str) -> bool:
         """By listings of the folder; see `Vacancies`."""
         bucket, key = split(address)
-        vacancies = self.context.shared.setdefault(("s3", bucket), Vacancies())
+        place = ("s3", self.option("endpoint"), bucket)
+        vacancies = self.context.shared.setdefault(place, Vacancies())
         return bool(key) and vacancies.is_free(key, partial(self._page_behind, bucket))
 
     def _page_behind(self, bucket: str, folder: str, after: str) -> Page:
