@@ -82,7 +82,7 @@ def running_rclone(work: Path) -> Iterator[S3Server]:
     port, folder = free_port(), work / "rclone"
     folder.mkdir()
     command = [program("rclone"), "serve", "s3", str(folder), "--addr", f"127.0.0.1:{port}"]
-    command += ["--auth-key", f"{KEY},{SECRET}", "--dir-cache-time", "0", "--config", "/dev/null"]
+    command += ["--auth-key", f"{KEY},{SECRET}", "--config", "/dev/null"]
     with _running("rclone", command, port, work, {"RCLONE_VFS_CACHE_MODE": "off"}) as process:
         yield S3Server("rclone", f"http://127.0.0.1:{port}", process, True, False, False)
 
