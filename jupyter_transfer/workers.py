@@ -152,6 +152,10 @@ class Worker:
             await self._process.stdin.wait_closed()
 
 
+def _ended() -> TransferError:
+    return TransferError("worker_died", "The server is shutting down.")
+
+
 class WorkerPool:
     """Workers that are busy and a few that are warm.
 
@@ -176,13 +180,18 @@ class WorkerPool:
             self.give_back(await self.take())
 
     async def take(self) -> Worker:
-        """An idle worker, or a new one."""
+        """An idle worker, or a new one. Raises ``worker_died`` once the pool is closed."""
         while self._idle:
             worker = self._idle.pop()
             if worker.alive:
                 self._busy.add(worker)
                 return worker
+        if self._closed:
+            raise _ended()
         worker = await Worker.start(self._folder)
+        if self._closed:  # meanwhile
+            await worker.close()
+            raise _ended()
         self._log.debug("Started transfer worker %d", worker.pid)
         self._busy.add(worker)
         return worker
