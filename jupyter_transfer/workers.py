@@ -152,10 +152,6 @@ class Worker:
             await self._process.stdin.wait_closed()
 
 
-def _ended() -> TransferError:
-    return TransferError("worker_died", "The server is shutting down.")
-
-
 class WorkerPool:
     """Workers that are busy and a few that are warm.
 
@@ -186,15 +182,20 @@ class WorkerPool:
             if worker.alive:
                 self._busy.add(worker)
                 return worker
-        if self._closed:
-            raise _ended()
+        self._require_open()
         worker = await Worker.start(self._folder)
-        if self._closed:  # meanwhile
+        try:
+            self._require_open()
+        except TransferError:
             await worker.close()
-            raise _ended()
+            raise
         self._log.debug("Started transfer worker %d", worker.pid)
         self._busy.add(worker)
         return worker
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise TransferError("worker_died", "The server is shutting down.")
 
     def give_back(self, worker: Worker) -> None:
         """Return a worker that has nothing to do, or has died."""
