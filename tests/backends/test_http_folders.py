@@ -264,7 +264,7 @@ def test_a_first_folder_that_redirects_is_walked_where_it_ends(harness, chaos):
     serve(chaos, "/new/", "f.bin")
     chaos.add("/new/f.bin", Resource(DATA))
     assert harness.run(chaos.add("/old/", redirect("/new/"))).state == "done"
-    assert harness.names() == ["f.bin"]
+    assert harness.names() == ["old/f.bin"]  # named after what was asked for
 
 
 def test_a_listing_that_fails_once_is_asked_for_again(chaos):
