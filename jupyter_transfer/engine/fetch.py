@@ -62,9 +62,7 @@ class FileFetch:
             if remote.proof is not None:
                 self._report.state("checking")
             try:
-                verified = verify(
-                    self._task.journal.part.fd, remote.size, remote.proof, self._task.control.check
-                )
+                verified = self._verify(remote, remote.size)
             except TransferError as error:
                 if error.code != "digest_mismatch":
                     raise
@@ -76,6 +74,11 @@ class FileFetch:
                     remote = replace(remote, validators=Validators())
                 return remote, verified
         raise AssertionError("unreachable")
+
+    def _verify(self, remote: Remote, size: int) -> bool | None:
+        task = self._task
+        follower, task.follower = task.follower, None
+        return verify(task.journal.part.fd, size, remote.proof, task.control.check, follower)
 
     def _mend(self, remote: Remote) -> None:
         """Fetch the damaged pieces again where it is known which they are, else everything."""
@@ -122,6 +125,7 @@ class FileFetch:
         return True
 
     def _move(self) -> Remote:
+        self._task.follower = None
         if self._task.remote.recheck:
             self._task.control.sleep(seconds_until_settled(self._task.remote))
         if self._task.remote.in_parts and not self._one_piece:

@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from ..errors import TransferError
 from .drain import Drain
 from .fileprotocols import FILE_SCHEMES, FTP_SCHEMES, cannot_resume
+from .follower import Follower
 from .plan import content_length, content_range, error_of_status, status_of, validators_in
 from .spans import Span
+from .sums import known
 from .task import Task
 from .transport import Enough, Exchange
 from .writer import Writer
@@ -36,6 +38,9 @@ each further one costs memory and processor time."""
 
 HAND_OVER_AFTER = 2.0
 """Seconds after which what has come in is recorded, however little it is."""
+
+FOLLOWED = 32 << 20
+"""Bytes from which on a digest is computed while the file comes in; of less it is soon done."""
 
 PROGRESS = 64 << 10
 """Bytes of one answer that count as progress, although the answer was cut off."""
@@ -119,12 +124,15 @@ class RangedFetch:
         self._not_before = 0.0
         self._handed_at = time.monotonic()
         self._drain = Drain(task.journal, remote)
+        self._task = task
+        self._follower = _follower_of(task)
 
     def run(self) -> None:
         """Fetch.
 
         Raises `TransferError` when the budget of retries is spent, `StartAgain`, `Expired`,
-        `Stopped`. What had come in by then is recorded in every case.
+        `Stopped`. What had come in by then is recorded in every case. When it returns, the
+        follower of the task has read most of the file, where a digest is wanted.
         """
         self._transport.hold = self._drain.is_full
         try:
@@ -134,6 +142,8 @@ class RangedFetch:
                 for exchange in self._transport.run(0.1):
                     self._finish(self._segment_of(exchange))
                 self._tally.tell()
+                if self._follower is not None:
+                    self._follower.advance(self._journal.spans.prefix)
                 if time.monotonic() - self._handed_at > HAND_OVER_AFTER:
                     self._hand_over()
         finally:
@@ -144,6 +154,9 @@ class RangedFetch:
             for segment in self._live:
                 segment.writer.close()
             self._drain.close()
+            if self._follower is not None:
+                self._follower.close()
+        self._task.follower = self._follower
 
     def _hand_over(self) -> None:
         """Record what has come in: on a slow line a block takes too long to wait for."""
@@ -302,6 +315,14 @@ class RangedFetch:
         if exchange.status in EXPIRED:
             raise Expired(error)
         return error
+
+
+def _follower_of(task: Task) -> Follower | None:
+    """What computes the digest of the part while it comes in; None where nothing is gained."""
+    proof, size = task.remote.proof, task.remote.size or 0
+    if proof is None or size < FOLLOWED or not known(proof.algorithm):
+        return None
+    return Follower(task.journal.part.fd, proof.algorithm)
 
 
 def _segments(gaps: list[Span], size: int) -> Iterator[Span]:

@@ -27,6 +27,12 @@ class Spans:
         """Bytes that are there."""
         return sum(end - start for start, end in self._spans)
 
+    @property
+    def prefix(self) -> int:
+        """Bytes that are there from the first one on."""
+        spans = self._spans[:1]  # another thread may add to it
+        return spans[0][1] if spans and spans[0][0] == 0 else 0
+
     def add(self, start: int, end: int) -> None:
         """Bytes from `start` up to and without `end` are there now."""
         if start >= end:

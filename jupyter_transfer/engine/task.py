@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .control import Control, Tally
+from .follower import Follower
 from .journal import Journal
 from .plan import Remote
 from .retry import Retries
@@ -13,7 +14,8 @@ from .transport import Transport
 
 @dataclass
 class Task:
-    """One file to be brought into the part of `journal`; `remote` is what it is known to be."""
+    """One file to be brought into the part of `journal`; `remote` is what it is known to be,
+    `follower` what has read the part as it came in, if anything has."""
 
     transport: Transport
     journal: Journal
@@ -21,3 +23,4 @@ class Task:
     control: Control
     tally: Tally
     retries: Retries = field(default_factory=Retries)
+    follower: Follower | None = None

@@ -31,6 +31,7 @@ from collections.abc import Callable, Iterator
 from ..backends.base import Digest, Pieces
 from ..errors import TransferError
 from . import sums
+from .follower import Follower
 from .transport import Headers
 
 SWITCHED_OFF = "switched_off"
@@ -154,8 +155,14 @@ def _from_hex(algorithm: str, value: str) -> Iterator[Digest]:
         yield Digest(algorithm, value.lower())
 
 
-def verify(fd: int, size: int, digest: Digest | None, check: Callable[[], None]) -> bool | None:
-    """Compare the file behind `fd` with `size` and `digest`.
+def verify(
+    fd: int,
+    size: int,
+    digest: Digest | None,
+    check: Callable[[], None],
+    follower: Follower | None = None,
+) -> bool | None:
+    """Compare the file behind `fd` with `size` and `digest`; `follower` has read some of it.
 
     True when the digest is right, None when there is none to compare with, or none that this
     machine can compute. `check` is called between the pieces and may raise.
@@ -166,8 +173,10 @@ def verify(fd: int, size: int, digest: Digest | None, check: Callable[[], None])
         raise TransferError("io_error", "The file on disk has not the size that was written.")
     if digest is None or not sums.known(digest.algorithm):
         return None
-    found = sum_of(fd, (0, size), digest.algorithm, check)
-    _compare(digest, found)
+    found = None
+    if follower is not None and follower.algorithm == digest.algorithm:
+        found = follower.finish(size, check)
+    _compare(digest, found or sum_of(fd, (0, size), digest.algorithm, check))
     return True
 
 

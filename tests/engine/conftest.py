@@ -131,6 +131,7 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
     """Small segments and short waits, so that small files show what large ones do."""
     if request.node.get_closest_marker("real_sizes") is None:
         monkeypatch.setattr(ranged, "SEGMENT", 64 << 10)
+        monkeypatch.setattr(ranged, "FOLLOWED", 1)
         monkeypatch.setattr(writer, "BLOCK", 16 << 10)
     monkeypatch.setattr(retry.Retries.__init__, "__defaults__", (retry.BUDGET, 0.001, max))
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
