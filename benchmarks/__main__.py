@@ -11,7 +11,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import archive, drop, fetch, files, latency, many, opened, queue, remote, startup, upload
+from . import (
+    archive,
+    control,
+    drop,
+    fetch,
+    files,
+    latency,
+    many,
+    opened,
+    queue,
+    remote,
+    startup,
+    upload,
+)
 from .harness import GIB, KIB, MIB, BrokenError, MissingError, parse_size, progress, show_size
 from .report import fail
 
@@ -41,6 +54,7 @@ CLAIMS = {
     "files": Claim(files.run, 20_000, 400, 32 * KIB, unit="files"),
     "many": Claim(many.run, 5000, 200, 1 << 20, unit="files"),
     "remote": Claim(remote.run, GIB, room=5),
+    "control": Claim(control.run, 4 * GIB, GIB, room=1, seconds=10),
     "open": Claim(opened.run, 10_000, 1000, 128 * KIB, unit="uploads", seconds=20),
     "drop": Claim(drop.run, 100_000, 2000, 32 * KIB, unit="files"),
     "archive": Claim(archive.run, 2 * GIB, room=4),
