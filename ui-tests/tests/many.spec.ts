@@ -8,8 +8,8 @@ import * as path from 'path';
 import { drop } from '../support/devtools';
 import { expect, test } from '../support/fixtures';
 
-const FOLDERS = 200;
-const FILES = Number(process.env.MANY_FILES ?? 5_000);
+const FOLDERS = 100;
+const FILES = Number(process.env.MANY_FILES ?? 2_500);
 
 /** Bytes that the page may grow by. */
 const HEAP = 150 * 1024 * 1024;
