@@ -92,9 +92,12 @@ def run(folder: Path, size: int, rounds: int, seconds: float) -> bool:
         for turn in range(rounds):
             for job in (site.fetch, site.send):
                 for rate in RATES:
-                    _keep(worker, site, job, rate, seconds, found)
+                    kept = found.kept.setdefault(f"{job.__name__}, {rate // MIB} MiB/s", [])
+                    kept.append(_keep(worker, site, job, rate, seconds))
                 for old, new in (CHANGE, CHANGE[::-1]):
-                    _change(worker, site, job, old, new, found)
+                    key = f"{job.__name__}, {old // MIB} to {new // MIB} MiB/s"
+                    held = found.changed.setdefault(key, [])
+                    held.append(_change(worker, site, job, old, new))
                 _stop(server, site, job, random.Random(turn), found)
     _publish(report, found)
     return report.publish()
@@ -103,7 +106,7 @@ def run(folder: Path, size: int, rounds: int, seconds: float) -> bool:
 Job = Callable[[str], tuple[str, str, str]]
 
 
-def _keep(worker: Worker, site: Site, job: Job, rate: int, seconds: float, found: Found) -> None:
+def _keep(worker: Worker, site: Site, job: Job, rate: int, seconds: float) -> float:
     name = site.file(int(rate * seconds))
     begin = time.monotonic()
     worker.start(*job(name), bandwidth=rate)
@@ -112,12 +115,11 @@ def _keep(worker: Worker, site: Site, job: Job, rate: int, seconds: float, found
     site.clean()
     if end["state"] != "done":
         raise BrokenError(f"the job is {end['state']}: {end.get('error')}")
-    key = f"{job.__name__}, {rate // MIB} MiB/s"
-    found.kept.setdefault(key, []).append(took / seconds - 1)
-    progress(f"{key}: {took / seconds - 1:+.2%}")
+    progress(f"{job.__name__}, {rate // MIB} MiB/s: {took / seconds - 1:+.2%}")
+    return took / seconds - 1
 
 
-def _change(worker: Worker, site: Site, job: Job, old: int, new: int, found: Found) -> None:
+def _change(worker: Worker, site: Site, job: Job, old: int, new: int) -> float:
     name = site.file(int((old + new) * AFTER * 2))
     worker.start(*job(name), bandwidth=old)
     begin, ordered = time.monotonic(), 0.0
@@ -134,9 +136,9 @@ def _change(worker: Worker, site: Site, job: Job, old: int, new: int, found: Fou
     worker.tell({"op": "cancel"})
     worker.await_event("end")
     site.clean()
-    key = f"{job.__name__}, {old // MIB} to {new // MIB} MiB/s"
-    found.changed.setdefault(key, []).append(_settled(seen, new) - ordered)
-    progress(f"{key}: {found.changed[key][-1]:.2f} s")
+    found = _settled(seen, new) - ordered
+    progress(f"{job.__name__}, {old // MIB} to {new // MIB} MiB/s: {found:.2f} s")
+    return found
 
 
 def _settled(seen: list[tuple[float, int]], rate: int) -> float:
