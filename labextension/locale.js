@@ -20,6 +20,12 @@ const LOCALES = path.join(HERE, '..', 'jupyter_transfer', 'locale');
 const DOMAIN = 'jupyter_transfer';
 const CONTEXT_MARK = '\u0004';
 
+/**
+ * The context of what the backends of the server declare: labels, helps, choices
+ * and titles. tests/test_locale.py holds it against them.
+ */
+const DECLARED = 'option';
+
 /** Methods of a TranslationBundle, and where context, text and plural stand. */
 const METHODS = {
   __: { text: 0 },
@@ -228,8 +234,8 @@ function check() {
         faults.push(`${language}: other placeholders: ${text}`);
       }
     }
-    for (const [key, { text }] of catalogue.entries) {
-      if (!strings.has(key)) {
+    for (const [key, { text, context }] of catalogue.entries) {
+      if (!strings.has(key) && context !== DECLARED) {
         faults.push(`${language}: no longer used: ${text}`);
       }
     }
@@ -252,6 +258,11 @@ function update() {
     for (const [key, string] of strings) {
       const translation = entries.get(key)?.translation ?? '';
       merged.set(key, { ...string, translation });
+    }
+    for (const [key, entry] of entries) {
+      if (entry.context === DECLARED) {
+        merged.set(key, entry);
+      }
     }
     fs.writeFileSync(po, writePo(header, merged));
     fs.writeFileSync(json, toJson({ header, entries: merged }, version()));

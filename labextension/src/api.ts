@@ -10,11 +10,14 @@ import { ServerConnection } from '@jupyterlab/services';
 import type {
   IArchive,
   IBackend,
+  IDryRun,
   IJob,
-  IJobFile,
+  IFilePage,
+  IFileQuery,
   IJobList,
   IJobRequest,
   IProbe,
+  IRemoteKind,
   JobAction
 } from './job';
 import type { IRoom } from './room';
@@ -125,15 +128,32 @@ export class TransferApi {
     await this._json('DELETE', `jobs/${encodeURIComponent(id)}`);
   }
 
+  /** What a job would do; nothing is moved. */
+  dryRun(request: IJobRequest): Promise<IDryRun> {
+    const options = { ...request.options, dry_run: true };
+    return this._json<IDryRun>('POST', 'jobs', { ...request, options });
+  }
+
   /** Rows of a job's report, failed files first. */
-  async jobFiles(id: string, limit: number): Promise<readonly IJobFile[]> {
-    const answer = await this._json<{ files: IJobFile[] }>(
+  jobFiles(id: string, query: IFileQuery): Promise<IFilePage> {
+    const { limit, offset = 0, state } = query;
+    return this._json<IFilePage>(
       'GET',
       `jobs/${encodeURIComponent(id)}/files`,
       undefined,
-      { no_track_activity: '1', limit: String(limit) }
+      {
+        no_track_activity: '1',
+        limit: String(limit),
+        offset: String(offset),
+        ...(state ? { state } : {})
+      }
     );
-    return answer.files;
+  }
+
+  /** The address of a job's report, for a link that downloads it. */
+  reportUrl(id: string): string {
+    const { baseUrl } = this.serverSettings;
+    return URLExt.join(baseUrl, NAMESPACE, 'jobs', id, 'report');
   }
 
   /** What a folder takes, before the first byte of an upload. */
@@ -160,6 +180,15 @@ export class TransferApi {
       { no_track_activity: '1' }
     );
     return answer.backends;
+  }
+
+  /** The kinds of remotes that rclone can make up. */
+  async remoteKinds(): Promise<readonly IRemoteKind[]> {
+    const answer = await this._json<{ forms: IRemoteKind[] }>(
+      'GET',
+      'backends/rclone/forms'
+    );
+    return answer.forms;
   }
 
   /** Prepare one archive of files and folders; its `url` can be followed. */

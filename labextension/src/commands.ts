@@ -21,14 +21,16 @@ import { download } from './downloads';
 import { explain } from './errors';
 import type { Format } from './format';
 import { askAddress } from './from';
-import { folderUploadIcon, pauseIcon, transfersIcon } from './icons';
+import { folderUploadIcon, pauseIcon, sendIcon, transfersIcon } from './icons';
 import { CommandIDs } from './ids';
 import type { Intake } from './intake';
 import { chooseFiles } from './intake';
+import type { IJobRequest } from './job';
 import type { TransferModel } from './model';
 import type { Place } from './place';
-import { Prober } from './prober';
 import { Refusal } from './room';
+import { askDestination, folderOfSend } from './sendto';
+import type { IFormOptions } from './transferform';
 
 export interface ICommandContext {
   readonly commands: CommandRegistry;
@@ -125,6 +127,29 @@ function addStartCommands(context: ICommandContext): void {
     execute: args => startFromAddress(context, args.address, args.path)
   });
 
+  commands.addCommand(CommandIDs.sendTo, {
+    label: trans.__('Send to Address…'),
+    caption: trans.__(
+      'Send the selected files and folders of the server to an address'
+    ),
+    icon: sendIcon,
+    describedBy: {
+      args: {
+        type: 'object',
+        properties: {
+          paths: {
+            type: 'array',
+            items: { type: 'string' },
+            description: trans.__(
+              'What to send, folders with a / at the end; the selection of the file browser if not given'
+            )
+          }
+        }
+      }
+    },
+    execute: args => sendTo(context, args.paths)
+  });
+
   commands.addCommand(CommandIDs.download, {
     label: trans.__('Download as Archive (zip)'),
     caption: trans.__('Download the selected files and folders as one zip'),
@@ -171,25 +196,69 @@ async function startFromAddress(
   address: unknown,
   path: unknown
 ): Promise<void> {
-  const { api, format, model, place } = context;
   const request = await askAddress({
-    prober: new Prober((url, options) => api.probe(url, options)),
-    backends: api.backends(),
-    format,
+    ...formOptions(context),
     address: typeof address === 'string' ? address : '',
-    folder: typeof path === 'string' ? path : place.folder,
-    conflict: policyOf(context.conflict())
+    folder: typeof path === 'string' ? path : context.place.folder
   });
-  if (!request) {
+  await startJobs(context, request ? [request] : []);
+}
+
+async function sendTo(context: ICommandContext, paths: unknown): Promise<void> {
+  const { format, model, place } = context;
+  const items = Array.isArray(paths)
+    ? paths.map(String).map(path => ({
+        path: path.replace(/\/+$/, ''),
+        isFolder: path.endsWith('/')
+      }))
+    : place.selection.map(({ path, type }) => ({
+        path,
+        isFolder: type === 'directory'
+      }));
+  if (items.length === 0) {
+    void showErrorMessage(
+      format.trans.__('Nothing is selected'),
+      format.trans.__(
+        'Select the files and folders to send in the file browser first.'
+      )
+    );
+    return;
+  }
+  const last = model.lastSend;
+  const requests = await askDestination({
+    ...formOptions(context),
+    items,
+    folder: last ? folderOfSend(last.source, last.destination) : ''
+  });
+  await startJobs(context, requests ?? []);
+}
+
+function formOptions(context: ICommandContext): IFormOptions {
+  const { api, format, model, conflict } = context;
+  return {
+    api,
+    format,
+    conflict: policyOf(conflict()),
+    recent: model.recentAddresses
+  };
+}
+
+async function startJobs(
+  context: ICommandContext,
+  requests: readonly IJobRequest[]
+): Promise<void> {
+  if (requests.length === 0) {
     return;
   }
   try {
-    await api.startJob(request);
+    for (const request of requests) {
+      await context.api.startJob(request);
+    }
     context.showPanel();
   } catch (reason) {
-    report(reason, format);
+    report(reason, context.format);
   }
-  await model.refresh();
+  await context.model.refresh();
 }
 
 function addQueueCommands(context: ICommandContext): void {

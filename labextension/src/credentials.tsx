@@ -5,8 +5,9 @@
 
 import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
+import { backendOf, ofDestination } from './endpoint';
 import type { Format } from './format';
-import type { IBackend, OptionValue } from './job';
+import type { IBackend, IFormOption, OptionValue } from './job';
 import { Fields, given } from './optionfields';
 
 type Values = Record<string, OptionValue>;
@@ -14,7 +15,8 @@ type Values = Record<string, OptionValue>;
 export interface ICredentialsOptions {
   /** Of the transfer, for the title. */
   readonly name: string;
-  readonly address: string;
+  readonly source: string;
+  readonly destination: string;
   readonly backends: readonly IBackend[];
   readonly format: Format;
 }
@@ -24,20 +26,13 @@ export async function askCredentials(
   options: ICredentialsOptions
 ): Promise<Values | null> {
   const { trans } = options.format;
-  const scheme = options.address.split(':', 1)[0].toLowerCase();
-  const backend = options.backends.find(({ schemes }) =>
-    schemes.includes(scheme)
-  );
-  if (!backend) {
+  const secrets = secretsOf(options);
+  if (secrets.length === 0) {
     return {};
   }
-  const secret = {
-    ...backend,
-    options: backend.options.filter(option => option.secret)
-  };
   const { button, value } = await showDialog<Values>({
     title: trans.__('Credentials for %1', options.name),
-    body: new CredentialsForm(secret, options.format),
+    body: new CredentialsForm(secrets, options.format),
     buttons: [
       Dialog.cancelButton(),
       Dialog.okButton({ label: trans.__('Go On') })
@@ -47,27 +42,38 @@ export async function askCredentials(
   return button.accept ? (value ?? {}) : null;
 }
 
+/** The secret options of both ends. */
+function secretsOf(options: ICredentialsOptions): readonly IFormOption[] {
+  const { source, destination, backends, format } = options;
+  const from = backendOf(source, backends)?.options ?? [];
+  const to = backendOf(destination, backends)?.options ?? [];
+  const both = [...from, ...to.map(each => ofDestination(each, from, format))];
+  return both.filter(option => option.secret);
+}
+
 class CredentialsForm
   extends ReactWidget
   implements Dialog.IBodyWidget<Values>
 {
-  constructor(backend: IBackend, format: Format) {
+  constructor(
+    private _options: readonly IFormOption[],
+    private _format: Format
+  ) {
     super();
-    this._backend = backend;
-    this._format = format;
     this.addClass('jp-TransfersFrom');
   }
 
   getValue(): Values {
-    return given(this._backend, this._values);
+    return given(this._options, this._values);
   }
 
   protected render(): JSX.Element {
     return (
       <>
         <Fields
-          backend={this._backend}
+          options={this._options}
           values={this._values}
+          format={this._format}
           onChange={(name, value) => {
             this._values = { ...this._values, [name]: value };
           }}
@@ -81,7 +87,5 @@ class CredentialsForm
     );
   }
 
-  private _backend: IBackend;
-  private _format: Format;
   private _values: Values = {};
 }

@@ -9,6 +9,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Format } from './format';
 import { folderName } from './names';
+import { planOf, planText } from './planwords';
 import type { ITransferErrorData } from './uploads/tokens';
 
 export interface IExplanation {
@@ -30,6 +31,13 @@ export function explain(
   }
   if (isUnknownHost(error)) {
     return unknownHost(error, trans);
+  }
+  const plan = planOf(error);
+  if (plan) {
+    return {
+      what: planText(plan, format),
+      remedy: trans.__('Look at the list and say yes or no.')
+    };
   }
   const words = SENTENCES[error.code]?.(trans);
   const english = format.locale.startsWith('en');

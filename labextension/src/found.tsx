@@ -9,30 +9,38 @@ import type { Format } from './format';
 import type { IProbe } from './job';
 import type { IProbeResult } from './prober';
 
-export function Found(props: {
+interface IFoundProps {
   result: IProbeResult;
+  /** Whether files are to be put there. */
+  writes: boolean;
+  /** Whether the service answers, and nothing is there yet. */
+  vacant: boolean;
   format: Format;
   /** The person vouches for a host whose key has this fingerprint. */
   onTrust: (fingerprint: string) => void;
-}): JSX.Element {
+}
+
+export function Found(props: IFoundProps): JSX.Element {
   return (
     <div className="jp-TransfersFound" role="status">
-      {content(props.result, props.format, props.onTrust)}
+      {content(props)}
     </div>
   );
 }
 
-function content(
-  result: IProbeResult,
-  format: Format,
-  onTrust: (fingerprint: string) => void
-): JSX.Element {
+function content(props: IFoundProps): JSX.Element {
+  const { result, writes, vacant, format, onTrust } = props;
   const { trans } = format;
+  if (vacant) {
+    return <p>{trans.__('The service answers; nothing is there yet.')}</p>;
+  }
   switch (result.state) {
     case 'empty':
       return (
         <p className="jp-TransfersFound-hint">
-          {trans.__('What is there is shown here before anything is moved.')}
+          {writes
+            ? trans.__('Whether it can be reached is shown here.')
+            : trans.__('What is there is shown here before anything is moved.')}
         </p>
       );
     case 'looking':
@@ -54,7 +62,7 @@ function content(
       return result.probe.needs === 'decision' ? (
         <HostKey probe={result.probe} format={format} onTrust={onTrust} />
       ) : (
-        <ProbeFacts probe={result.probe} format={format} />
+        <ProbeFacts probe={result.probe} writes={writes} format={format} />
       );
   }
 }
@@ -86,8 +94,12 @@ function HostKey(props: {
   );
 }
 
-function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
-  const { probe, format } = props;
+function ProbeFacts(props: {
+  probe: IProbe;
+  writes: boolean;
+  format: Format;
+}): JSX.Element {
+  const { probe, writes, format } = props;
   const { trans } = format;
   const facts = [probe.backend.toUpperCase()];
   if (probe.files !== null && probe.files > 1) {
@@ -97,6 +109,7 @@ function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
     probe.bytes === null ? trans.__('size unknown') : format.bytes(probe.bytes)
   );
   const tooBig =
+    !writes &&
     probe.bytes !== null &&
     probe.free_bytes !== null &&
     probe.bytes > probe.free_bytes;
@@ -110,25 +123,11 @@ function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
           <span key={fact}>{fact}</span>
         ))}
       </p>
-      <p className="jp-TransfersFacts">
-        <span>
-          {probe.resumable
-            ? trans.__('can be resumed')
-            : trans.__('cannot be resumed')}
-        </span>
-        {probe.verifiable ? (
-          <span>{trans.__('can be verified')}</span>
-        ) : (
-          <span title={doubtText(probe.unverified, trans)}>
-            {probe.unverified === 'unknown'
-              ? trans.__('verified where it can be')
-              : trans.__('not verifiable')}
-          </span>
-        )}
-        {probe.free_bytes !== null && (
-          <span>{trans.__('%1 free', format.bytes(probe.free_bytes))}</span>
-        )}
-      </p>
+      {writes ? (
+        <p>{trans.__('This is there already.')}</p>
+      ) : (
+        <Promises probe={probe} format={format} />
+      )}
       {probe.needs !== null && (
         <p className="jp-TransfersFound-error">
           {trans.__('The remote side asks who you are.')}{' '}
@@ -144,5 +143,32 @@ function ProbeFacts(props: { probe: IProbe; format: Format }): JSX.Element {
         </p>
       )}
     </>
+  );
+}
+
+/** What can be said of a fetch beforehand. */
+function Promises(props: { probe: IProbe; format: Format }): JSX.Element {
+  const { probe, format } = props;
+  const { trans } = format;
+  return (
+    <p className="jp-TransfersFacts">
+      <span>
+        {probe.resumable
+          ? trans.__('can be resumed')
+          : trans.__('cannot be resumed')}
+      </span>
+      {probe.verifiable ? (
+        <span>{trans.__('can be verified')}</span>
+      ) : (
+        <span title={doubtText(probe.unverified, trans)}>
+          {probe.unverified === 'unknown'
+            ? trans.__('verified where it can be')
+            : trans.__('not verifiable')}
+        </span>
+      )}
+      {probe.free_bytes !== null && (
+        <span>{trans.__('%1 free', format.bytes(probe.free_bytes))}</span>
+      )}
+    </p>
   );
 }

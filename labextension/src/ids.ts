@@ -17,6 +17,7 @@ export namespace CommandIDs {
   export const uploadFiles = 'jupyter-transfer:upload-files';
   export const uploadFolder = 'jupyter-transfer:upload-folder';
   export const fromAddress = 'jupyter-transfer:from-address';
+  export const sendTo = 'jupyter-transfer:send-to';
   export const download = 'jupyter-transfer:download-archive';
 
   export const pauseAll = 'jupyter-transfer:pause-all';
@@ -33,6 +34,8 @@ export namespace CommandIDs {
   export const cancelOrRemove = 'jupyter-transfer:cancel-or-remove';
   export const retry = 'jupyter-transfer:retry';
   export const approve = 'jupyter-transfer:approve';
+  export const review = 'jupyter-transfer:review';
+  export const showFiles = 'jupyter-transfer:show-files';
   export const authenticate = 'jupyter-transfer:enter-credentials';
   export const remove = 'jupyter-transfer:remove';
   export const reveal = 'jupyter-transfer:show-in-file-browser';

@@ -116,6 +116,7 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
       CommandIDs.uploadFiles,
       CommandIDs.uploadFolder,
       CommandIDs.fromAddress,
+      CommandIDs.sendTo,
       CommandIDs.download,
       CommandIDs.pauseAll,
       CommandIDs.resumeAll,

@@ -74,10 +74,35 @@ export interface IJobEvent {
 
 /** A row of a job's report. */
 export interface IJobFile {
-  /** Below the server's root. */
+  /** Below the server's root; of a send, an address. */
   readonly path: string;
   readonly size: number | null;
   readonly state: string;
+  /** What is, or would be, done: `copy`, `replace`, `delete`. */
+  readonly action?: string | null;
+  /** Where a deleted file was moved to. */
+  readonly trash?: string | null;
+  readonly digest?: string | null;
+  readonly verified?: boolean | null;
+  /** The code for why it is not verified. */
+  readonly unverified?: string | null;
+  readonly seconds?: number | null;
+  readonly error?: ITransferErrorData | null;
+}
+
+/** Which rows of a report. */
+export interface IFileQuery {
+  readonly limit: number;
+  readonly offset?: number;
+  /** Those in this state only. */
+  readonly state?: string;
+}
+
+/** A page of a report, failed files first. */
+export interface IFilePage {
+  readonly files: readonly IJobFile[];
+  /** How many rows there are in all. */
+  readonly total: number;
 }
 
 export type JobAction = 'pause' | 'resume' | 'cancel' | 'retry' | 'approve';
@@ -142,6 +167,55 @@ export interface IBackend {
   readonly title: string;
   readonly schemes: readonly string[];
   readonly options: readonly IBackendOption[];
+  /** What it can: `fetch`, `send`, `delete`, `copy`, `browse`. */
+  readonly can?: readonly string[];
+}
+
+/** A field of a form: an option as a backend declares it, or one that we know. */
+export interface IFormOption extends Omit<IBackendOption, 'type'> {
+  readonly type: IBackendOption['type'] | 'lines' | 'moment';
+  readonly label?: string;
+  readonly suggestions?: readonly { value: string; help: string }[];
+}
+
+/** An option of a remote that rclone makes up. */
+export interface IRemoteOption extends Omit<IBackendOption, 'choices'> {
+  readonly advanced: boolean;
+  /** For which of the values of the option `provider` it is; null for all. */
+  readonly provider: string | null;
+  /** Examples. */
+  readonly choices: readonly {
+    value: string;
+    help: string;
+    provider: string | null;
+  }[];
+}
+
+/** A kind of remote, of `GET backends/rclone/forms`. */
+export interface IRemoteKind {
+  readonly type: string;
+  readonly title: string;
+  readonly options: readonly IRemoteOption[];
+}
+
+/** What a job would do; of `POST jobs` with `dry_run`, and of a decision. */
+export interface IJobPlan {
+  readonly copy: number;
+  readonly replace: number;
+  readonly delete: number;
+  /** Files that are there already, the same. */
+  readonly skip?: number;
+  /** Bytes to move. */
+  readonly bytes: number | null;
+}
+
+/** Answer of `POST jobs` with `options.dry_run`. */
+export interface IDryRun {
+  readonly plan?: IJobPlan;
+  /** The first of what would be done. */
+  readonly entries: readonly (IProbeEntry & { readonly action?: string })[];
+  readonly files: number | null;
+  readonly bytes: number | null;
 }
 
 /** Whether nothing more happens to a job unless a person asks for it. */

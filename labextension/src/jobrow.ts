@@ -4,7 +4,8 @@
 
 import type { IJob, JobKind } from './job';
 import { isFinished } from './job';
-import { baseName, folderOf } from './names';
+import { baseName, folderOf, isAddress } from './names';
+import { planOf } from './planwords';
 import type { ITransfer, Phase } from './transfer';
 import { audible } from './transfer';
 
@@ -19,6 +20,7 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
     kind: job.kind,
     name: nameOfJob(job),
     source: job.source,
+    destination: fetched ? '' : job.destination,
     folder: folderOfJob(job),
     renamed: [],
     arrived: arrives(job),
@@ -45,6 +47,7 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
       retry:
         (state === 'failed' || state === 'cancelled' || phase === 'retrying') &&
         !fetched,
+      review: state === 'waiting' && planOf(reason) !== null,
       approve: state === 'waiting' && reason?.code === 'needs_decision',
       authenticate: state === 'waiting' && reason?.code === 'needs_credentials',
       remove: over
@@ -109,5 +112,9 @@ const ARRIVING: ReadonlySet<JobKind> = new Set<JobKind>([
 ]);
 
 function arrives(job: IJob): boolean {
-  return job.state === 'done' && ARRIVING.has(job.kind);
+  return (
+    job.state === 'done' &&
+    ARRIVING.has(job.kind) &&
+    !isAddress(job.destination)
+  );
 }

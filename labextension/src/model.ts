@@ -14,7 +14,7 @@ import type { JobFeed } from './feed';
 import type { IJob, JobAction } from './job';
 import { isFinished } from './job';
 import { fromJob } from './jobrow';
-import { folderOf } from './names';
+import { folderOf, isAddress } from './names';
 import { RateFilter } from './rate';
 import type { ISummary } from './summary';
 import { nextRound, summarize } from './summary';
@@ -26,6 +26,9 @@ import type { Uploader } from './uploads';
 
 /** Countdowns and rates change without news. */
 const TICK = 1000;
+
+/** Addresses that are suggested. */
+const RECENT = 20;
 
 const SECTIONS: readonly Section[] = [
   'running',
@@ -84,6 +87,20 @@ export class TransferModel extends VDomModel {
   /** The rows of one section. */
   section(section: Section): readonly ITransfer[] {
     return this._transfers.filter(t => sectionOf(t) === section);
+  }
+
+  /** Addresses at either end of what is listed, the last one first. */
+  get recentAddresses(): readonly string[] {
+    const newest = [...this._transfers].sort((a, b) => b.created - a.created);
+    const ends = newest.flatMap(t => [t.source, t.destination]);
+    return [...new Set(ends.filter(isAddress))].slice(0, RECENT);
+  }
+
+  /** What was sent last; undefined if nothing is listed. */
+  get lastSend(): ITransfer | undefined {
+    return this._transfers
+      .filter(t => t.kind === 'send')
+      .sort((a, b) => b.created - a.created)[0];
   }
 
   /** The person looks at the panel: nothing is news any more. */
@@ -162,7 +179,7 @@ export class TransferModel extends VDomModel {
       return null;
     }
     // The name may be another than asked for: only the report knows.
-    const files = await this._api.jobFiles(jobId(key), 2);
+    const { files } = await this._api.jobFiles(jobId(key), { limit: 2 });
     const path = files[0]?.path ?? null;
     return path !== null && files.length > 1 ? folderOf(path) : path;
   }
@@ -344,7 +361,8 @@ export namespace TransferModel {
   }
 }
 
-function jobId(key: string): string {
+/** The id of the job that a row shows. */
+export function jobId(key: string): string {
   return key.slice(key.indexOf(':') + 1);
 }
 

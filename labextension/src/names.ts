@@ -4,6 +4,11 @@
 
 const ADDRESS = /^[a-z][a-z0-9+.-]*:\/\//i;
 
+/** Whether `text` is an address of a service, and no path of this server. */
+export function isAddress(text: string): boolean {
+  return ADDRESS.test(text);
+}
+
 /** The last part of a path; of an address it is decoded, without its query. */
 export function baseName(address: string): string {
   if (!ADDRESS.test(address)) {

@@ -3,159 +3,216 @@
  * options. What is secret goes to the server's memory and nowhere else.
  */
 
-import { caretDownEmptyIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 import type { Format } from './format';
-import type { IBackend, IBackendOption, OptionValue } from './job';
+import type { IBackend, IFormOption, OptionValue } from './job';
+import { Select } from './select';
+import { TextArea, TextInput } from './textinput';
 
 type Values = Readonly<Record<string, OptionValue>>;
 
-/** The options of `backend` among `values`, without those left at nothing. */
+/** The options among `values`, with their types, without those left as they were. */
 export function given(
-  backend: IBackend,
+  options: readonly IFormOption[],
   values: Values
 ): Record<string, OptionValue> {
   const result: Record<string, OptionValue> = {};
-  for (const { name, type } of backend.options) {
-    const value = values[name];
-    if (value === undefined || value === '' || value === false) {
+  for (const option of options) {
+    const value = values[option.name];
+    if (value === undefined || value === '') {
       continue;
     }
-    result[name] =
-      type === 'integer' || type === 'number' ? Number(value) : value;
+    if (option.type === 'flag' && value === (option.default ?? false)) {
+      continue;
+    }
+    const numeric = option.type === 'integer' || option.type === 'number';
+    result[option.name] = numeric ? Number(value) : value;
   }
   return result;
 }
 
 export interface IFieldsProps {
-  readonly backend: IBackend;
+  readonly options: readonly IFormOption[];
   readonly values: Values;
-  readonly onChange: (name: string, value: OptionValue) => void;
-}
-
-export interface IOptionFieldsProps extends IFieldsProps {
-  /** Whether the other side asks for credentials: then the fields are shown. */
-  readonly needed: boolean;
   readonly format: Format;
+  readonly onChange: (name: string, value: OptionValue) => void;
 }
 
 /** A field for each option. */
 export function Fields(props: IFieldsProps): JSX.Element {
   return (
-    <div className="jp-TransfersOptions-fields">
-      {props.backend.options.map(option => (
+    <>
+      {props.options.map(option => (
         <Field key={option.name} option={option} {...props} />
       ))}
-    </div>
+    </>
   );
 }
 
-export function OptionFields(props: IOptionFieldsProps): JSX.Element | null {
-  const { backend, needed, format } = props;
+export interface IFoldProps {
+  readonly title: string;
+  /** Whether something in it has to be filled in: then it opens. */
+  readonly needed?: boolean;
+  readonly children: React.ReactNode;
+}
+
+/** Fields that are not always needed. */
+export function Fold(props: IFoldProps): JSX.Element {
+  const { title, needed = false, children } = props;
   const [open, setOpen] = React.useState(needed);
   React.useEffect(() => {
     if (needed) {
       setOpen(true);
     }
   }, [needed]);
-  if (!backend.options.length) {
-    return null;
-  }
   return (
     <details
       className="jp-TransfersOptions"
       open={open}
       onToggle={event => setOpen(event.currentTarget.open)}
     >
-      <summary>{format.trans.__('Options for %1', backend.title)}</summary>
-      <Fields {...props} />
+      <summary>{title}</summary>
+      <div className="jp-TransfersOptions-fields">{children}</div>
     </details>
   );
 }
 
-function Field(props: IFieldsProps & { option: IBackendOption }): JSX.Element {
-  const { option } = props;
+/** The options of a backend. */
+export function OptionFields(
+  props: Omit<IFieldsProps, 'options'> & {
+    backend: IBackend;
+    needed: boolean;
+    /** What stands before the options. */
+    children?: React.ReactNode;
+  }
+): JSX.Element | null {
+  const { backend, needed, format, children, ...rest } = props;
+  if (!backend.options.length && !children) {
+    return null;
+  }
+  const title = translated(backend.title, format);
+  return (
+    <Fold title={format.trans.__('Options for %1', title)} needed={needed}>
+      {children}
+      <Fields options={backend.options} format={format} {...rest} />
+    </Fold>
+  );
+}
+
+type IFieldProps = Omit<IFieldsProps, 'options'> & { option: IFormOption };
+
+function Field(props: IFieldProps): JSX.Element {
+  const { option, values, format, onChange } = props;
+  const help = translated(option.help, format);
+  const label = option.label ?? labelOf(option, format);
   if (option.type === 'flag') {
-    return <Flag {...props} />;
+    const checked = values[option.name] ?? option.default ?? false;
+    return (
+      <label className="jp-TransfersOptions-flag" title={help}>
+        <input
+          type="checkbox"
+          checked={checked === true}
+          onChange={event => onChange(option.name, event.target.checked)}
+        />
+        <span>{label}</span>
+      </label>
+    );
   }
   return (
-    <label title={option.help}>
-      <span>{labelOf(option)}</span>
+    <label title={help}>
+      <span>{label}</span>
       {option.choices.length ? <Choice {...props} /> : <Entry {...props} />}
     </label>
   );
 }
 
-function Flag(props: IFieldsProps & { option: IBackendOption }) {
-  const { option, values, onChange } = props;
-  const checked = values[option.name] ?? option.default ?? false;
+function Choice(props: IFieldProps): JSX.Element {
+  const { option, values, format, onChange } = props;
+  const choices = option.choices.map(value => ({
+    value,
+    label: translated(value, format)
+  }));
+  const free = option.default === null || option.default === '';
   return (
-    <label className="jp-TransfersOptions-flag" title={option.help}>
-      <input
-        type="checkbox"
-        checked={checked === true}
-        onChange={event => onChange(option.name, event.target.checked)}
-      />
-      <span>{labelOf(option)}</span>
-    </label>
-  );
-}
-
-function Choice(props: IFieldsProps & { option: IBackendOption }) {
-  const { option, values, onChange } = props;
-  return (
-    <div className="jp-select-wrapper">
-      <select
-        className="jp-mod-styled"
-        value={String(values[option.name] ?? option.default ?? '')}
-        onChange={event => onChange(option.name, event.target.value)}
-      >
-        {option.default === null && <option value="" />}
-        {option.choices.map(choice => (
-          <option key={choice}>{choice}</option>
-        ))}
-      </select>
-      <caretDownEmptyIcon.react
-        tag="span"
-        stylesheet="select"
-        right="8px"
-        top="5px"
-        width="18px"
-      />
-    </div>
-  );
-}
-
-function Entry(props: IFieldsProps & { option: IBackendOption }) {
-  const { option, values, onChange } = props;
-  // Local, because the widget draws too late for the caret to stay in place.
-  const [text, setText] = React.useState(String(values[option.name] ?? ''));
-  const there = values[option.name];
-  React.useEffect(() => {
-    if (there !== undefined) {
-      setText(String(there));
-    }
-  }, [there]);
-  const numeric = option.type === 'integer' || option.type === 'number';
-  return (
-    <input
-      className="jp-mod-styled"
-      type={option.secret ? 'password' : numeric ? 'number' : 'text'}
-      required={option.required}
-      spellCheck={false}
-      autoComplete={option.secret ? 'new-password' : 'off'}
-      value={text}
-      placeholder={option.default === null ? '' : String(option.default)}
-      onChange={event => {
-        setText(event.target.value);
-        onChange(option.name, event.target.value);
-      }}
+    <Select
+      value={String(values[option.name] ?? option.default ?? '')}
+      choices={free ? [{ value: '', label: '' }, ...choices] : choices}
+      onChange={value => onChange(option.name, value)}
     />
   );
 }
 
+/** Options that may have several lines. */
+const OF_LINES: ReadonlySet<string> = new Set(['headers']);
+
+function Entry(props: IFieldProps): JSX.Element {
+  const { option, values, onChange } = props;
+  const { name, secret, suggestions = [] } = option;
+  const listId = React.useId();
+  const value = String(values[name] ?? '');
+  const change = (text: string) => onChange(name, text);
+  if (option.type === 'lines' || OF_LINES.has(name)) {
+    return <TextArea value={value} secret={secret} onChange={change} />;
+  }
+  const numeric = option.type === 'integer' || option.type === 'number';
+  return (
+    <>
+      <TextInput
+        type={
+          secret
+            ? 'password'
+            : numeric
+              ? 'number'
+              : option.type === 'moment'
+                ? 'datetime-local'
+                : 'text'
+        }
+        required={option.required}
+        autoComplete={secret ? 'new-password' : 'off'}
+        value={value}
+        placeholder={option.default === null ? '' : String(option.default)}
+        list={suggestions.length ? listId : undefined}
+        onChange={change}
+      />
+      {suggestions.length > 0 && (
+        <datalist id={listId}>
+          {suggestions.map(each => (
+            <option key={each.value} value={each.value}>
+              {each.help}
+            </option>
+          ))}
+        </datalist>
+      )}
+    </>
+  );
+}
+
+const ACRONYMS: Readonly<Record<string, string>> = {
+  acl: 'ACL',
+  id: 'ID',
+  kms: 'KMS',
+  sha256: 'SHA-256',
+  sse: 'SSE',
+  tls: 'TLS',
+  url: 'URL',
+  webdav: 'WebDAV'
+};
+
 /** The name as a person writes it; it is the flag of the command line, too. */
-function labelOf(option: IBackendOption): string {
-  const words = option.name.replace(/_/g, ' ');
-  return words.charAt(0).toUpperCase() + words.slice(1);
+export function labelOf(
+  { name }: Pick<IFormOption, 'name'>,
+  format: Format
+): string {
+  const known = translated(name, format);
+  if (known !== name) {
+    return known;
+  }
+  const words = name.split('_').map(word => ACRONYMS[word] ?? word);
+  const label = words.join(' ');
+  return label.charAt(0).toUpperCase() + label.slice(1);
+}
+
+/** A text that a backend declares, in the person's language where it is known. */
+export function translated(text: string, format: Format): string {
+  return text && format.trans._p('option', text);
 }

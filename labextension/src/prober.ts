@@ -67,6 +67,16 @@ export class Prober implements IDisposable {
     );
   }
 
+  /** Ask once more what was asked last. */
+  again(): void {
+    const [address, options] = JSON.parse(this._question);
+    if (COMPLETE.test(address)) {
+      clearTimeout(this._timer);
+      this._set({ state: 'looking' });
+      void this._ask(this._question, address, options);
+    }
+  }
+
   private async _ask(
     question: string,
     address: string,

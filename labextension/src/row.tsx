@@ -115,21 +115,23 @@ function Trouble(props: IPartProps): JSX.Element | null {
   }
   const { trans } = format;
   const { what, remedy } = explain(error, format);
-  const button = can.approve
-    ? {
-        label: isUnknownHost(error)
-          ? trans.__('Trust This Host')
-          : trans.__('Approve'),
-        command: CommandIDs.approve
-      }
-    : can.authenticate
+  const button = can.review
+    ? { label: trans.__('Review…'), command: CommandIDs.review }
+    : can.approve
       ? {
-          label: trans.__('Enter Credentials…'),
-          command: CommandIDs.authenticate
+          label: isUnknownHost(error)
+            ? trans.__('Trust This Host')
+            : trans.__('Approve'),
+          command: CommandIDs.approve
         }
-      : can.retry
-        ? { label: retryLabel(transfer, format), command: CommandIDs.retry }
-        : null;
+      : can.authenticate
+        ? {
+            label: trans.__('Enter Credentials…'),
+            command: CommandIDs.authenticate
+          }
+        : can.retry
+          ? { label: retryLabel(transfer, format), command: CommandIDs.retry }
+          : null;
   return (
     <div className="jp-TransfersRow-trouble">
       <p>{what}</p>
@@ -144,6 +146,16 @@ function Trouble(props: IPartProps): JSX.Element | null {
           onClick={() => run(button.command)}
         >
           {button.label}
+        </Button>
+      )}
+      {transfer.filesFailed > 0 && (transfer.filesTotal ?? 0) > 1 && (
+        <Button
+          small
+          className="jp-TransfersRow-mend jp-TransfersOutlined"
+          aria-label={trans.__('Show the files of %1', transfer.name)}
+          onClick={() => run(CommandIDs.showFiles)}
+        >
+          {trans.__('Show Files…')}
         </Button>
       )}
     </div>

@@ -9,6 +9,7 @@ import {
   closeIcon,
   copyIcon,
   folderIcon,
+  listIcon,
   refreshIcon,
   runIcon
 } from '@jupyterlab/ui-components';
@@ -17,8 +18,13 @@ import type { ICommandContext } from './commands';
 import { report } from './commands';
 import { askCredentials } from './credentials';
 import { errorDetails } from './errors';
+import type { IFilesOptions } from './filesdialog';
+import { reviewPlan, showFiles } from './filesdialog';
 import { pauseIcon } from './icons';
 import { CommandIDs } from './ids';
+import { jobId } from './model';
+import { isAddress } from './names';
+import { planOf } from './planwords';
 import type { ITransfer } from './transfer';
 import { isOver } from './transfer';
 
@@ -113,9 +119,23 @@ function addStateCommands(context: IRowContext): void {
       return leftover ? intake.goOn(leftover) : model.retry(t.key);
     }
   });
+  add(CommandIDs.review, {
+    label: trans.__('Review…'),
+    applies: t => t.can.review,
+    act: async t => {
+      const plan = planOf(t.error);
+      const verdict = plan && (await reviewPlan(filesOf(t, context), plan));
+      if (verdict === 'approve') {
+        await model.approve(t.key);
+      } else if (verdict === 'cancel') {
+        await model.cancel(t.key);
+      }
+    }
+  });
   add(CommandIDs.approve, {
     label: trans.__('Approve'),
-    applies: t => t.can.approve,
+    // What deletes or replaces is looked at before.
+    applies: t => t.can.approve && !t.can.review,
     act: t => model.approve(t.key)
   });
   add(CommandIDs.authenticate, {
@@ -124,8 +144,8 @@ function addStateCommands(context: IRowContext): void {
     act: async t => {
       const secrets = await askCredentials({
         name: t.name,
-        // A job that is sent has its address at the other end.
-        address: t.kind === 'send' ? (t.folder ?? '') : t.source,
+        source: t.source,
+        destination: t.destination,
         backends: await context.api.backends(),
         format: context.format
       });
@@ -158,11 +178,11 @@ function addResultCommands(context: IRowContext): void {
 
   add(CommandIDs.open, {
     label: trans.__('Open'),
-    applies: t => t.arrived || t.can.retry || t.folder !== null,
+    applies: t => t.arrived || t.can.retry || hereOf(t) !== null,
     act: async t => {
       const path = await model.locate(t.key);
       if (path === null) {
-        return t.can.retry ? model.retry(t.key) : place.reveal(t.folder ?? '');
+        return t.can.retry ? model.retry(t.key) : place.reveal(hereOf(t) ?? '');
       }
       const { type } = await contents.get(path, { content: false });
       return type === 'directory'
@@ -173,8 +193,14 @@ function addResultCommands(context: IRowContext): void {
   add(CommandIDs.reveal, {
     label: trans.__('Show in File Browser'),
     icon: folderIcon,
-    applies: t => t.arrived || t.folder !== null,
-    act: async t => place.reveal((await model.locate(t.key)) ?? t.folder ?? '')
+    applies: t => t.arrived || hereOf(t) !== null,
+    act: async t => place.reveal((await model.locate(t.key)) ?? hereOf(t) ?? '')
+  });
+  add(CommandIDs.showFiles, {
+    label: trans.__('Show Files…'),
+    icon: listIcon,
+    applies: t => t.kind !== 'upload' && t.kind !== 'download',
+    act: t => showFiles(filesOf(t, context))
   });
   add(CommandIDs.copyPath, {
     label: trans.__('Copy Path'),
@@ -199,4 +225,23 @@ function addResultCommands(context: IRowContext): void {
       }
     }
   });
+}
+
+function filesOf(transfer: ITransfer, context: IRowContext): IFilesOptions {
+  const { api, format, model } = context;
+  const id = jobId(transfer.key);
+  return {
+    ...{ transfer, model, format },
+    ask: query => api.jobFiles(id, query),
+    reportUrl: api.reportUrl(id)
+  };
+}
+
+/** What of a transfer lies on this server; null if both ends are elsewhere. */
+function hereOf({ kind, folder, source }: ITransfer): string | null {
+  if (folder !== null && !isAddress(folder)) {
+    return folder;
+  }
+  const sent = kind !== 'download' && source !== '' && !isAddress(source);
+  return sent ? source : null;
 }

@@ -28,6 +28,8 @@ export interface IAbilities {
   readonly cancel: boolean;
   readonly retry: boolean;
   readonly approve: boolean;
+  /** Whether there is a plan to look at before saying yes. */
+  readonly review: boolean;
   /** Whether it waits for credentials that can be entered. */
   readonly authenticate: boolean;
   readonly remove: boolean;
@@ -40,7 +42,12 @@ export interface ITransfer {
   readonly name: string;
   /** The address or path it comes from; '' for an upload. */
   readonly source: string;
-  /** The folder below the server's root, '' for the root; null if there is none. */
+  /** The address or path it goes to; '' if it goes to the person's computer. */
+  readonly destination: string;
+  /**
+   * The folder it goes to, below the server's root or as an address; '' for the
+   * root, null if there is none.
+   */
   readonly folder: string | null;
   /** Paths of files that got another name, because theirs was taken. */
   readonly renamed: readonly string[];

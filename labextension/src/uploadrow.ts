@@ -24,6 +24,7 @@ export function fromBatch(
     kind: 'upload',
     name: batch.name,
     source: '',
+    destination: batch.destination,
     folder: batch.destination,
     renamed: batch.renamed,
     arrived: batch.results.length > 0,
@@ -47,6 +48,7 @@ export function fromBatch(
       resume: phase === 'paused',
       cancel: !over,
       retry: phase === 'retrying' || (phase === 'failed' && mayMend(batch)),
+      review: false,
       approve: false,
       authenticate: false,
       remove: over
@@ -65,6 +67,7 @@ export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
     kind: 'upload',
     name,
     source: '',
+    destination,
     folder: destination,
     renamed: [],
     arrived: false,
@@ -93,6 +96,7 @@ export function fromLeftover(leftover: ILeftover, created: number): ITransfer {
       resume: false,
       cancel: false,
       retry: true,
+      review: false,
       approve: false,
       authenticate: false,
       remove: true

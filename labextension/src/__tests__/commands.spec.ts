@@ -8,7 +8,7 @@ import { CommandIDs } from '../ids';
 import type { IJob } from '../job';
 import { TransferModel } from '../model';
 import { addRowCommands } from '../rowcommands';
-import { dialogShown, job, press, running, Uploads } from './samples';
+import { dialogShown, job, press, running, type, Uploads } from './samples';
 
 const SFTP = {
   name: 'sftp',
@@ -29,7 +29,14 @@ describe('commands', () => {
   const api = {
     changeJob: jest.fn(async () => job('a')),
     deleteJob: jest.fn(async () => undefined),
-    jobFiles: jest.fn(async () => [{ path: 'data/a (1).bin' }]),
+    jobFiles: jest.fn(async () => ({
+      files: [{ path: 'data/a (1).bin', state: 'done', size: 3 }],
+      total: 1
+    })),
+    reportUrl: (id: string) => `/base/jobs/${id}/report`,
+    startJob: jest.fn(async () => job('new')),
+    probe: jest.fn(),
+    dryRun: jest.fn(),
     backends: jest.fn(async () => [SFTP]),
     archive: jest.fn(async () => ({ url: '/base/archive?id=1' })),
     downloadUrl: (path: string) => `/base/download/${path}`
@@ -147,17 +154,108 @@ describe('commands', () => {
     const dialog = await dialogShown('input');
     const inputs = dialog.querySelectorAll('input');
     expect(Array.from(inputs, input => input.type)).toEqual(['password']);
-    const set = Object.getOwnPropertyDescriptor(
-      HTMLInputElement.prototype,
-      'value'
-    )!.set!;
-    set.call(inputs[0], 'hush');
-    inputs[0].dispatchEvent(new Event('input', { bubbles: true }));
+    type(inputs[0], 'hush');
     press(dialog, 'Go On');
     await done;
     expect(api.changeJob.mock.calls).toEqual([
       ['a', 'resume', { password: 'hush' }]
     ]);
+  });
+
+  it('ask for the secrets of both ends of a copy', async () => {
+    const reason: any = { code: 'needs_credentials', message: '', detail: {} };
+    show(
+      job('a', {
+        kind: 'copy',
+        state: 'waiting',
+        source: 'sftp://one/x.bin',
+        destination: 'sftp://two/',
+        reason
+      })
+    );
+    const done = commands.execute(CommandIDs.authenticate, { key: 'job:a' });
+    const dialog = await dialogShown('input');
+    const labels = [...dialog.querySelectorAll('label')];
+    expect(labels.map(label => label.textContent)).toEqual([
+      'Password',
+      'Password (destination)'
+    ]);
+    type(dialog.querySelectorAll('input')[1], 'hush');
+    press(dialog, 'Go On');
+    await done;
+    expect(api.changeJob.mock.calls).toEqual([
+      ['a', 'resume', { dest_password: 'hush' }]
+    ]);
+  });
+
+  describe('a plan to decide about', () => {
+    const reason: any = {
+      code: 'needs_decision',
+      message: 'm',
+      remedy: 'r',
+      retryable: false,
+      detail: { kind: 'plan', copy: 3, replace: 1, delete: 2, bytes: 4096 }
+    };
+    const review = async () => {
+      show(job('a', { kind: 'sync', state: 'waiting', reason }));
+      const done = commands.execute(CommandIDs.review, { key: 'job:a' });
+      return { done, dialog: await dialogShown('[role=option]') };
+    };
+
+    it('is looked at before anybody can say yes', async () => {
+      show(job('a', { kind: 'sync', state: 'waiting', reason }));
+      const at = { key: 'job:a' };
+      expect(commands.isEnabled(CommandIDs.review, at)).toBe(true);
+      expect(commands.isEnabled(CommandIDs.approve, at)).toBe(false);
+      const { done, dialog } = await review();
+      expect(dialog.textContent).toContain(
+        '2 files would be deleted, 1 replaced, 3 copied (4 kB)'
+      );
+      expect(api.jobFiles).toHaveBeenCalledWith(
+        'a',
+        expect.objectContaining({ state: 'planned', offset: 0 })
+      );
+      press(dialog, 'Delete 2 Files and Go On');
+      await done;
+      expect(api.changeJob.mock.calls).toEqual([['a', 'approve']]);
+    });
+
+    it('can be refused, or left for later', async () => {
+      const later = await review();
+      press(later.dialog, 'Not Now');
+      await later.done;
+      expect(api.changeJob).not.toHaveBeenCalled();
+      const never = await review();
+      press(never.dialog, 'Cancel the Transfer');
+      await never.done;
+      expect(api.changeJob.mock.calls).toEqual([['a', 'cancel']]);
+    });
+  });
+
+  it('show the files of a job, and its report', async () => {
+    show(job('a', { state: 'done' }));
+    const done = commands.execute(CommandIDs.showFiles, { key: 'job:a' });
+    const dialog = await dialogShown('[role=option]');
+    expect(dialog.querySelector('[role=option]')!.textContent).toContain(
+      'not verifiable'
+    );
+    expect(dialog.querySelector('a')!.getAttribute('href')).toBe(
+      '/base/jobs/a/report'
+    );
+    press(dialog, 'Close');
+    await done;
+  });
+
+  it('lead to what lies on this server, and nowhere else', async () => {
+    show(
+      job('a', { kind: 'send', source: 'data/a.csv', destination: 's3://b/' }),
+      job('b', { kind: 'copy', destination: 's3://b/' })
+    );
+    const enabled = (key: string) =>
+      commands.isEnabled(CommandIDs.reveal, { key });
+    expect([enabled('job:a'), enabled('job:b')]).toEqual([true, false]);
+    await commands.execute(CommandIDs.reveal, { key: 'job:a' });
+    expect(place.reveal).toHaveBeenLastCalledWith('data/a.csv');
   });
 
   it('show a failed act', async () => {

@@ -24,7 +24,7 @@ describe('TransferModel', () => {
   const api = {
     changeJob: jest.fn(() => Promise.resolve(job('a'))),
     deleteJob: jest.fn(() => Promise.resolve()),
-    jobFiles: jest.fn(() => Promise.resolve([] as any[]))
+    jobFiles: jest.fn(() => Promise.resolve({ files: [] as any[], total: 0 }))
   };
 
   beforeEach(() => {
@@ -244,7 +244,10 @@ describe('TransferModel', () => {
 
   it('finds what arrived: from the report of a job, from the results of an upload', async () => {
     feed.set(job('a', { state: 'done' }), running('b', 1, 2));
-    api.jobFiles.mockResolvedValueOnce([{ path: 'data/a (1).bin' }]);
+    api.jobFiles.mockResolvedValueOnce({
+      files: [{ path: 'data/a (1).bin' }],
+      total: 1
+    });
     expect(await model.locate('job:a')).toBe('data/a (1).bin');
     expect(await model.locate('job:b')).toBeNull();
     uploads.batches = [

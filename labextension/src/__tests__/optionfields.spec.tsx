@@ -4,7 +4,7 @@ import { act } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { Format } from '../format';
 import type { IBackend, IBackendOption } from '../job';
-import { given, OptionFields } from '../optionfields';
+import { given, labelOf, OptionFields } from '../optionfields';
 
 (globalThis as any).IS_REACT_ACT_ENVIRONMENT = true;
 
@@ -40,7 +40,7 @@ const BACKEND: IBackend = {
 describe('given', () => {
   it('takes what was filled in, with its type', () => {
     expect(
-      given(BACKEND, {
+      given(BACKEND.options, {
         endpoint: 'https://s3.example',
         secret_access_key: '',
         anonymous: false,
@@ -48,6 +48,24 @@ describe('given', () => {
         of_another_backend: 'x'
       })
     ).toEqual({ endpoint: 'https://s3.example', depth: 3 });
+  });
+
+  it('switches off what is on by itself', () => {
+    const flags = [
+      option('on', { type: 'flag', default: true }),
+      option('off', { type: 'flag', default: false })
+    ];
+    expect(given(flags, { on: false, off: false })).toEqual({ on: false });
+    expect(given(flags, { on: true, off: true })).toEqual({ off: true });
+  });
+});
+
+describe('labels', () => {
+  it('are words, with acronyms as they are written', () => {
+    const labels = ['secret_access_key', 'sse_kms_key_id', 'sha256'].map(name =>
+      labelOf({ name }, new Format(nullTranslator))
+    );
+    expect(labels).toEqual(['Secret access key', 'SSE KMS key ID', 'SHA-256']);
   });
 });
 

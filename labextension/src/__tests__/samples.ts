@@ -162,3 +162,14 @@ export function press(dialog: HTMLElement, label: string): void {
     .find(each => each.textContent === label)!
     .click();
 }
+
+/** Type a text into a field of a form. */
+export function type(field: HTMLInputElement, text: string): void {
+  const { set } = Object.getOwnPropertyDescriptor(
+    Object.getPrototypeOf(field),
+    'value'
+  )!;
+  set!.call(field, text);
+  const name = field.matches('select') ? 'change' : 'input';
+  field.dispatchEvent(new Event(name, { bubbles: true }));
+}

@@ -1,0 +1,38 @@
+import { explain } from '../errors';
+import { Format } from '../format';
+import { planOf, planText } from '../planwords';
+import { failure } from './samples';
+
+describe('planText', () => {
+  const text = (copy: number, replace: number, removed: number, bytes = 4096) =>
+    planText({ copy, replace, delete: removed, bytes }, new Format());
+
+  it('says the worst first, and the noun once', () => {
+    expect(text(3, 1, 2)).toBe(
+      '2 files would be deleted, 1 replaced, 3 copied (4 kB)'
+    );
+    expect(text(0, 0, 1)).toBe('One file would be deleted');
+    expect(text(1, 0, 0)).toBe('One file would be copied (4 kB)');
+    expect(text(12_000, 1_000, 0)).toBe(
+      '1,000 files would be replaced, 12,000 copied (4 kB)'
+    );
+    expect(text(0, 0, 0)).toBe('Nothing would be changed');
+  });
+});
+
+describe('planOf', () => {
+  const detail = { kind: 'plan', copy: 0, replace: 0, delete: 5, bytes: 0 };
+
+  it('finds the plan of a decision', () => {
+    const error = failure('needs_decision', { detail });
+    expect(planOf(error)).toMatchObject({ delete: 5, bytes: 0 });
+    expect(explain(error, new Format()).what).toBe('5 files would be deleted');
+  });
+
+  it('finds none in what is no plan', () => {
+    expect(planOf(null)).toBeNull();
+    expect(planOf(failure('disk_full', { detail }))).toBeNull();
+    const host = failure('needs_decision', { detail: { kind: 'host_key' } });
+    expect(planOf(host)).toBeNull();
+  });
+});

@@ -1,0 +1,193 @@
+/**
+ * One end of a transfer that lies at a service: its address, the options that
+ * its backend declares, and what the server sees there.
+ */
+
+import type { IDisposable } from '@lumino/disposable';
+import type { ISignal } from '@lumino/signaling';
+import { Signal } from '@lumino/signaling';
+import { explain } from './errors';
+import type { Format } from './format';
+import type { IBackend, IBackendOption, IFormOption, OptionValue } from './job';
+import { given, labelOf } from './optionfields';
+import type { IProbeResult, Prober } from './prober';
+
+export interface IEndpointOptions {
+  readonly prober: Prober;
+  /** The kinds of address that the server reaches; the form goes without. */
+  readonly backends: Promise<readonly IBackend[]>;
+  /** An address to begin with. */
+  readonly address: string;
+  /** Whether files are put there: then nothing has to be there yet. */
+  readonly writes: boolean;
+}
+
+/** Failures that no other folder and no credentials mend. */
+const HOPELESS: ReadonlySet<string> = new Set([
+  'bad_request',
+  'invalid_address',
+  'unsupported_scheme',
+  'address_refused',
+  'disabled'
+]);
+
+export class Endpoint implements IDisposable {
+  constructor(options: IEndpointOptions) {
+    this.writes = options.writes;
+    this._address = options.address;
+    this._prober = options.prober;
+    this._prober.changed.connect(() => this._changed.emit());
+    this._prober.look(this._address);
+    options.backends.then(
+      backends => {
+        this._backends = backends;
+        this._changed.emit();
+      },
+      () => undefined
+    );
+  }
+
+  readonly writes: boolean;
+
+  /** Emitted when anything about it changed. */
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get address(): string {
+    return this._address;
+  }
+
+  set address(value: string) {
+    this._address = value;
+    this._changed.emit();
+    this._prober.look(value, this.given);
+  }
+
+  get values(): Readonly<Record<string, OptionValue>> {
+    return this._values;
+  }
+
+  setOption(name: string, value: OptionValue): void {
+    this._values = { ...this._values, [name]: value };
+    this._changed.emit();
+    this._prober.look(this._address, this.given);
+  }
+
+  /** Look again, though nothing was changed here. */
+  test(): void {
+    this._prober.again();
+  }
+
+  get result(): IProbeResult {
+    return this._prober.result;
+  }
+
+  /** The backend of the address, by its scheme; the server may know better. */
+  get backend(): IBackend | undefined {
+    const { result } = this;
+    const name = result.state === 'found' ? result.probe.backend : null;
+    return (
+      this._backends.find(backend => backend.name === name) ??
+      backendOf(this._address, this._backends)
+    );
+  }
+
+  /** The options that were filled in. */
+  get given(): Record<string, OptionValue> {
+    return this.backend ? given(this.backend.options, this._values) : {};
+  }
+
+  get needsCredentials(): boolean {
+    const { result } = this;
+    return result.state === 'found'
+      ? result.probe.needs === 'credentials'
+      : result.state === 'failed' && result.error.code === 'needs_credentials';
+  }
+
+  /** Whether it answers, and nothing is there yet. */
+  get isVacant(): boolean {
+    const { result } = this;
+    return (
+      this.writes &&
+      result.state === 'failed' &&
+      result.error.code === 'remote_not_found'
+    );
+  }
+
+  /** Why nothing can come of this address; '' while something can. */
+  problem(format: Format): string {
+    const { backend, result } = this;
+    if (this.writes && backend?.can && !backend.can.includes('send')) {
+      return format.trans.__(
+        'Nothing can be sent to addresses of this kind: %1',
+        backend.title
+      );
+    }
+    if (result.state !== 'failed' || result.error.retryable) {
+      return '';
+    }
+    const stops = !this.writes || HOPELESS.has(result.error.code);
+    return stops ? explain(result.error, format).what : '';
+  }
+
+  get isDisposed(): boolean {
+    return this._prober.isDisposed;
+  }
+
+  dispose(): void {
+    this._prober.dispose();
+    Signal.clearData(this);
+  }
+
+  private _address: string;
+  private _backends: readonly IBackend[] = [];
+  private _changed = new Signal<this, void>(this);
+  private _prober: Prober;
+  private _values: Readonly<Record<string, OptionValue>> = {};
+}
+
+/** The backend of an address, by its scheme. */
+export function backendOf(
+  address: string,
+  backends: readonly IBackend[]
+): IBackend | undefined {
+  const scheme = /^\s*([a-z][a-z0-9+.-]*):/i.exec(address)?.[1].toLowerCase();
+  return backends.find(({ schemes }) => schemes.includes(scheme ?? ''));
+}
+
+/**
+ * An option of the destination, as a copy takes it: where the source declares
+ * one of the same name, the destination's has the prefix `dest_`.
+ */
+export function ofDestination(
+  option: IBackendOption,
+  ofSource: readonly IBackendOption[],
+  format: Format
+): IFormOption {
+  return ofSource.some(({ name }) => name === option.name)
+    ? {
+        ...option,
+        name: `dest_${option.name}`,
+        label: format.trans.__('%1 (destination)', labelOf(option, format))
+      }
+    : option;
+}
+
+/** The options that were filled in for both ends of a copy. */
+export function givenOfBoth(
+  source: Endpoint,
+  destination: Endpoint,
+  format: Format
+): Record<string, OptionValue> {
+  const ofSource = source.backend?.options ?? [];
+  const ofTarget = destination.backend?.options ?? [];
+  const result = source.given;
+  for (const option of ofTarget) {
+    const value = destination.given[option.name];
+    if (value !== undefined) {
+      result[ofDestination(option, ofSource, format).name] = value;
+    }
+  }
+  return result;
+}

@@ -1,0 +1,99 @@
+/**
+ * The part of a form for one end that lies at a service.
+ */
+
+import * as React from 'react';
+import type { Endpoint } from './endpoint';
+import type { Format } from './format';
+import { Found } from './found';
+import type { IBackend, IRemoteKind } from './job';
+import { OptionFields } from './optionfields';
+import { REMOTE_OPTIONS, RemoteFields } from './remotefields';
+import { TextInput } from './textinput';
+
+const EXAMPLE = 'https://…';
+
+export interface IEndpointFieldsProps {
+  readonly endpoint: Endpoint;
+  readonly label: string;
+  /** Addresses that were used before, the last one first. */
+  readonly recent: readonly string[];
+  /** The kinds of remotes that can be made up here. */
+  readonly remoteKinds: () => Promise<readonly IRemoteKind[]>;
+  readonly format: Format;
+}
+
+export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
+  const { endpoint, label, recent, format } = props;
+  const { backend, result } = endpoint;
+  const listId = React.useId();
+  return (
+    <>
+      <label>
+        <span>{label}</span>
+        <TextInput
+          inputMode="url"
+          required
+          value={endpoint.address}
+          problem={endpoint.problem(format)}
+          placeholder={EXAMPLE}
+          list={recent.length ? listId : undefined}
+          onChange={address => (endpoint.address = address)}
+        />
+      </label>
+      <datalist id={listId}>
+        {recent.map(address => (
+          <option key={address} value={address} />
+        ))}
+      </datalist>
+      <div className="jp-TransfersFrom-found">
+        <Found
+          result={result}
+          vacant={endpoint.isVacant}
+          writes={endpoint.writes}
+          format={format}
+          onTrust={fingerprint => endpoint.setOption('host_key', fingerprint)}
+        />
+        {result.state !== 'empty' && (
+          <button
+            type="button"
+            className="jp-mod-styled jp-TransfersFrom-test"
+            disabled={result.state === 'looking'}
+            onClick={() => endpoint.test()}
+          >
+            {format.trans.__('Test Connection')}
+          </button>
+        )}
+      </div>
+      {backend && (
+        <OptionFields
+          key={backend.name}
+          backend={withoutRemote(backend)}
+          values={endpoint.values}
+          needed={endpoint.needsCredentials}
+          format={format}
+          onChange={(name, value) => endpoint.setOption(name, value)}
+        >
+          {backend.name === 'rclone' && (
+            <RemoteFields
+              values={endpoint.values}
+              kinds={props.remoteKinds}
+              format={format}
+              onChange={(name, value) => endpoint.setOption(name, value)}
+            />
+          )}
+        </OptionFields>
+      )}
+    </>
+  );
+}
+
+/** Without the options that the form for remotes fills in. */
+function withoutRemote(backend: IBackend): IBackend {
+  return backend.name === 'rclone'
+    ? {
+        ...backend,
+        options: backend.options.filter(({ name }) => !REMOTE_OPTIONS.has(name))
+      }
+    : backend;
+}

@@ -1,0 +1,201 @@
+/**
+ * The files of a job, however many: only those in sight are in the page.
+ *
+ * One stop of the Tab key; the arrow keys, Page Up and Down, Home and End move
+ * from file to file. What there is to say about the chosen one stands below.
+ */
+
+import * as React from 'react';
+import type { FilePages } from './filepages';
+import { fileNotes, fileStateText, fileVerdict } from './filewords';
+import type { Format } from './format';
+import type { IJobFile } from './job';
+import { splitName } from './names';
+import { scrollFor, windowAt } from './windowing';
+
+/** Pixels, as in the style sheet. */
+const ROW = 44;
+
+/** Milliseconds at rest before rows that came in sight are asked for. */
+const PAUSE = 60;
+
+export interface IFileListProps {
+  readonly pages: FilePages;
+  readonly label: string;
+  readonly format: Format;
+}
+
+export function FileList(props: IFileListProps): JSX.Element {
+  const { pages, label, format } = props;
+  const box = React.useRef<HTMLDivElement>(null);
+  const [current, setCurrent] = React.useState(0);
+  const { scrollTop, viewport, onScroll } = useScroll(box);
+  useNews(pages);
+  const total = pages.total ?? 0;
+  const { first, end, top, height } = windowAt(total, ROW, viewport, scrollTop);
+  React.useEffect(() => {
+    const timer = setTimeout(() => pages.need(first, end), PAUSE);
+    return () => clearTimeout(timer);
+  }, [pages, first, end]);
+  const prefix = React.useId();
+  const chosen = Math.min(current, Math.max(0, total - 1));
+
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    const page = Math.max(1, Math.floor(viewport / ROW) - 1);
+    const next = {
+      ArrowDown: chosen + 1,
+      ArrowUp: chosen - 1,
+      PageDown: chosen + page,
+      PageUp: chosen - page,
+      Home: 0,
+      End: total - 1
+    }[event.key];
+    if (next === undefined || total === 0) {
+      return;
+    }
+    event.preventDefault();
+    // The dialog has a use for some of these keys, too.
+    event.stopPropagation();
+    const index = Math.min(Math.max(next, 0), total - 1);
+    setCurrent(index);
+    box.current!.scrollTop = scrollFor(index, total, ROW, viewport, scrollTop);
+  };
+
+  const inSight = Array.from({ length: end - first }, (_, n) => first + n);
+  const visible = chosen >= first && chosen < end;
+  return (
+    <div className="jp-TransfersFiles">
+      <div
+        ref={box}
+        className="jp-TransfersFiles-box"
+        role="listbox"
+        tabIndex={0}
+        aria-label={label}
+        aria-busy={pages.total === null}
+        aria-activedescendant={
+          visible && total > 0 ? `${prefix}${chosen}` : undefined
+        }
+        onScroll={onScroll}
+        onKeyDown={onKeyDown}
+      >
+        <div style={{ height }} role="presentation">
+          <div
+            style={{ transform: `translateY(${top}px)` }}
+            role="presentation"
+          >
+            {inSight.map(index => (
+              <FileRow
+                key={index}
+                id={`${prefix}${index}`}
+                index={index}
+                total={total}
+                file={pages.row(index)}
+                chosen={index === chosen}
+                format={format}
+                onChoose={setCurrent}
+              />
+            ))}
+          </div>
+        </div>
+      </div>
+      <Notes pages={pages} index={chosen} format={format} />
+    </div>
+  );
+}
+
+interface IFileRowProps {
+  readonly id: string;
+  readonly index: number;
+  readonly total: number;
+  readonly file: IJobFile | undefined;
+  readonly chosen: boolean;
+  readonly format: Format;
+  readonly onChoose: (index: number) => void;
+}
+
+const FileRow = React.memo(function FileRow(props: IFileRowProps) {
+  const { id, index, total, file, chosen, format, onChoose } = props;
+  return (
+    <div
+      id={id}
+      role="option"
+      className="jp-TransfersFiles-row"
+      data-state={file?.state}
+      data-action={file?.action}
+      aria-selected={chosen}
+      aria-posinset={index + 1}
+      aria-setsize={total}
+      onClick={() => onChoose(index)}
+    >
+      {file ? <FileFacts file={file} format={format} /> : '…'}
+    </div>
+  );
+});
+
+function FileFacts(props: { file: IJobFile; format: Format }): JSX.Element {
+  const { file, format } = props;
+  const { head, tail } = splitName(file.path);
+  const facts = [
+    fileStateText(file, format),
+    fileVerdict(file, format),
+    file.error ? fileNotes(file, format)[0] : ''
+  ].filter(Boolean);
+  return (
+    <>
+      <span className="jp-TransfersFiles-line">
+        <span className="jp-TransfersRow-name" title={file.path}>
+          <span className="jp-TransfersRow-nameHead">{head}</span>
+          <span className="jp-TransfersRow-nameTail">{tail}</span>
+        </span>
+        <span className="jp-TransfersFiles-size">
+          {file.size === null ? '' : format.bytes(file.size)}
+        </span>
+      </span>
+      <span className="jp-TransfersFiles-facts">{facts.join(' · ')}</span>
+    </>
+  );
+}
+
+/** The chosen file in full. */
+function Notes(props: {
+  pages: FilePages;
+  index: number;
+  format: Format;
+}): JSX.Element {
+  const { pages, index, format } = props;
+  const { trans } = format;
+  const file = pages.row(index);
+  return (
+    <div className="jp-TransfersFiles-notes" aria-live="polite">
+      {pages.total === 0 && <p>{trans.__('No files.')}</p>}
+      {file && <p className="jp-TransfersFiles-path">{file.path}</p>}
+      {file && fileNotes(file, format).map(note => <p key={note}>{note}</p>)}
+    </div>
+  );
+}
+
+/** Draw anew when the pages change. */
+function useNews(pages: FilePages): void {
+  const [, draw] = React.useReducer((count: number) => count + 1, 0);
+  React.useEffect(() => {
+    const onChange = () => draw();
+    pages.changed.connect(onChange);
+    return () => void pages.changed.disconnect(onChange);
+  }, [pages]);
+}
+
+function useScroll(box: React.RefObject<HTMLDivElement>) {
+  const [scrollTop, setScrollTop] = React.useState(0);
+  const [viewport, setViewport] = React.useState(10 * ROW);
+  React.useEffect(() => {
+    const measure = () => setViewport(box.current?.clientHeight || 10 * ROW);
+    const observer = new ResizeObserver(measure);
+    observer.observe(box.current!);
+    return () => observer.disconnect();
+  }, []);
+  return {
+    scrollTop,
+    viewport,
+    onScroll: () => setScrollTop(box.current!.scrollTop)
+  };
+}

@@ -1,0 +1,94 @@
+/**
+ * Plans in words: `2 files would be deleted, 1 replaced, 3 copied (4 KB)`.
+ */
+
+import type { Format } from './format';
+import type { IJobPlan } from './job';
+import type { ITransferErrorData } from './uploads/tokens';
+
+/** The plan that a job waits with; null if it waits for something else. */
+export function planOf(error: ITransferErrorData | null): IJobPlan | null {
+  const { detail } = error ?? {};
+  if (error?.code !== 'needs_decision' || detail?.['kind'] !== 'plan') {
+    return null;
+  }
+  const count = (name: string) => Number(detail[name] ?? 0);
+  return {
+    copy: count('copy'),
+    replace: count('replace'),
+    delete: count('delete'),
+    skip: count('skip'),
+    bytes: typeof detail['bytes'] === 'number' ? detail['bytes'] : null
+  };
+}
+
+/** What would be done, the worst first. */
+export function planText(plan: IJobPlan, format: Format): string {
+  const { trans } = format;
+  const count = (value: number) => format.count(value);
+  // Only the first says what is counted.
+  const parts: [number, string, string][] = [
+    [
+      plan.delete,
+      trans._n(
+        'one file would be deleted',
+        '%2 files would be deleted',
+        plan.delete,
+        count(plan.delete)
+      ),
+      trans.__('%1 deleted', count(plan.delete))
+    ],
+    [
+      plan.replace,
+      trans._n(
+        'one file would be replaced',
+        '%2 files would be replaced',
+        plan.replace,
+        count(plan.replace)
+      ),
+      trans.__('%1 replaced', count(plan.replace))
+    ],
+    [
+      plan.copy,
+      trans._n(
+        'one file would be copied',
+        '%2 files would be copied',
+        plan.copy,
+        count(plan.copy)
+      ),
+      trans.__('%1 copied', count(plan.copy))
+    ]
+  ];
+  const due = parts.filter(([number]) => number > 0);
+  if (due.length === 0) {
+    return trans.__('Nothing would be changed');
+  }
+  const text = due
+    .map(([, first, other], index) => (index ? other : capital(first)))
+    .reduce((before, part) => trans.__('%1, %2', before, part));
+  const moves = plan.copy + plan.replace > 0 && plan.bytes !== null;
+  return moves ? trans.__('%1 (%2)', text, format.bytes(plan.bytes!)) : text;
+}
+
+/** What is, or would be, done to one file. */
+export function actionText(
+  action: string | null | undefined,
+  planned: boolean,
+  format: Format
+): string {
+  const { trans } = format;
+  switch (action) {
+    case 'delete':
+      return planned ? trans.__('to delete') : trans.__('deleted');
+    case 'replace':
+      return planned ? trans.__('to replace') : trans.__('replaced');
+    case 'copy':
+      return planned ? trans.__('to copy') : trans.__('copied');
+    default:
+      return '';
+  }
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}

@@ -1,0 +1,132 @@
+/**
+ * The dialog "Send to…": files and folders of the server to any address.
+ */
+
+import * as React from 'react';
+import type { Endpoint } from './endpoint';
+import { showForm } from './formdialog';
+import type { IJobRequest } from './job';
+import { baseName, folderOf } from './names';
+import type { IFormOptions } from './transferform';
+import { TransferForm } from './transferform';
+
+/** A file or a folder of the server. */
+export interface ISendItem {
+  /** Below the server's root. */
+  readonly path: string;
+  readonly isFolder: boolean;
+}
+
+export interface ISendOptions extends IFormOptions {
+  readonly items: readonly ISendItem[];
+  /** The folder to begin with: where the last one was sent; '' if there is none. */
+  readonly folder: string;
+}
+
+/**
+ * Ask where to send `items`.
+ *
+ * @returns The jobs to start, one for each; null when the person thought better
+ *   of it.
+ */
+export async function askDestination(
+  options: ISendOptions
+): Promise<readonly IJobRequest[] | null> {
+  const { trans } = options.format;
+  return showForm(
+    new SendForm(options),
+    trans.__('Send to an address'),
+    trans.__('Start')
+  );
+}
+
+class SendForm extends TransferForm {
+  constructor(options: ISendOptions) {
+    super(options);
+    this._items = options.items;
+    this._destination = this.endpoint(suggestion(options), true);
+  }
+
+  protected get canSync(): boolean {
+    return this._items.length === 1 && this._items[0].isFolder;
+  }
+
+  protected services(): readonly Endpoint[] {
+    return [this._destination];
+  }
+
+  protected ends() {
+    const address = this._destination.address.trim();
+    return this._items.map(item => ({
+      source: item.path,
+      destination:
+        this._items.length > 1 ? placeAmongMany(item, address) : address,
+      kind: 'send' as const
+    }));
+  }
+
+  protected renderEnds(): JSX.Element {
+    const { format } = this.options;
+    const { trans } = format;
+    const [first, ...others] = this._items;
+    return (
+      <>
+        <div className="jp-TransfersFrom-items">
+          <span>{trans.__('What to send')}</span>
+          <strong title={this._items.map(({ path }) => path).join('\n')}>
+            {others.length === 0
+              ? first.path + (first.isFolder ? '/' : '')
+              : trans.__(
+                  '%1 and %2 more',
+                  baseName(first.path),
+                  format.count(others.length)
+                )}
+          </strong>
+        </div>
+        {this.renderEndpoint(
+          this._destination,
+          this._items.length > 1
+            ? trans.__('Send into this folder')
+            : trans.__('Address')
+        )}
+      </>
+    );
+  }
+
+  private _destination: Endpoint;
+  private _items: readonly ISendItem[];
+}
+
+/** Where one of several goes below the address of a folder. */
+function placeAmongMany(item: ISendItem, address: string): string {
+  const folder = address.replace(/\/*$/, '/');
+  // A folder's files go right into its destination, a file goes into a folder.
+  return item.isFolder ? below(folder, item) : folder;
+}
+
+/** The last folder, and in it one for what a folder holds. */
+function suggestion({ items, folder }: ISendOptions): string {
+  const [only, ...others] = items;
+  const takesName = folder !== '' && others.length === 0 && only.isFolder;
+  return takesName ? below(folder, only) : folder;
+}
+
+function below(folder: string, { path }: ISendItem): string {
+  const name = baseName(path);
+  // Keys of S3 are written as they are.
+  const plain = /^s3:/i.test(folder);
+  return `${folder}${plain ? name : encodeURIComponent(name)}/`;
+}
+
+/**
+ * The folder into which the file or folder `source` was sent.
+ *
+ * @returns An address that ends in `/`.
+ */
+export function folderOfSend(source: string, destination: string): string {
+  const plain = destination.replace(/\/+$/, '');
+  const named = baseName(plain) === baseName(source);
+  const isFolder = destination.endsWith('/') && !named;
+  const isRoot = /^[^:]*:\/\/[^/]*$/.test(plain);
+  return isFolder || isRoot ? `${plain}/` : `${folderOf(plain)}/`;
+}
