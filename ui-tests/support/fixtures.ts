@@ -9,6 +9,7 @@ import * as path from 'path';
 import { LabServer } from './labserver';
 import { TransfersPanel } from './panel';
 import { Source } from './source';
+import { WebDav } from './webdav';
 
 export interface ITransferFixtures {
   /** The list of transfers is empty when a test begins. */
@@ -16,6 +17,8 @@ export interface ITransferFixtures {
   readonly panel: TransfersPanel;
   /** A web server to fetch from. */
   readonly source: Source;
+  /** A service to send to. */
+  readonly dav: WebDav;
   /** A folder on the person's computer. */
   readonly desk: string;
   /** The folder on the server's disk that the file browser shows. */
@@ -78,6 +81,12 @@ export const test = galataTest.extend<
     const source = await Source.start();
     await use(source);
     await source.stop();
+  },
+
+  dav: async ({}, use) => {
+    const dav = await WebDav.start();
+    await use(dav);
+    await dav.stop();
   },
 
   desk: async ({}, use) => {

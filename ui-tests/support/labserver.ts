@@ -41,6 +41,16 @@ export class LabServer {
     return path.join(this._folder, 'root');
   }
 
+  /** Its database of jobs. */
+  get database(): string {
+    const state = path.join(this._folder, 'state');
+    const [found] = fs
+      .readdirSync(state, { recursive: true })
+      .map(String)
+      .filter(name => path.basename(name) === 'transfers.sqlite');
+    return path.join(state, found);
+  }
+
   /** What the server has written to its log so far. */
   get log(): string {
     return fs.readFileSync(path.join(this._folder, 'log'), 'utf8');

@@ -2,24 +2,13 @@
  * The panel itself: where it is, what it says, whom it serves.
  */
 
-import AxeBuilder from '@axe-core/playwright';
-import type { Page } from '@playwright/test';
+import { violations } from '../support/axe';
 import { MiB, noise } from '../support/files';
 import { expect, test } from '../support/fixtures';
 import { fetchFrom, openFrom } from '../support/from';
 import { PANEL_ID } from '../support/panel';
 
 const THEMES = ['JupyterLab Light', 'JupyterLab Dark'];
-
-/** What axe finds in the part of the page that is ours. */
-async function violations(page: Page, part: string): Promise<string[]> {
-  const result = await new AxeBuilder({ page: page.mainFrame().page() })
-    .include(part)
-    .analyze();
-  return result.violations.flatMap(({ id, nodes }) =>
-    nodes.map(node => `${id}: ${node.html} ${node.failureSummary}`)
-  );
-}
 
 test('it opens and says how to begin', async ({ page, panel }) => {
   await panel.open();

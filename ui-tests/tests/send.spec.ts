@@ -1,0 +1,181 @@
+/**
+ * From the server to a service: "Send to…" from the file browser, the plan before
+ * it, the files after it.
+ */
+
+import type { Locator } from '@playwright/test';
+import { execFileSync } from 'child_process';
+import * as path from 'path';
+import { violations } from '../support/axe';
+import { expected, harvest, noise, plant } from '../support/files';
+import { expect, test } from '../support/fixtures';
+import type { TransfersPanel } from '../support/panel';
+
+const PICTURES = path.join(__dirname, '../screenshots');
+
+/** Rows of the report of a huge job. */
+const MANY = 100_000;
+
+/** The dialog "Send to…" of something that the file browser shows. */
+async function sendTo(panel: TransfersPanel, name: string): Promise<Locator> {
+  const { page } = panel;
+  await page.sidebar.openTab('filebrowser');
+  await page
+    .locator('.jp-DirListing-item', { hasText: name })
+    .click({ button: 'right' });
+  await page.getByRole('menuitem', { name: 'Send to Address…' }).click();
+  return page.getByRole('dialog');
+}
+
+test('a folder is sent, with a look at the plan before and the files after', async ({
+  page,
+  panel,
+  dav,
+  shown
+}) => {
+  const tree = { 'a.csv': noise(70_000), 'deep/b c.csv': noise(3_000) };
+  plant(path.join(shown, 'photos'), tree);
+  plant(dav.folder, { 'archive/other.txt': 'x' });
+  await page.filebrowser.refresh();
+  const dialog = await sendTo(panel, 'photos');
+  const address = dialog.getByLabel('Address', { exact: true });
+  await address.fill(`${dav.url}archive/photos/`);
+  await expect(dialog.getByRole('status').first()).toContainText(
+    'nothing is there yet'
+  );
+  await dialog.getByText('Show What Would Be Done').click();
+  await expect(dialog).toContainText('2 files would be copied (71 kB)');
+  await expect(dialog.getByRole('listitem').first()).toContainText('to copy');
+  await page.screenshot({ path: path.join(PICTURES, 'send.png') });
+  expect(await violations(page, '.jp-Dialog')).toEqual([]);
+  await dialog.getByRole('button', { name: 'Start' }).click();
+  await panel.reaches('photos', 'done');
+  expect(harvest(path.join(dav.folder, 'archive/photos'))).toEqual(
+    expected(tree)
+  );
+
+  await panel.button('More actions for photos').click();
+  await page.getByRole('menuitem', { name: 'Show Files…' }).click();
+  await expect(
+    dialog.locator('.jp-TransfersFiles').getByRole('option')
+  ).toHaveCount(2);
+  await expect(
+    dialog.locator('.jp-TransfersFiles').getByRole('option').nth(1)
+  ).toContainText('b c.csv');
+  await dialog.getByRole('listbox').press('ArrowDown');
+  await expect(dialog.locator('.jp-TransfersFiles-notes')).toContainText(
+    'photos/deep/b c.csv'
+  );
+  const download = page.waitForEvent('download');
+  await dialog.getByRole('link', { name: 'Download the report' }).click();
+  expect((await download).suggestedFilename()).toMatch(/^transfer-.*\.jsonl$/);
+
+  // The next one is suggested beside it.
+  await page.keyboard.press('Escape');
+  const again = await sendTo(panel, 'photos');
+  await expect(again.getByLabel('Address', { exact: true })).toHaveValue(
+    `${dav.url}archive/photos/`
+  );
+});
+
+test('a hundred thousand files of a job scroll smoothly', async ({
+  page,
+  panel,
+  source,
+  server,
+  request
+}) => {
+  const address = source.add('many.bin', noise(10));
+  const answer = await request.post('jupyter-transfer/jobs', {
+    data: { source: address, destination: 'many/' }
+  });
+  const { id } = await answer.json();
+  await panel.open();
+  await panel.reaches('many.bin', 'done');
+  writeRows(server.database, id);
+  await panel.button('More actions for many.bin').click();
+  await page.getByRole('menuitem', { name: 'Show Files…' }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog).toContainText('100,001 files');
+  const list = dialog.getByRole('listbox');
+  // Failed ones come first.
+  const first = dialog
+    .locator('.jp-TransfersFiles')
+    .getByRole('option')
+    .first();
+  await expect(first).toContainText('The file changed at its source.');
+  await page.screenshot({ path: path.join(PICTURES, 'files.png') });
+  for (const theme of ['JupyterLab Dark', 'JupyterLab Light']) {
+    await page.theme.setTheme(theme);
+    expect(await violations(page, '.jp-Dialog')).toEqual([]);
+    if (theme.endsWith('Dark')) {
+      await page.screenshot({ path: path.join(PICTURES, 'files-dark.png') });
+    }
+  }
+
+  const { frames, most } = await list.evaluate(scrollThrough);
+  // Told, not demanded: how long a task takes is the machine's business, too.
+  console.log(`${MANY} rows: longest frame ${Math.max(...frames)} ms`);
+  expect(most).toBeLessThan(60);
+  await list.press('End');
+  await expect(
+    dialog.locator('.jp-TransfersFiles').getByRole('option').last()
+  ).toContainText('many.bin');
+  await expect(
+    dialog.locator('.jp-TransfersFiles').getByRole('option', { selected: true })
+  ).toHaveAttribute('aria-posinset', '100001');
+
+  await dialog.getByLabel('Which files').selectOption('failed');
+  await expect(dialog).toContainText('100 files');
+  await list.press('End');
+  await expect(dialog.locator('.jp-TransfersFiles-notes')).toContainText(
+    'Start it again'
+  );
+});
+
+/** Rows as a job of so many files would have written them. */
+function writeRows(database: string, job: string): void {
+  const error = JSON.stringify({
+    code: 'remote_changed',
+    message: 'The file changed at its source.',
+    remedy: 'Start it again.',
+    retryable: false,
+    detail: {}
+  });
+  execFileSync('python3', [
+    '-c',
+    `
+import sqlite3, sys
+database, job, error, many = sys.argv[1:]
+rows = (
+    (job, f"many/{n % 200:03}/file-{n:06}.bin", "failed" if n % 1000 == 0 else "done", n,
+     error if n % 1000 == 0 else None, None if n % 1000 == 0 else "no_digest")
+    for n in range(int(many))
+)
+with sqlite3.connect(database, timeout=30) as db:
+    db.executemany(
+        "insert into files (job, path, state, size, error, unverified) values (?,?,?,?,?,?)", rows
+    )
+`,
+    database,
+    job,
+    error,
+    String(MANY)
+  ]);
+}
+
+/** Scroll through all of it; how long frames took, and how many rows there were. */
+async function scrollThrough(list: HTMLElement) {
+  const frames: number[] = [];
+  let most = 0;
+  let before = performance.now();
+  for (let step = 0; step <= 100; step++) {
+    list.scrollTop = (list.scrollHeight * step) / 100;
+    await new Promise(requestAnimationFrame);
+    const now = performance.now();
+    frames.push(Math.round(now - before));
+    before = now;
+    most = Math.max(most, list.querySelectorAll('[role=option]').length);
+  }
+  return { frames, most };
+}
