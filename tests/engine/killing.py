@@ -3,10 +3,37 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
+from ..servers.chaos import noise
 from ..servers.toxics import ToxicProxy
 from ..servers.worker import WorkerProcess, run_message
+
+MIB = 1 << 20
+AT_RISK = 16 * MIB
+"""What one kill may cost."""
+
+SIZES = [(96 * MIB, 6), pytest.param(1024 * MIB, 20, marks=pytest.mark.soak)]
+"""Bytes of the file, and how often what moves it is killed."""
+
+
+def large(size: int, seed: int) -> bytes:
+    """`size` bytes, whole MiB, of which no two are alike: one in another's place is noticed."""
+    data = bytearray(noise(min(size, 64 * MIB), seed) * -(-size // (64 * MIB)))[:size]
+    for number in range(size // MIB):
+        data[number * MIB : number * MIB + 8] = number.to_bytes(8, "big")
+    return bytes(data)
+
+
+def note_cost(record: Callable[[str, object], None], size: int, killed: int, again: int) -> None:
+    """Put what the kills of a test have cost into its report, and check it."""
+    record("killed", killed)
+    record("mib_again_a_kill", round(again / killed / MIB, 2))
+    # What a protocol wraps around the bytes is a few per cent.
+    assert again <= killed * AT_RISK + size // 20, f"{again / killed / MIB:.1f} MiB a kill"
 
 
 class Killing:

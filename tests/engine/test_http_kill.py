@@ -9,28 +9,22 @@ from pathlib import Path
 
 import pytest
 
-from ..servers.chaos import noise
 from ..servers.nginx import running_nginx
 from ..servers.worker import WorkerProcess
-from .killing import fetch_message
-
-MIB = 1 << 20
-AT_RISK = 16 * MIB
+from .killing import MIB, fetch_message, large, note_cost
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("size", "kills"), [(192 * MIB, 4), pytest.param(1024 * MIB, 20, marks=pytest.mark.soak)]
 )
-def test_kills_at_full_speed(tmp_path: Path, size: int, kills: int):
-    block, draw = noise(64 * MIB), random.Random(31)
+def test_kills_at_full_speed(tmp_path: Path, size: int, kills: int, record_property):
+    data, draw = large(size, 31), random.Random(31)
     (tmp_path / "state").mkdir()
     target = tmp_path / "root" / "big.bin"
     killed = 0
     with running_nginx(tmp_path / "nginx") as nginx:
-        with (nginx.files / "big.bin").open("wb") as file:
-            for _ in range(size // len(block)):
-                file.write(block)
+        (nginx.files / "big.bin").write_bytes(data)
         message = fetch_message(tmp_path, f"{nginx.url}/big.bin")
         while killed < kills and not target.exists():
             worker = WorkerProcess(tmp_path)
@@ -45,9 +39,6 @@ def test_kills_at_full_speed(tmp_path: Path, size: int, kills: int):
         worker.send(**message)
         assert worker.wait_for("end")["state"] == "done"
         worker.kill()
-        with target.open("rb") as file:
-            for _ in range(size // len(block)):
-                assert file.read(len(block)) == block
+        assert target.read_bytes() == data
         assert killed >= min(kills, 3)
-        again = nginx.bytes_sent() - size
-        assert again <= killed * AT_RISK, f"{again / killed / MIB:.1f} MiB a kill"
+        note_cost(record_property, size, killed, nginx.bytes_sent() - size)

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ..servers.chaos import noise
 from ..servers.sshd import PASSPHRASE, running_sshd
 from ..servers.toxics import Toxics, running_toxics
-from .killing import Killing, fetch_message, send_message
-
-MIB = 1 << 20
-SIZE = 96 * MIB
-AT_RISK = 16 * MIB
-KILLS = [6, pytest.param(40, marks=pytest.mark.soak)]
+from .killing import SIZES, Killing, fetch_message, large, note_cost, send_message
 
 
 @pytest.fixture
@@ -48,9 +42,9 @@ def options(server):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kills", KILLS)
-def test_kills_while_a_file_is_fetched(tmp_path, server, proxy, kills):
-    data, draw = noise(SIZE), random.Random(21)
+@pytest.mark.parametrize(("size", "kills"), SIZES)
+def test_kills_while_a_file_is_fetched(tmp_path, server, proxy, size, kills, record_property):
+    data, draw = large(size, 21), random.Random(21)
     (server.files / "big.bin").write_bytes(data)
     os.utime(server.files / "big.bin", (1_500_000_000, 1_500_000_000))
     source = f"sftp://127.0.0.1:{proxy.port}{server.files}/big.bin"
@@ -58,20 +52,18 @@ def test_kills_while_a_file_is_fetched(tmp_path, server, proxy, kills):
     target = tmp_path / "root" / "big.bin"
     killed = 0
     for _ in range(kills):
-        killed += killing.run_and_kill(draw.randrange(SIZE // kills))
+        killed += killing.run_and_kill(draw.randrange(size // kills))
         assert not target.exists() or target.read_bytes() == data
     assert killing.finish()["state"] == "done"
     assert target.read_bytes() == data
     assert killed >= kills - 1
-    again = killing.count() - SIZE
-    # What the protocol wraps around the bytes is a few per cent.
-    assert again <= killed * AT_RISK + SIZE // 20, f"{again / killed / MIB:.1f} MiB a kill"
+    note_cost(record_property, size, killed, killing.count() - size)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kills", KILLS)
-def test_kills_while_a_file_is_sent(tmp_path: Path, server, proxy, kills):
-    data, draw = noise(SIZE), random.Random(22)
+@pytest.mark.parametrize(("size", "kills"), SIZES)
+def test_kills_while_a_file_is_sent(tmp_path: Path, server, proxy, size, kills, record_property):
+    data, draw = large(size, 22), random.Random(22)
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "big.bin").write_bytes(data)
     folder = server.files / "new"
@@ -80,12 +72,11 @@ def test_kills_while_a_file_is_sent(tmp_path: Path, server, proxy, kills):
     target = folder / "big.bin"
     killed = 0
     for _ in range(kills):
-        killed += killing.run_and_kill(draw.randrange(SIZE // kills))
+        killed += killing.run_and_kill(draw.randrange(size // kills))
         assert not target.exists() or target.read_bytes() == data
     end = killing.finish()
     assert end["state"] == "done", end
     assert target.read_bytes() == data
     assert [path.name for path in folder.iterdir()] == ["big.bin"]
     assert killed >= kills - 1
-    again = killing.count() - SIZE
-    assert again <= killed * AT_RISK + SIZE // 20, f"{again / killed / MIB:.1f} MiB a kill"
+    note_cost(record_property, size, killed, killing.count() - size)
