@@ -17,7 +17,14 @@ from .errors import TransferError
 from .joboptions import JOB_OPTIONS, JOB_SECRETS, checked
 from .net import Policy
 from .paths import Root
-from .secrets import Held, check_reference, is_reference, split_userinfo
+from .secrets import (
+    Credential,
+    Held,
+    check_reference,
+    is_reference,
+    split_query,
+    split_userinfo,
+)
 from .spec import Job, JobSpec
 
 Ends = tuple[str, str]
@@ -60,11 +67,15 @@ def permissions(spec: JobSpec) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Address:
-    """An address of a service, or a path; without userinfo."""
+    """An address of a service, or a path; without what is secret in it."""
 
     text: str
     backend: type[Backend] | None = None
     """None for a path."""
+    credential: Credential | None = None
+    """The userinfo."""
+    query: str | None = None
+    """The whole query, where it holds a signature or a token."""
     writes: bool = False
     """Whether the job puts files there."""
 
@@ -93,12 +104,9 @@ class JobAdmission:
         Raises ``bad_request``, ``invalid_address``, ``unsupported_scheme``, ``address_refused``,
         ``disabled``, ``invalid_path``, ``hidden_path``.
         """
-        source, credential = self._end(spec, 0)
-        destination, other = self._end(spec, 1)
-        if source.backend is None:
-            credential, other = other, None
+        source, destination = self._end(spec, 0), self._end(spec, 1)
         ends = [end for end in (source, destination) if end.backend is not None]
-        options, held = self._options(spec.options, ends, Held(credential, other))
+        options, held = self._options(spec.options, ends, _held(*ends))
         clean = replace(spec, source=source.text, destination=destination.text, options=options)
         return clean, held
 
@@ -107,10 +115,9 @@ class JobAdmission:
 
         Raises as `job`.
         """
-        text, credential = split_userinfo(address)
-        end = Address(text, find(text))
-        rest, held = self._options(options, [end], Held(credential))
-        return text, rest, held
+        end = _apart(address)
+        rest, held = self._options(options, [end], _held(end))
+        return end.text, rest, held
 
     def more(self, job: Job, options: Any) -> tuple[dict[str, Any], Held]:
         """What a person enters for a job that lacks credentials: options for its row (references,
@@ -127,14 +134,13 @@ class JobAdmission:
             )
         return _split(checked(options), secret)
 
-    def _end(self, spec: JobSpec, number: int) -> tuple[Address, Any]:
-        """One end of a job without its userinfo, and that."""
+    def _end(self, spec: JobSpec, number: int) -> Address:
+        """One end of a job."""
         address = (spec.source, spec.destination)[number]
         if ends_of(spec)[number] == "remote":
-            text, credential = split_userinfo(address)
-            return Address(text, find(text), writes=number == 1), credential
+            return replace(_apart(address), writes=number == 1)
         self._root.parse(address, new=number == 1)
-        return Address(address), None
+        return Address(address)
 
     def _options(
         self, options: dict[str, Any], ends: list[Address], held: Held
@@ -161,6 +167,25 @@ class JobAdmission:
             end.backend(context).check(end.text)
         rest, secrets = _split(options, secret_names(*(end.text for end in ends)) | JOB_SECRETS)
         return rest, held.and_then(secrets)
+
+
+def _apart(address: str) -> Address:
+    """`address` without what is secret in it, and that."""
+    text, credential = split_userinfo(address)
+    backend, query = find(text), None
+    if any(option.name == "query" and option.secret for option in backend.options):
+        text, query = split_query(text)
+    return Address(text, backend, credential, query)
+
+
+def _held(first: Address, second: Address | None = None) -> Held:
+    """What the ends of a job held; the options of a second one have names of their own."""
+    options = {"query": first.query, "dest_query": second.query if second else None}
+    return Held(
+        first.credential,
+        second.credential if second else None,
+        {name: value for name, value in options.items() if value is not None},
+    )
 
 
 def _split(options: Mapping[str, Any], secret: frozenset[str]) -> tuple[dict[str, Any], Held]:

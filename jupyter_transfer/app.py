@@ -87,6 +87,13 @@ class TransferApp(ExtensionApp):
         help="Folders whose files jobs may name as credentials (file:PATH), beside files with mode "
         "0600 in the home folder: mounted Kubernetes secrets, for example.",
     ).tag(config=True)
+    secret_variables = List(
+        Unicode(),
+        ["*"],
+        help="Patterns of the variables of this server's environment that jobs may name as "
+        "credentials (env:NAME). Narrow them where kernels run elsewhere and their users are not "
+        "meant to know what this server knows.",
+    ).tag(config=True)
 
     uploads_enabled = Bool(True, help="Whether files may be uploaded.").tag(config=True)
     max_upload_size = Int(
@@ -244,6 +251,7 @@ class TransferApp(ExtensionApp):
             "policy": self.policy.as_dict(),
             "ca_file": self.ca_file or None,
             "secret_dirs": list(self.secret_dirs),
+            "secret_variables": list(self.secret_variables),
         }
         self.store = self._open_store()
         self._context["state_dir"] = os.path.dirname(self.store.path)

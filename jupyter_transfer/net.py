@@ -39,6 +39,7 @@ from typing import Any
 from urllib.parse import quote, urljoin, urlsplit, urlunsplit
 
 from .errors import TransferError
+from .secrets import MASKS
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -355,8 +356,9 @@ def redirect_target(current: Url, location: str, schemes: Collection[str]) -> Ur
 
     User names in it are dropped: they would be the other side's choice of credentials.
 
-    Raises ``remote_refused`` for a step from https to plain http, ``unsupported_scheme`` and
-    ``invalid_address`` as `parse_url`.
+    Raises ``remote_refused`` for a step from https to plain http, and for one to another origin
+    whose address holds a secret of ours; ``unsupported_scheme`` and ``invalid_address`` as
+    `parse_url`.
     """
     joined = urljoin(str(current), location.strip().replace(" ", "%20"))
     parts = urlsplit(joined)
@@ -368,6 +370,12 @@ def redirect_target(current: Url, location: str, schemes: Collection[str]) -> Ur
             "remote_refused",
             f"“{current.host}” redirects from an encrypted to a plain connection.",
             "Use the address that it redirects to, if you trust the network in between.",
+        )
+    if target.origin != current.origin and MASKS.shown_in(str(target)):
+        raise TransferError(
+            "remote_refused",
+            f"“{current.host}” wants to hand your credentials on to another server.",
+            "Use the address of that server, if they are meant for it.",
         )
     return target
 

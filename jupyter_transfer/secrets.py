@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import hmac
+import json
 import logging
 import netrc
 import os
@@ -18,12 +19,14 @@ import threading
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from hashlib import sha1
 from pathlib import Path
 from traceback import format_exception
 from typing import Any
-from urllib.parse import quote, quote_plus, unquote, urlsplit, urlunsplit
+from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit, urlunsplit
 
 from .errors import TransferError
 
@@ -37,6 +40,9 @@ MAX_FILE = 64 << 10
 LEAST_TO_MASK = 4
 """Characters of a secret from which on it is masked wherever it stands in a text; a shorter one
 would be found in half of all words."""
+
+LEAST_TO_REFUSE = 8
+"""Characters of a secret from which on what holds it is taken to hold it on purpose."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +119,39 @@ def split_userinfo(url: str) -> tuple[str, Credential | None]:
     if not username and not password:
         return clean, None
     return clean, Credential(unquote(username), unquote(password))
+
+
+_SECRET_PARAMETER = re.compile(
+    r"(?:x-[a-z]+-)?(?:[a-z0-9_.-]*(?:signature|token|password|passwd|secret|api[_-]?key)"
+    r"|sig|auth|authorization|jwt|pass|pwd)",
+    re.IGNORECASE,
+)
+_KEY_PARAMETER = re.compile(r"key|code", re.IGNORECASE)
+_KEY_VALUE = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9_=%-]{20,}")
+"""What makes a parameter that is only called “key” the key of an interface: it is no name."""
+
+
+def split_query(url: str) -> tuple[str, str | None]:
+    """`url` without the parameters of its query that are secret (signatures, tokens, keys), and
+    the whole query; None where nothing in it is secret. Order and spelling of what stays are kept,
+    since signatures cover them."""
+    head, mark, rest = url.partition("?")
+    query, hash_mark, fragment = rest.partition("#")
+    parameters = query.split("&")
+    kept = [one for one in parameters if not _is_secret(one)]
+    if not mark or "#" in head or len(kept) == len(parameters):
+        return url, None
+    return head + ("?" + "&".join(kept) if kept else "") + hash_mark + fragment, query
+
+
+def _is_secret(parameter: str) -> bool:
+    name, _, value = parameter.partition("=")
+    name = unquote_plus(name)
+    if not value:
+        return False
+    if _KEY_PARAMETER.fullmatch(name):
+        return _KEY_VALUE.fullmatch(value) is not None
+    return _SECRET_PARAMETER.fullmatch(name) is not None
 
 
 def from_netrc(host: str) -> Credential | None:
@@ -257,17 +296,27 @@ def check_reference(value: str) -> None:
         )
 
 
-def resolve(reference: str, secret_dirs: Iterable[str] = ()) -> str:
+def refers(options: Mapping[str, Any]) -> bool:
+    """Whether one of `options` is a reference."""
+    return any(map(is_reference, options.values()))
+
+
+def resolve(
+    reference: str, secret_dirs: Iterable[str] = (), variables: Iterable[str] = ("*",)
+) -> str:
     """The secret that `reference` leads to; it is masked in texts from now on.
 
-    A file must be a regular one of this user that nobody else may read (mode 0600 or 0400) in the
-    home folder; what lies in one of `secret_dirs` is the administrator's to protect.
+    A variable's name must match one of the patterns `variables`. A file must be a regular one of
+    this user that nobody else may read (mode 0600 or 0400) in the home folder; what lies in one of
+    `secret_dirs` is the administrator's to protect.
 
     Raises ``needs_credentials`` when nothing usable is there, ``bad_request``.
     """
     check_reference(reference)
     kind, _, rest = reference.partition(":")
     if kind.lower() == "env":
+        if not any(fnmatchcase(rest, pattern) for pattern in variables):
+            raise _no_secret("env", "the administrator keeps that one from transfers")
         value = os.environ.get(rest) or ""
     elif kind.lower() == "file":
         value = _read_secret(rest, secret_dirs)
@@ -275,7 +324,7 @@ def resolve(reference: str, secret_dirs: Iterable[str] = ()) -> str:
         value = _from_keyring(*rest.rpartition("/")[::2])
     if not value:
         raise _no_secret(kind.lower(), "nothing is there")
-    MASKS.add(value)
+    MASKS.add(*secrets_in(value))
     return value
 
 
@@ -333,6 +382,26 @@ def _from_keyring(service: str, user: str) -> str:
 # ---- what a job holds -------------------------------------------------------------------------
 
 
+def secrets_in(value: str) -> list[str]:
+    """`value` of a secret option, and the parts of it that are secret by themselves: the values of
+    header lines, of the secret parameters of a query, and of a JSON object."""
+    found = [value]
+    for line in value.splitlines():
+        name, colon, rest = line.partition(":")
+        if colon and _FIELD_NAME.fullmatch(name.strip()):
+            found += [rest.strip(), *rest.split()]
+    for parameter in value.rpartition("?")[2].split("&"):
+        if _is_secret(parameter):
+            found.append(unquote(parameter.partition("=")[2]))
+    if value.lstrip().startswith("{"):
+        with suppress(ValueError):
+            found += [one for one in json.loads(value).values() if isinstance(one, str)]
+    return [value] + [one for one in found[1:] if len(one) >= LEAST_TO_REFUSE]
+
+
+_FIELD_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+
 @dataclass(frozen=True)
 class Held:
     """What a job may use and nobody may read, kept in memory under the job's id.
@@ -362,7 +431,8 @@ class Held:
     def values(self) -> list[str]:
         """All that must not be seen."""
         both = [one for one in (self.credential, self.destination) if one is not None]
-        return [*(text for one in both for text in one.secrets()), *self.options.values()]
+        texts = [text for value in self.options.values() for text in secrets_in(value)]
+        return [*(text for one in both for text in one.secrets()), *texts]
 
     def as_dict(self) -> dict[str, Any]:
         """All of it in clear, for the pipe to a worker only."""
@@ -432,6 +502,7 @@ class Masks:
         self._lock = threading.Lock()
         self._known: Counter[str] = Counter()
         self._pattern: re.Pattern[str] | None = None
+        self._long: re.Pattern[str] | None = None
 
     def add(self, *secrets: str) -> None:
         """Mask `secrets` from now on."""
@@ -449,12 +520,24 @@ class Masks:
             self._known = +self._known
             forms = {form for secret in self._known for form in _forms(secret)}
             longest_first = sorted(forms, key=len, reverse=True)
-            self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+            self._pattern = _any_of(longest_first)
+            long = [form for form in longest_first if len(form) >= LEAST_TO_REFUSE]
+            self._long = _any_of(long, re.IGNORECASE)
+
+    def shown_in(self, text: str) -> bool:
+        """Whether `text` holds a known secret, in any form, also in letters of another case (the
+        name of a host has none); short ones do not count."""
+        pattern = self._long
+        return pattern is not None and any(map(pattern.search, (text, unquote(text))))
 
     def hide(self, text: str) -> str:
         """`text` with every known secret replaced by ``***``."""
         pattern = self._pattern
         return text if pattern is None else pattern.sub(HIDDEN, text)
+
+
+def _any_of(texts: list[str], flags: int = 0) -> re.Pattern[str] | None:
+    return re.compile("|".join(map(re.escape, texts)), flags) if texts else None
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -300,7 +300,11 @@ def _context(message: Message, job: Message) -> Context:
     names = secret_names(job["source"], job.get("destination") or "")
     for name in names | JOB_SECRETS:
         if is_reference(options.get(name)):
-            options[name] = resolve(options[name], message.get("secret_dirs") or ())
+            options[name] = resolve(
+                options[name],
+                message.get("secret_dirs") or (),
+                message.get("secret_variables", ("*",)),
+            )
     return Context(
         options,
         Policy.from_dict(message.get("policy") or {}),

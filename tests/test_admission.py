@@ -154,6 +154,29 @@ def test_secrets_are_taken_out(admission):
     assert (spec.options, bool(held)) == ({"password": "env:PASSWORD"}, False)
 
 
+SIGNED = (
+    "https://a.example/x?response-content-type=a%2Fb&X-Amz-Credential=AK%2F1&X-Amz-Signature=5ec9e7"
+)
+
+
+def test_the_signature_of_an_address_is_taken_out(admission):
+    shown = "https://a.example/x?response-content-type=a%2Fb&X-Amz-Credential=AK%2F1"
+    spec, held = admission.job(JobSpec("fetch", SIGNED, "x"))
+    assert (spec.source, spec.options) == (shown, {})
+    assert held.options == {"query": SIGNED.partition("?")[2]}
+    assert "5ec9e7" not in repr((spec, held))
+    spec, held = admission.job(JobSpec("send", "x", SIGNED))
+    assert (spec.destination, held.options) == (shown, {"query": SIGNED.partition("?")[2]})
+    text, options, held = admission.remote(SIGNED, {})
+    assert (text, options, held.options["query"]) == (shown, {}, SIGNED.partition("?")[2])
+
+
+def test_a_key_of_a_bucket_has_no_query(admission):
+    address = "s3://bucket/what?token=is-a-name"
+    spec, held = admission.job(JobSpec("fetch", address, "x"))
+    assert (spec.source, bool(held)) == (address, False)
+
+
 def test_each_end_of_a_copy_has_a_credential_of_its_own(admission):
     spec = JobSpec("copy", "https://u:p@a.example/x", "https://v:q@b.example/y")
     clean, held = admission.job(spec)

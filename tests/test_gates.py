@@ -121,8 +121,8 @@ SQL = re.compile(
 LAYERS = [
     {"errors"},
     {"names", "timetable"},
-    {"tools"},
-    {"spec", "paths", "net", "secrets", "directio", "records"},
+    {"tools", "secrets"},
+    {"spec", "paths", "net", "directio", "records"},
     {"parts", "store", "events", "meter", "retries"}
     | {"joboptions", "decisions", "schedule", "history"},
     {"jobs", "backends", "allowances"},

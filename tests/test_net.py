@@ -17,6 +17,7 @@ from jupyter_transfer.net import (
     redirect_target,
     unwrap,
 )
+from jupyter_transfer.secrets import MASKS
 
 HTTP = ("http", "https")
 
@@ -269,6 +270,36 @@ def test_redirect_to_another_scheme_is_refused(location):
     with pytest.raises(TransferError) as caught:
         redirect_target(parse_url("http://example.org/", HTTP), location, HTTP)
     assert caught.value.code == "unsupported_scheme"
+
+
+@pytest.fixture
+def secret():
+    secrets = ["canary/secret", "CANARY-Secret-2"]
+    MASKS.add(*secrets)
+    yield
+    MASKS.drop(*secrets)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https://other.example/?x=canary%2Fsecret",
+        "https://other.example/canary/secret",
+        "https://example.org:444/?x=bWU6Y2FuYXJ5L3NlY3JldA==",
+        "//canary%2fsecret.example/",
+        "//CANARY-Secret-2.example/",
+    ],
+)
+def test_a_redirect_does_not_hand_secrets_on(secret, location):
+    with pytest.raises(TransferError) as caught:
+        redirect_target(parse_url("https://example.org/", HTTP), location, HTTP)
+    assert caught.value.code in ("remote_refused", "invalid_address")
+    assert "canary" not in str(caught.value.as_dict())
+
+
+def test_a_redirect_within_an_origin_may_hold_what_that_origin_knows(secret):
+    current = parse_url("https://example.org/", HTTP)
+    assert redirect_target(current, "/b?x=canary/secret", HTTP).query == "x=canary/secret"
 
 
 # ---- proxies ------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from jupyter_transfer.secrets import (
     redact,
     redact_all,
     resolve,
+    split_query,
     split_userinfo,
 )
 
@@ -305,3 +306,71 @@ def test_from_the_keyring(tmp_path, monkeypatch):
         refused("keyring:svc/x/me")
     finally:
         keyring.set_keyring(before)
+
+
+# ---- queries that hold a signature -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("X-Amz-Date=2&X-Amz-Signature=5ec9e7&a=b", "X-Amz-Date=2&a=b"),
+        ("x-amz-security-token=5ec9e7", ""),
+        ("X-Goog-Signature=5ec9e7&X-Goog-Date=1", "X-Goog-Date=1"),
+        ("AWSAccessKeyId=AK&Signature=5ec9e7%3D&Expires=9", "AWSAccessKeyId=AK&Expires=9"),
+        ("sv=2024&sig=5ec9e7&se=1", "sv=2024&se=1"),
+        ("q-ak=AK&q-signature=5ec9e7", "q-ak=AK"),
+        ("x-oss-signature=5ec9e7&x-cos-security-token=5ec9e7", ""),
+        ("token=5ec9e7", ""),
+        ("access_token=5ec9e7&id=5", "id=5"),
+        ("id=5&private%5Ftoken=5ec9e7", "id=5"),
+        ("api_key=5ec9e7&apikey=5ec9e7&api-key=5ec9e7", ""),
+        ("password=5ec9e7&pwd=5ec9e7&auth=5ec9e7&jwt=5ec9e7", ""),
+        ("key=AIzaSyA-1234567890_abcdefgh5ec9e7&alt=media", "alt=media"),
+        ("Policy=e30&Key-Pair-Id=K1&Signature=5ec9e7~", "Policy=e30&Key-Pair-Id=K1"),
+    ],
+)
+def test_what_is_secret_in_a_query(query, shown):
+    clean, whole = split_query(f"https://h.example/a/b?{query}#part")
+    assert clean == f"https://h.example/a/b{'?' * bool(shown)}{shown}#part"
+    assert whole == query
+    values = Held(options={"query": whole}).values()
+    assert all(len(value) < 8 or "5ec9e7" in value for value in values)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://h.example/a",
+        "https://h.example/a?",
+        "https://h.example/a?id=5&name=a%20b",
+        "https://h.example/a?key=reports/2026/all-the-figures.csv&code=42",
+        "https://h.example/a?token=",
+        "https://h.example/a#x?token=1",
+        "https://h.example/token=1",
+        "https://h.example/a?design=5&signal=6&tokens=7&monkey=8",
+    ],
+)
+def test_a_query_without_secrets_stays(url):
+    assert split_query(url) == (url, None)
+
+
+def test_variables_that_the_administrator_keeps_back(monkeypatch):
+    monkeypatch.setenv("JOBS_TOKEN", "for-jobs")
+    monkeypatch.setenv("OTHER_TOKEN", "not-for-jobs")
+    assert resolve("env:JOBS_TOKEN", variables=["JOBS_*"]) == "for-jobs"
+    for variables in (["JOBS_*"], []):
+        with pytest.raises(TransferError) as caught:
+            resolve("env:OTHER_TOKEN", variables=variables)
+        assert caught.value.code == "needs_credentials"
+        assert "not-for-jobs" not in str(caught.value.as_dict())
+
+
+def test_the_parts_of_a_secret_are_secret():
+    headers = "X-Key: canary-header-1\nAuthorization: Bearer canary-header-2\nA: b"
+    remote = '{"pass": "canary-json-3", "short": "x"}'
+    found = Held(options={"headers": headers, "remote_secrets": remote}).values()
+    for secret in ("canary-header-1", "canary-header-2", "canary-json-3", headers, remote):
+        assert secret in found
+    assert "x" not in found
+    assert "b" not in found

@@ -13,8 +13,8 @@ from ..errors import TransferError
 from ..net import Url, parse_url
 from ..secrets import Credential
 from ..timetable import parse_rate
-from .base import Ability, Answer, Backend, Digest, Entry, Locator, Option
-from .http_access import Access, parse_headers
+from .base import Ability, Answer, Backend, Caller, Digest, Entry, Locator, Option
+from .http_access import Access, SignedCaller, parse_headers
 from .http_checksums import Checksums, Wish, read_wish
 from .http_metalink import File, described_in, mirrors_in
 from .http_pages import SCHEMES, Pages
@@ -46,6 +46,11 @@ class HttpBackend(Backend):
         ),
         Option("token", help="Token, sent as “Authorization: Bearer …”", secret=True),
         Option("headers", help="Further headers, one “Name: value” a line", secret=True),
+        Option(
+            "query",
+            help="Query of the address (what follows the “?”), where it holds a signature or token",
+            secret=True,
+        ),
         Option(
             "metalink",
             "flag",
@@ -173,7 +178,12 @@ class HttpBackend(Backend):
             url = _parse(locator.url)
         else:
             locator = Locator(str(url), digest=entry.digest)
-        return replace(locator, headers=self._headers_for(url), unverified=off)
+        return replace(
+            locator,
+            url=self._address_for(locator.url),
+            headers=self._headers_for(url),
+            unverified=off,
+        )
 
     def prove(self, entry: Entry, answer: Answer) -> Locator | None:
         """Mirrors and the Metalink that the answer links to (RFC 6249); a checksum file beside a
@@ -227,7 +237,10 @@ class HttpBackend(Backend):
             self._be_at(_parse(address))
             webdav = {"yes": True, "no": False}.get(self.option("webdav"))
             self._server = WebServer(
-                self.caller, lambda address: self._headers_for(_parse(address)), webdav
+                self.caller,
+                lambda address: self._headers_for(_parse(address)),
+                webdav,
+                self._address_for,
             )
         return self._server
 
@@ -239,7 +252,16 @@ class HttpBackend(Backend):
             token = self.option("token")
             credential = Credential(token=token.strip()) if token else self.context.credential
             headers = parse_headers(self.option("headers") or "")
-            self._known = Access(home, headers, credential)
+            self._known = Access(home, headers, credential, self.option("query"))
+
+    @property
+    def caller(self) -> Caller:
+        """As `Backend.caller`; it adds the secret query of the job's address."""
+        caller = super().caller
+        return SignedCaller(caller, self._known) if self._known else caller
+
+    def _address_for(self, address: str) -> str:
+        return self._known.address_for(address) if self._known else address
 
     def _headers_for(self, url: Url) -> dict[str, str]:
         return self._known.headers_for(url) if self._known else {}

@@ -1,4 +1,5 @@
-"""Who a person is to a web server: the headers that belong to one origin and to no other.
+"""Who a person is to a web server: the headers that belong to one origin and to no other, and the
+query that belongs to one address and what lies below it.
 
 They are the header lines that the person gives, or a bearer token, or user name and password, or
 what ``.netrc`` holds for the host. The origin is that of the job's address: whatever else a
@@ -10,10 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from ..errors import TransferError
-from ..net import Url
+from ..net import Url, parse_url
 from ..secrets import Credential, from_netrc
+from .base import Answer, Caller
 
 _NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]{0,8000}")
@@ -63,18 +67,24 @@ def parse_headers(text: str) -> dict[str, str]:
 
 
 class Access:
-    """The headers for the origin of `home`.
+    """The headers for the origin of `home`, and its secret query.
 
     Parameters
     ----------
+    query: of `home`, where it holds a signature or a token; a whole address counts by its query.
     headers: given by the person; they come before everything else.
     credential: given by the person; None to look into ``.netrc``.
     """
 
     def __init__(
-        self, home: Url, headers: Mapping[str, str], credential: Credential | None
+        self,
+        home: Url,
+        headers: Mapping[str, str],
+        credential: Credential | None,
+        query: str | None = None,
     ) -> None:
-        self._origin = home.origin
+        self._home = home
+        self._query = (query or "").strip().rpartition("?")[2]
         given = {name.lower() for name in headers}
         if "authorization" not in given:
             credential = credential or from_netrc(home.host)
@@ -84,4 +94,31 @@ class Access:
 
     def headers_for(self, url: Url) -> dict[str, str]:
         """What may be sent to `url`: nothing, unless it is of the same origin."""
-        return dict(self._headers) if url.origin == self._origin else {}
+        return dict(self._headers) if url.origin == self._home.origin else {}
+
+    def address_for(self, address: str) -> str:
+        """Where to ask for `address`: with the secret query, if it is that of the job or one below
+        it. This goes to the server, and into nothing that is written down."""
+        if not self._query:
+            return address
+        url, home = parse_url(address, ("http", "https")), self._home
+        below = url.path == home.path or url.path.startswith(home.path.rstrip("/") + "/")
+        if url.origin != home.origin or not below or url.query not in ("", home.query):
+            return address
+        return str(replace(url, query=self._query))
+
+
+class SignedCaller:
+    """The engine's `Caller`, asking with the secret query that `access` knows."""
+
+    def __init__(self, caller: Caller, access: Access) -> None:
+        self._caller = caller
+        self._access = access
+        self.check = caller.check
+
+    def call(self, url: str, **options: Any) -> Answer:
+        """See `Caller`; the answer's address is again the one without the query."""
+        asked = self._access.address_for(url)
+        answer = self._caller.call(asked, **options)
+        same = asked != url and answer.url == str(parse_url(asked, ("http", "https")))
+        return replace(answer, url=url) if same else answer

@@ -34,12 +34,20 @@ class WebServer:
     Parameters
     ----------
     webdav: whether they speak WebDAV; None asks them by OPTIONS.
+    address_for: where to send what goes to an address: with a query that is secret.
     """
 
-    def __init__(self, caller: Caller, headers: Headers, webdav: bool | None = None) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        headers: Headers,
+        webdav: bool | None = None,
+        address_for: Callable[[str], str] = str,
+    ) -> None:
         self._caller = caller
         self._headers = headers
         self._webdav = webdav
+        self.address_for = address_for
         self._asked: dict[str, bool] = {}
         self._folders: set[str] = set()
 
@@ -151,7 +159,7 @@ class PutSink(Sink):
     def outlet(self, span: Span) -> Outlet:
         """The address itself, under a condition."""
         headers = {**self._server.headers(self._address), **self._condition()}
-        return Outlet(self._address, headers=headers)
+        return Outlet(self._server.address_for(self._address), headers=headers)
 
     def _condition(self) -> dict[str, str]:
         if not self._source.replace:
@@ -209,7 +217,10 @@ class DavSink(Sink):
     def outlet(self, span: Span) -> Outlet:
         """The temporary name, in a folder that is there by now."""
         self._server.make_folder(folder_of(self._address))
-        return Outlet(self._temporary, headers=self._server.headers(self._temporary))
+        return Outlet(
+            self._server.address_for(self._temporary),
+            headers=self._server.headers(self._temporary),
+        )
 
     def finish(self, digests: Sequence[Digest]) -> Entry:
         """MOVE to the final name. Raises ``exists``, ``gone``."""

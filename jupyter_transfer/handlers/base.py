@@ -13,7 +13,7 @@ only after the whole body, and without arguments remembers its first action for 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hmac import compare_digest
 from http.client import responses
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -28,6 +28,7 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado import web
 
 from ..errors import TransferError
+from ..secrets import refers
 
 if TYPE_CHECKING:
     from ..app import TransferApp
@@ -119,6 +120,12 @@ class TransferHandler(APIHandler):
         answer = self.authorizer.is_authorized(self, self.current_user, action, resource)
         if not await ensure_async(answer):
             raise TransferError("forbidden", f"You may not {action} {resource} on this server.")
+
+    async def require_references(self, options: Mapping[str, Any]) -> None:
+        """Raise ``forbidden`` if `options` name secrets of this server (``env:NAME`` …) and the
+        user may not run code here, by which they could be read anyway."""
+        if refers(options):
+            await self.require("execute", "kernels")
 
     def json_body(self) -> Any:
         """The request's body as JSON. Raises ``bad_request``."""

@@ -42,6 +42,7 @@ class JobsHandler(TransferHandler):
         for action, resource in permissions(spec):
             await self.require(action, resource)
         spec, held = transfer.admission.job(spec)
+        await self.require_references(spec.options)
         if spec.options.get("dry_run"):
             await self._write_plan(spec, held)
             return
@@ -89,7 +90,9 @@ class JobHandler(TransferHandler):
         queue = self.transfer.queue
         job = await queue.get(id, self.owner)
         if options is not None:
-            await queue.enter(id, self.owner, *self.transfer.admission.more(job, options))
+            options, held = self.transfer.admission.more(job, options)
+            await self.require_references(options)
+            await queue.enter(id, self.owner, options, held)
         if changes:
             job = await queue.tune(id, self.owner, changes)
         if action is not None:

@@ -24,6 +24,7 @@ class LookHandler(TransferHandler):
             raise TransferError("bad_request", "The field “options” must be an object.")
         transfer = self.transfer
         address, options, held = transfer.admission.remote(url.strip(), options)
+        await self.require_references(options)
         return await transfer.look(operation, address, options, held)
 
 

@@ -122,3 +122,14 @@ def wait(server, job, state):
             return now
         time.sleep(0.05)
     raise AssertionError(now)
+
+
+async def test_the_server_tells_workers_which_variables_jobs_may_name(
+    post, reaches, chaos, monkeypatch, transfer_app
+):
+    monkeypatch.setenv("ANY_PASSWORD", "right-horse")
+    transfer_app._context["secret_variables"] = ["JOBS_*"]
+    job = await post(f"{chaos.url}/f", username="me", password="env:ANY_PASSWORD")
+    job = await reaches(job, "waiting")
+    assert "administrator" in job["reason"]["message"]
+    assert chaos.requests == []

@@ -5,6 +5,7 @@ A route that is added without a row here fails the first test.
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -64,6 +65,7 @@ TABLE = {
     ),
     r"jupyter-transfer(?:/.*)?": ("nothing/here", {}),
 }
+SOON = "2999-01-01T00:00:00Z"
 VERBS = ("GET", "HEAD", "POST", "PATCH", "PUT", "DELETE")
 CASES = [(address, verb, needs.get(verb)) for address, needs in TABLE.values() for verb in VERBS]
 
@@ -153,3 +155,35 @@ async def test_the_order_of_calls_does_not_matter(ask):
             Recorder.asked = []
             await call(ask, f"jobs/{ID}", verb)
             assert Recorder.asked == TABLE[r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})"][1][verb]
+
+
+REFERENCES = ["env:HOME", "file:~/secret", "keyring:service/me"]
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+async def test_who_may_not_run_code_cannot_send_the_secrets_of_this_server(ask, reference):
+    """A reference makes the server read a secret of its owner and hand it to any host."""
+    Recorder.refused = {("execute", "kernels")}
+    source = "https://guest.example/x"
+    for options in ({"password": reference}, {"headers": reference}):
+        body = {"source": source, "destination": "", "options": options}
+        for address, asked in (("jobs", body), ("probe", {"url": source, "options": options})):
+            response = await ask(address, method="POST", json=asked)
+            assert (response.code, error_of(response)["code"]) == (403, "forbidden")
+        response = await ask("browse", method="POST", json={"url": source, "options": options})
+        assert response.code == 403
+    assert json.loads((await ask("jobs")).body)["total"] == 0
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+async def test_nor_enter_them_later(ask, reference):
+    body = {"source": "https://guest.invalid/x", "destination": "", "options": {"start_at": SOON}}
+    job = json.loads((await ask("jobs", method="POST", json=body)).body)
+    Recorder.refused = {("execute", "kernels")}
+    entered = {"action": "resume", "options": {"password": reference}}
+    response = await ask("jobs", job["id"], method="PATCH", json=entered)
+    assert response.code == 403
+    assert reference not in (await ask("jobs", job["id"])).body.decode()
+    entered["options"] = {"password": "own"}
+    response = await ask("jobs", job["id"], method="PATCH", json=entered)
+    assert response.code != 403
