@@ -15,6 +15,7 @@ from that is skipped with the reason, nothing else is.
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
 from typing import Any, ClassVar
@@ -282,14 +283,29 @@ class BackendContract:
         if self.ranges:
             assert "remote_changed" in [code for code, _ in harness.report.notes]
 
-    def test_a_source_that_changes_meanwhile_is_never_mixed(self, harness, site):
+    @pytest.mark.parametrize("swaps", [2, pytest.param(200, marks=pytest.mark.soak)])
+    def test_a_source_that_changes_meanwhile_is_never_mixed(
+        self, harness, site, swaps, record_property
+    ):
+        draw, states, met, new = random.Random(swaps), (DATA, OTHER), 0, 0
+        harness.control.bandwidth.rate = 2 * len(DATA)
         site.put("f.bin", DATA)
-        self.lasting(harness, lambda: site.put("f.bin", OTHER))
-        outcome = self.start(harness, site.access("f.bin"))
-        if outcome.state == "done":
-            assert (harness.folder / "f.bin").read_bytes() in (DATA, OTHER)
-        else:
+        access, target = site.access("f.bin"), harness.folder / "f.bin"
+        for number in range(swaps):
+            next_state = states[number % 2 == 0]
+            swap = threading.Timer(draw.uniform(0, 0.6), site.put, ("f.bin", next_state))
+            swap.start()
+            outcome = self.start(harness, access, id=f"job-{number}")
+            met += not swap.is_alive()
+            swap.join()
+            if outcome.state == "done":
+                assert target.read_bytes() in states
+                new += target.read_bytes() == next_state
+                target.unlink()
             assert harness.visible() == []
+        record_property("swapped", met)
+        record_property("new", new)
+        assert met >= swaps // 4
 
     def test_locators_that_expire_are_asked_for_anew(self, harness, site):
         site.put("f.bin", DATA)
