@@ -56,7 +56,7 @@ class FileSend:
 
     def __init__(
         self,
-        open: Opener,
+        opener: Opener,
         path: str,
         target: Target,
         backend: Backend,
@@ -66,7 +66,7 @@ class FileSend:
         report: Report,
         on_size: Callable[[int], None],
     ) -> None:
-        self._open = open
+        self._open = opener
         self._path = path
         self._target = target
         self._backend = backend
