@@ -5,7 +5,7 @@
 
 import { Dialog, ReactWidget, showDialog } from '@jupyterlab/apputils';
 import * as React from 'react';
-import { backendOf, ofDestination } from './endpoint';
+import { backendOf, ofDestination, optionsAt } from './endpoint';
 import type { Format } from './format';
 import type { IBackend, IFormOption, OptionValue } from './job';
 import { Fields, given } from './optionfields';
@@ -45,9 +45,13 @@ export async function askCredentials(
 /** The secret options of both ends. */
 function secretsOf(options: ICredentialsOptions): readonly IFormOption[] {
   const { source, destination, backends, format } = options;
-  const from = backendOf(source, backends)?.options ?? [];
-  const to = backendOf(destination, backends)?.options ?? [];
-  const both = [...from, ...to.map(each => ofDestination(each, from, format))];
+  const from = optionsAt('source', backendOf(source, backends));
+  const to = optionsAt('destination', backendOf(destination, backends));
+  // Between two services an option says whose it is.
+  const both =
+    from.length > 0
+      ? [...from, ...to.map(each => ofDestination(each, from, format))]
+      : to;
   return both.filter(option => option.secret);
 }
 

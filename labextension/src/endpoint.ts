@@ -93,9 +93,19 @@ export class Endpoint implements IDisposable {
     );
   }
 
+  /** What its backend lets a person choose here. */
+  get options(): readonly IBackendOption[] {
+    return optionsAt(this.writes ? 'destination' : 'source', this.backend);
+  }
+
   /** The options that were filled in. */
   get given(): Record<string, OptionValue> {
-    return this.backend ? given(this.backend.options, this._values) : {};
+    return given(this.options, this._values);
+  }
+
+  /** Whether the service can do something; it may where nobody knows. */
+  can(ability: string): boolean {
+    return this.backend?.can?.includes(ability) ?? true;
   }
 
   get needsCredentials(): boolean {
@@ -118,7 +128,7 @@ export class Endpoint implements IDisposable {
   /** Why nothing can come of this address; '' while something can. */
   problem(format: Format): string {
     const { backend, result } = this;
-    if (this.writes && backend?.can && !backend.can.includes('send')) {
+    if (this.writes && backend && !this.can('send')) {
       return format.trans.__(
         'Nothing can be sent to addresses of this kind: %1',
         backend.title
@@ -156,16 +166,29 @@ export function backendOf(
   return backends.find(({ schemes }) => schemes.includes(scheme ?? ''));
 }
 
+/** The options of a backend that are of use at one end. */
+export function optionsAt(
+  end: 'source' | 'destination',
+  backend: IBackend | undefined
+): readonly IBackendOption[] {
+  const other = end === 'source' ? 'destination' : 'source';
+  return backend?.options.filter(({ side }) => side !== other) ?? [];
+}
+
+/** Options that any service may want, declared or not. */
+const EVERYBODYS: readonly string[] = ['username', 'password'];
+
 /**
- * An option of the destination, as a copy takes it: where the source declares
- * one of the same name, the destination's has the prefix `dest_`.
+ * An option of the destination, as a job between two services takes it: where
+ * the source may have one of the same name, it has the prefix `dest_`.
  */
 export function ofDestination(
   option: IBackendOption,
   ofSource: readonly IBackendOption[],
   format: Format
 ): IFormOption {
-  return ofSource.some(({ name }) => name === option.name)
+  const taken = [...ofSource.map(({ name }) => name), ...EVERYBODYS];
+  return taken.includes(option.name)
     ? {
         ...option,
         name: `dest_${option.name}`,
@@ -174,19 +197,17 @@ export function ofDestination(
     : option;
 }
 
-/** The options that were filled in for both ends of a copy. */
+/** The options that were filled in for both ends. */
 export function givenOfBoth(
   source: Endpoint,
   destination: Endpoint,
   format: Format
 ): Record<string, OptionValue> {
-  const ofSource = source.backend?.options ?? [];
-  const ofTarget = destination.backend?.options ?? [];
   const result = source.given;
-  for (const option of ofTarget) {
+  for (const option of destination.options) {
     const value = destination.given[option.name];
     if (value !== undefined) {
-      result[ofDestination(option, ofSource, format).name] = value;
+      result[ofDestination(option, source.options, format).name] = value;
     }
   }
   return result;

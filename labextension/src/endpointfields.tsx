@@ -6,7 +6,7 @@ import * as React from 'react';
 import type { Endpoint } from './endpoint';
 import type { Format } from './format';
 import { Found } from './found';
-import type { IBackend, IRemoteKind } from './job';
+import type { IRemoteKind } from './job';
 import { OptionFields } from './optionfields';
 import { REMOTE_OPTIONS, RemoteFields } from './remotefields';
 import { TextInput } from './textinput';
@@ -68,7 +68,10 @@ export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
       {backend && (
         <OptionFields
           key={backend.name}
-          backend={withoutRemote(backend)}
+          title={backend.title}
+          options={endpoint.options.filter(
+            ({ name }) => !REMOTE_OPTIONS.has(name)
+          )}
           values={endpoint.values}
           needed={endpoint.needsCredentials}
           format={format}
@@ -86,14 +89,4 @@ export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
       )}
     </>
   );
-}
-
-/** Without the options that the form for remotes fills in. */
-function withoutRemote(backend: IBackend): IBackend {
-  return backend.name === 'rclone'
-    ? {
-        ...backend,
-        options: backend.options.filter(({ name }) => !REMOTE_OPTIONS.has(name))
-      }
-    : backend;
 }

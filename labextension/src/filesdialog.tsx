@@ -10,7 +10,7 @@ import { FilePages } from './filepages';
 import type { Format } from './format';
 import type { IFilePage, IFileQuery, IJobPlan } from './job';
 import type { TransferModel } from './model';
-import { planText } from './planwords';
+import { planText, planWarnings } from './planwords';
 import { Select } from './select';
 import type { ITransfer } from './transfer';
 import { isOver } from './transfer';
@@ -131,7 +131,14 @@ class FilesView extends ReactWidget {
     return (
       <>
         {this._plan ? (
-          <p>{planText(this._plan, format)}</p>
+          <>
+            <p className="jp-TransfersFiles-path">
+              {planText(this._plan, format)}
+            </p>
+            {planWarnings(this._plan, format).map(warning => (
+              <p key={warning}>{warning}</p>
+            ))}
+          </>
         ) : (
           <div className="jp-TransfersFiles-bar">
             {this._renderFilter()}

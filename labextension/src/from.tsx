@@ -43,7 +43,11 @@ class FromForm extends TransferForm {
     this._source = this.endpoint(options.address, false);
   }
 
-  protected get canSync(): boolean {
+  protected get target(): Endpoint | null {
+    return this._service;
+  }
+
+  protected get mayBeMany(): boolean {
     // Also while nobody knows yet: a choice must not be lost meanwhile.
     return !this._isOneFile;
   }

@@ -160,6 +160,8 @@ export interface IBackendOption {
   readonly secret: boolean;
   readonly choices: readonly string[];
   readonly required: boolean;
+  /** Where it is of use: where files come from, or where they go, or both. */
+  readonly side?: 'both' | 'source' | 'destination';
 }
 
 export interface IBackend {
@@ -175,6 +177,8 @@ export interface IBackend {
 export interface IFormOption extends Omit<IBackendOption, 'type'> {
   readonly type: IBackendOption['type'] | 'lines' | 'moment';
   readonly label?: string;
+  /** How its choices are called; a choice of no name stands for itself. */
+  readonly names?: Readonly<Record<string, string>>;
   readonly suggestions?: readonly { value: string; help: string }[];
 }
 
@@ -207,6 +211,10 @@ export interface IJobPlan {
   readonly skip?: number;
   /** Bytes to move. */
   readonly bytes: number | null;
+  /** Files that the source has at all. */
+  readonly source_files?: number | null;
+  /** The folder that keeps what is deleted or replaced. */
+  readonly trash?: string | null;
 }
 
 /** Answer of `POST jobs` with `options.dry_run`. */

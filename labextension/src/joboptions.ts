@@ -43,15 +43,31 @@ export function jobOptions(format: Format): readonly IFormOption[] {
 }
 
 /** What only a synchronisation has. */
-export function syncOptions(format: Format): readonly IFormOption[] {
+export function syncOptions(
+  format: Format,
+  keepsTrash: boolean
+): readonly IFormOption[] {
   const { trans } = format;
-  return [
+  const trash = [
     option('trash', trans.__('Keep what is deleted or replaced in a trash'), {
       type: 'flag',
       help: trans.__(
         'It is moved to a folder of its own at the destination, not removed.'
       )
+    })
+  ];
+  return [
+    option('compare', trans.__('Files differ if'), {
+      help: trans.__('How files that both sides have are compared'),
+      default: 'time',
+      choices: ['time', 'checksum', 'size'],
+      names: {
+        time: trans.__('their size or time differs'),
+        checksum: trans.__('their checksums differ (reads the files here)'),
+        size: trans.__('their sizes differ')
+      }
     }),
+    ...(keepsTrash ? trash : []),
     option('max_delete', trans.__('Files to delete at most'), {
       type: 'integer',
       help: trans.__(

@@ -5,7 +5,7 @@
 
 import * as React from 'react';
 import type { Format } from './format';
-import type { IBackend, IFormOption, OptionValue } from './job';
+import type { IFormOption, OptionValue } from './job';
 import { Select } from './select';
 import { TextArea, TextInput } from './textinput';
 
@@ -79,22 +79,24 @@ export function Fold(props: IFoldProps): JSX.Element {
 
 /** The options of a backend. */
 export function OptionFields(
-  props: Omit<IFieldsProps, 'options'> & {
-    backend: IBackend;
+  props: IFieldsProps & {
+    /** Of the backend. */
+    title: string;
     needed: boolean;
     /** What stands before the options. */
     children?: React.ReactNode;
   }
 ): JSX.Element | null {
-  const { backend, needed, format, children, ...rest } = props;
-  if (!backend.options.length && !children) {
+  const { title, needed, children, ...rest } = props;
+  if (!rest.options.length && !children) {
     return null;
   }
-  const title = translated(backend.title, format);
+  const { trans } = rest.format;
+  const name = translated(title, rest.format);
   return (
-    <Fold title={format.trans.__('Options for %1', title)} needed={needed}>
+    <Fold title={trans.__('Options for %1', name)} needed={needed}>
       {children}
-      <Fields options={backend.options} format={format} {...rest} />
+      <Fields {...rest} />
     </Fold>
   );
 }
@@ -130,7 +132,7 @@ function Choice(props: IFieldProps): JSX.Element {
   const { option, values, format, onChange } = props;
   const choices = option.choices.map(value => ({
     value,
-    label: translated(value, format)
+    label: option.names?.[value] ?? translated(value, format)
   }));
   const free = option.default === null || option.default === '';
   return (

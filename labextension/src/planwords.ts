@@ -18,7 +18,12 @@ export function planOf(error: ITransferErrorData | null): IJobPlan | null {
     replace: count('replace'),
     delete: count('delete'),
     skip: count('skip'),
-    bytes: typeof detail['bytes'] === 'number' ? detail['bytes'] : null
+    bytes: typeof detail['bytes'] === 'number' ? detail['bytes'] : null,
+    source_files:
+      typeof detail['source_files'] === 'number'
+        ? detail['source_files']
+        : null,
+    trash: typeof detail['trash'] === 'string' ? detail['trash'] : null
   };
 }
 
@@ -68,6 +73,30 @@ export function planText(plan: IJobPlan, format: Format): string {
     .reduce((before, part) => trans.__('%1, %2', before, part));
   const moves = plan.copy + plan.replace > 0 && plan.bytes !== null;
   return moves ? trans.__('%1 (%2)', text, format.bytes(plan.bytes!)) : text;
+}
+
+/** What to know before saying yes, one sentence each. */
+export function planWarnings(
+  plan: IJobPlan,
+  format: Format
+): readonly string[] {
+  const { trans } = format;
+  const warnings: string[] = [];
+  if (plan.source_files === 0) {
+    warnings.push(
+      trans.__(
+        'The source has no files at all. Is it the right one, and is its disk there?'
+      )
+    );
+  }
+  if (plan.delete + plan.replace > 0) {
+    warnings.push(
+      plan.trash
+        ? trans.__('What is deleted or replaced is kept in %1.', plan.trash)
+        : trans.__('What is deleted or replaced cannot be brought back.')
+    );
+  }
+  return warnings;
 }
 
 /** What is, or would be, done to one file. */

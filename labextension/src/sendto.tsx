@@ -47,7 +47,11 @@ class SendForm extends TransferForm {
     this._destination = this.endpoint(suggestion(options), true);
   }
 
-  protected get canSync(): boolean {
+  protected get target(): Endpoint {
+    return this._destination;
+  }
+
+  protected get mayBeMany(): boolean {
     return this._items.length === 1 && this._items[0].isFolder;
   }
 

@@ -15,7 +15,7 @@ import { DryRunView } from './dryrunview';
 import { Endpoint, givenOfBoth } from './endpoint';
 import { EndpointFields } from './endpointfields';
 import type { Format } from './format';
-import type { IBackend, IJobRequest, OptionValue } from './job';
+import type { IBackend, IFormOption, IJobRequest, OptionValue } from './job';
 import { asRequested, jobOptions, syncOptions } from './joboptions';
 import { Fields, Fold, given } from './optionfields';
 import { Prober } from './prober';
@@ -82,12 +82,20 @@ export abstract class TransferForm
   /** The fields for both ends. */
   protected abstract renderEnds(): JSX.Element;
 
-  /** Whether the destination can be made equal to the source. */
-  protected abstract get canSync(): boolean;
+  /** The service that files are put at; null for this server. */
+  protected abstract get target(): Endpoint | null;
+
+  /** Whether there can be several files, which the destination may have to equal. */
+  protected abstract get mayBeMany(): boolean;
 
   /** Whether there is enough to ask what would be done. */
   protected get isComplete(): boolean {
     return this.services().every(({ result }) => result.state !== 'empty');
+  }
+
+  /** Whether the destination can be made equal to the source. */
+  protected get canSync(): boolean {
+    return this.mayBeMany && (this.target?.can('delete') ?? true);
   }
 
   protected get synchronises(): boolean {
@@ -140,7 +148,7 @@ export abstract class TransferForm
         {this.canSync && this._renderManner()}
         {this.synchronises ? (
           <Fields
-            options={syncOptions(format)}
+            options={this._syncOptions()}
             values={this._values}
             format={format}
             onChange={this._onOption}
@@ -222,6 +230,12 @@ export abstract class TransferForm
     );
   }
 
+  private _syncOptions(): readonly IFormOption[] {
+    // What is moved at a service is copied and deleted there.
+    const keepsTrash = this.target?.can('copy') ?? true;
+    return syncOptions(this.options.format, keepsTrash);
+  }
+
   private _given(): Record<string, unknown> {
     const { format } = this.options;
     const [first, second] = this.services();
@@ -230,7 +244,7 @@ export abstract class TransferForm
       : first?.given;
     const own = asRequested(given(jobOptions(format), this._values));
     return this.synchronises
-      ? { ...ofServices, ...own, ...given(syncOptions(format), this._values) }
+      ? { ...ofServices, ...own, ...given(this._syncOptions(), this._values) }
       : { ...ofServices, ...own, conflict: this._conflict };
   }
 

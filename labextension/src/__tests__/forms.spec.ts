@@ -17,8 +17,13 @@ const BACKENDS: readonly IBackend[] = [
     name: 's3',
     title: 'S3',
     schemes: ['s3'],
-    options: [option('endpoint'), option('secret_key', { secret: true })],
-    can: ['fetch', 'send']
+    options: [
+      option('endpoint'),
+      option('secret_key', { secret: true }),
+      option('acl', { side: 'destination' }),
+      option('version', { side: 'source' })
+    ],
+    can: ['fetch', 'send', 'delete', 'copy']
   },
   {
     name: 'http',
@@ -26,6 +31,13 @@ const BACKENDS: readonly IBackend[] = [
     schemes: ['http', 'https'],
     options: [],
     can: ['fetch']
+  },
+  {
+    name: 'ftp',
+    title: 'FTP',
+    schemes: ['ftp'],
+    options: [option('username'), option('password', { secret: true })],
+    can: ['fetch', 'send', 'delete']
   },
   {
     name: 'rclone',
@@ -273,6 +285,40 @@ describe('the forms', () => {
         dest_endpoint: 'https://two'
       }
     });
+  });
+
+  it('never takes a user name of one service for that of another', async () => {
+    const asked = from('s3://one/photos/');
+    const dialog = await dialogShown('select');
+    await eventually(() => field(dialog, 'Version'));
+    type(field(dialog, 'Where to'), 'service');
+    await eventually(() => field(dialog, 'Destination address'));
+    type(field(dialog, 'Destination address'), 'ftp://two/photos/');
+    await eventually(() => field(dialog, 'Username'));
+    type(field(dialog, 'Username'), 'somebody');
+    press(dialog, 'Start');
+    expect((await asked)!.options).toEqual({
+      conflict: 'rename',
+      dest_username: 'somebody'
+    });
+  });
+
+  it('offers what is of use at this end, and what the service can', async () => {
+    const asked = send('photos/');
+    const dialog = await dialogShown('select');
+    await eventually(() => field(dialog, 'ACL'));
+    expect(() => field(dialog, 'Version')).toThrow();
+    type(field(dialog, 'What to do'), 'sync');
+    await eventually(() => field(dialog, 'Files differ if'));
+    expect(dialog.textContent).toContain('in a trash');
+    api.probe.mockResolvedValue({ ...FOUND, backend: 'ftp' });
+    type(field(dialog, 'Address'), 'ftp://two/photos/');
+    // It cannot copy, so it cannot keep anything.
+    await eventually(() =>
+      expect(dialog.textContent).not.toContain('in a trash')
+    );
+    press(dialog, 'Cancel');
+    await asked;
   });
 
   it('makes up a remote of rclone, its secrets apart', async () => {

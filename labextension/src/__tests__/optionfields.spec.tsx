@@ -78,7 +78,8 @@ describe('OptionFields', () => {
     act(() =>
       root.render(
         <OptionFields
-          backend={BACKEND}
+          title={BACKEND.title}
+          options={BACKEND.options}
           values={{ endpoint: 'e' }}
           needed={needed}
           format={new Format(nullTranslator)}

@@ -1,6 +1,6 @@
 import { explain } from '../errors';
 import { Format } from '../format';
-import { planOf, planText } from '../planwords';
+import { planOf, planText, planWarnings } from '../planwords';
 import { failure } from './samples';
 
 describe('planText', () => {
@@ -27,6 +27,22 @@ describe('planOf', () => {
     const error = failure('needs_decision', { detail });
     expect(planOf(error)).toMatchObject({ delete: 5, bytes: 0 });
     expect(explain(error, new Format()).what).toBe('5 files would be deleted');
+  });
+
+  it('warns of what cannot be undone, and of an empty source', () => {
+    const warnings = (more: object) =>
+      planWarnings(
+        planOf(failure('needs_decision', { detail: { ...detail, ...more } }))!,
+        new Format()
+      );
+    expect(warnings({})).toEqual([
+      'What is deleted or replaced cannot be brought back.'
+    ]);
+    expect(warnings({ trash: 'transfer-trash', source_files: 0 })).toEqual([
+      expect.stringContaining('no files at all'),
+      'What is deleted or replaced is kept in transfer-trash.'
+    ]);
+    expect(warnings({ delete: 0 })).toEqual([]);
   });
 
   it('finds none in what is no plan', () => {
