@@ -123,11 +123,10 @@ function ProbeFacts(props: {
           <span key={fact}>{fact}</span>
         ))}
       </p>
-      {writes ? (
+      {writes && probe.needs === null && (
         <p>{trans.__('This is there already.')}</p>
-      ) : (
-        <Promises probe={probe} format={format} />
       )}
+      {!writes && <Promises probe={probe} format={format} />}
       {probe.needs !== null && (
         <p className="jp-TransfersFound-error">
           {trans.__('The remote side asks who you are.')}{' '}
