@@ -357,7 +357,8 @@ class Backend(ABC):
     service, no byte passing through us) needs `copy`, `browse` needs `browse`."""
 
     tool: ClassVar[bool] = False
-    """Whether a program of its own sends files: then `send` needs `find` and `start`, no `sink`."""
+    """Whether a program of its own moves the bytes of files that are sent: then `send` also needs
+    `find_many`, `start` and `finish`, and its sinks have no outlets."""
 
     parallel: ClassVar[int] = 8
     """Small files that may be sent to it at a time, each over a connection of its own."""
@@ -445,9 +446,17 @@ class Backend(ABC):
         """Where the file `source` goes when it is sent to exactly `address`."""
         raise self._cannot("send")
 
-    def start(self, fd: int, address: str, *, new: bool, rate: int | None) -> Sending:
-        """Have the backend's own program send the file open as `fd` to exactly `address`, at most
-        `rate` bytes a second from the first one on; `new` says that nothing stands there."""
+    def find_many(self, addresses: Sequence[str]) -> list[Entry | None]:
+        """`find` for each of `addresses`, at once where that is possible."""
+        return [self.find(address) for address in addresses]
+
+    def start(self, files: Sequence[tuple[int, Sink]], *, rate: int | None) -> Sending:
+        """Have the backend's own program bring `files`, each open as a descriptor, into their
+        sinks, which have begun; at most `rate` bytes a second from the first one on."""
+        raise self._cannot("send")
+
+    def finish(self, sinks: Sequence[Sink]) -> list[Entry | TransferError]:
+        """`Sink.finish` for each of the `sinks` that `start` has filled."""
         raise self._cannot("send")
 
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:

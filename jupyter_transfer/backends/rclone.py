@@ -9,13 +9,10 @@ itself: neither the address policy nor the certificate authorities of this serve
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any, ClassVar
-from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import TransferError
 from ..names import safe_name
@@ -23,14 +20,13 @@ from ..tools import Child
 from . import rclone_remotes
 from .base import Ability, Backend, Context, Digest, Entry, Locator, Option, Validators
 from .rclone_errors import error_of_exit
+from .rclone_place import DIGESTS, NAME, Place, digest_of, size_of, time_of
 from .rclone_program import command, environment
-from .rclone_send import DIGESTS, RcloneSending, digest_of
+from .rclone_send import RcloneSending
 from .rclone_server import RcloneServer, url_of
+from .rclone_sink import RcloneSink, Remote, finish_all
 from .sending import Sending
-
-_NAME = re.compile(r"[\w.+@]+(?:[ -]+[\w.+@-]+)*")
-"""A remote's name (rclone: fs/fspath). No colon, comma, equals sign or slash: no remote that is
-made up in the address."""
+from .sink import Sink, SourceFile
 
 _FLAGS = ("--use-server-modtime",)
 """The time of an object as its listing states it, where one request per object would tell more."""
@@ -48,83 +44,6 @@ SETTLED_FINE = 2.0
 
 NO_TIMES = 3600 * 10**9
 """Nanoseconds: a remote whose times are coarser than this keeps none."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """A path of a remote: `root` is ``/`` where the path is absolute there, else empty."""
-
-    remote: str
-    path: str = ""
-    root: str = ""
-
-    @classmethod
-    def parse(cls, address: str) -> Place:
-        """The place that `address` names. Raises ``invalid_address``."""
-        try:
-            parts = urlsplit(address)
-            remote = unquote(parts.netloc, errors="strict")
-            path = unquote(parts.path, errors="strict")
-        except ValueError:
-            raise TransferError("invalid_address", "This is not a valid address.") from None
-        if parts.query or parts.fragment or "?" in address or "#" in address:
-            raise TransferError(
-                "invalid_address",
-                "The address of a remote has no “?” and no “#”.",
-                "Write %3F and %23 where a name holds them.",
-            )
-        if not _NAME.fullmatch(remote):
-            raise TransferError(
-                "invalid_address",
-                "The address does not name a remote of rclone.",
-                "Write rclone://remote/path with a name that “rclone listremotes” shows.",
-            )
-        root = "/" if path.startswith("//") else ""
-        path = path.lstrip("/") if root else path.removeprefix("/")
-        path = path.removesuffix("/")
-        if "\0" in path or any(part in ("", ".", "..") for part in path.split("/") if path):
-            raise TransferError(
-                "invalid_address", "The path of the address holds an empty, “.” or “..” part."
-            )
-        return cls(remote, path, root)
-
-    def __str__(self) -> str:
-        """As rclone writes it."""
-        return f"{self.top}{self.path}"
-
-    @property
-    def top(self) -> str:
-        """The whole remote, as rclone writes it."""
-        return f"{self.remote}:{self.root}"
-
-    @property
-    def address(self) -> str:
-        """As this backend writes it."""
-        path = self.root + quote(self.path)
-        return f"rclone://{quote(self.remote)}/{path}"
-
-    @property
-    def name(self) -> str:
-        """The last segment."""
-        return self.path.rpartition("/")[2]
-
-    @property
-    def parent(self) -> Place:
-        """The folder that holds it."""
-        return Place(self.remote, self.path.rpartition("/")[0], self.root)
-
-    def below(self, path: str) -> Place:
-        """What lies at `path` below it."""
-        return Place(self.remote, f"{self.path}/{path}" if self.path else path, self.root)
-
-    def relative(self, folder: Place) -> str | None:
-        """Its path below `folder`; None when it does not lie there."""
-        if (self.remote, self.root) != (folder.remote, folder.root):
-            return None
-        if not folder.path:
-            return self.path
-        start = f"{folder.path}/"
-        return self.path.removeprefix(start) if self.path.startswith(start) else None
 
 
 class RcloneBackend(Backend):
@@ -193,46 +112,51 @@ class RcloneBackend(Backend):
         """What stands at exactly `address`."""
         place = self._parsed(address)
         item = self._stat(place, hashes=True)
-        if item is None:
-            return None
-        entry = self._entry(place.parent, {**item, "Path": place.name})
-        if item["IsDir"]:
-            return entry
-        digest = digest_of(item)
-        return replace(
-            entry,
-            validators=Validators(version=self._version(place, item, digest)),
-            digest=digest,
-        )
+        return None if item is None else self._found(place, item)
 
-    def start(self, fd: int, address: str, *, new: bool, rate: int | None) -> Sending:
-        """Send a file by rclone."""
+    def find_many(self, addresses: Sequence[str]) -> list[Entry | None]:
+        """As `Backend.find_many`. Raises what any failed of."""
+        places = [self._parsed(address) for address in addresses]
+        answers = self._server.ask_many([self._stat_call(p, hashes=True) for p in places])
+        entries: list[Entry | None] = []
+        for place, answer in zip(places, answers, strict=True):
+            if isinstance(answer, TransferError):
+                raise answer
+            item = answer["item"]
+            entries.append(None if item is None else self._found(place, item))
+        return entries
+
+    def sink(self, address: str, source: SourceFile) -> RcloneSink:
+        """Where a file goes; `start` moves its bytes."""
         place = self._parsed(address)
         if not place.path:
             raise TransferError("invalid_address", "The address does not name a file.")
-        temporary = self._ability(place)["Features"].get("PartialUploads")
-        return RcloneSending(
-            self._server,
-            fd,
-            place.top,
-            place.path,
-            hash=self._hash_of(place),
-            remains=new and not temporary,
-            rate=rate,
-        )
+        features = self._ability(place)["Features"]
+        moves = bool(features.get("Move")) and not features.get("BucketBased")
+        remote = Remote(self._server, self._hash_of(place), moves, self._found)
+        return RcloneSink(remote, place, source)
+
+    def start(self, files: Sequence[tuple[int, Sink]], *, rate: int | None) -> Sending:
+        """Send files by rclone."""
+        sinks = [(fd, sink) for fd, sink in files if isinstance(sink, RcloneSink)]
+        return RcloneSending(self._server, sinks, rate)
+
+    def finish(self, sinks: Sequence[Sink]) -> list[Entry | TransferError]:
+        """Give files their names, several at a time."""
+        return finish_all(self._server, [sink for sink in sinks if isinstance(sink, RcloneSink)])
 
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:
         """Remove files."""
-        outcomes: list[TransferError | None] = []
-        for entry in entries:
-            place = self._parsed(entry.address)
-            try:
-                self._server.ask("operations/deletefile", fs=place.top, remote=place.path)
-            except TransferError as error:
-                outcomes.append(None if error.code == "remote_not_found" else error)
-            else:
-                outcomes.append(None)
-        return outcomes
+        places = [self._parsed(entry.address) for entry in entries]
+        answers = self._server.ask_many(
+            [{"_path": "operations/deletefile", "fs": p.top, "remote": p.path} for p in places]
+        )
+        return [
+            answer
+            if isinstance(answer, TransferError) and answer.code != "remote_not_found"
+            else None
+            for answer in answers
+        ]
 
     # -- where its bytes are --
 
@@ -247,12 +171,12 @@ class RcloneBackend(Backend):
         state = (item["Size"], item["ModTime"], digest)
         known = self._states.get(path) or (entry.size, entry.mtime_ns)
         socket = self._server.socket_of(str(folder))
-        if known not in (state, (_size(item), _time(item))):
+        if known not in (state, (size_of(item), time_of(item))):
             self._server.forget(str(folder), path)
         self._remember(path, state)
         return Locator(
             url_of(path),
-            size=_size(item),
+            size=size_of(item),
             validators=Validators(version=self._version(place, item, digest)),
             digest=digest,
             unix_socket=socket,
@@ -302,6 +226,11 @@ class RcloneBackend(Backend):
         return place.parent, place.name
 
     def _stat(self, place: Place, *, hashes: bool = False) -> dict[str, Any] | None:
+        call = self._stat_call(place, hashes=hashes)
+        item = self._server.ask(call.pop("_path"), **call)["item"]
+        return dict(item) if item is not None else None
+
+    def _stat_call(self, place: Place, *, hashes: bool = False) -> dict[str, Any]:
         base, path = place, ""
         if self._base is not None and (relative := place.relative(self._base)):
             base, path = self._base, relative
@@ -310,8 +239,21 @@ class RcloneBackend(Backend):
         options: dict[str, Any] = {"noMimeType": True}
         if hashes and (cheap := self._cheap_hash(base)):
             options |= {"showHash": True, "hashTypes": [cheap]}
-        item = self._server.ask("operations/stat", fs=str(base), remote=path, opt=options)["item"]
-        return dict(item) if item is not None else None
+        return {"_path": "operations/stat", "fs": str(base), "remote": path, "opt": options}
+
+    def _found(self, place: Place, item: Mapping[str, Any]) -> Entry:
+        """The entry of what stands at `place`. A digest that costs the service a look at all bytes
+        is no part of what tells its states apart: the next look does not ask for it."""
+        entry = self._entry(place.parent, {**item, "Path": place.name})
+        if item["IsDir"]:
+            return entry
+        digest = digest_of(item)
+        cheap = digest if self._cheap_hash(place) else None
+        return replace(
+            entry,
+            validators=Validators(version=self._version(place, item, cheap)),
+            digest=digest,
+        )
 
     def _ability(self, place: Place) -> Mapping[str, Any]:
         top = place.top
@@ -331,7 +273,7 @@ class RcloneBackend(Backend):
 
     def _version(self, place: Place, item: Mapping[str, Any], digest: Digest | None) -> str | None:
         """What tells this state of the file from others; weak (``W/``) where it proves nothing."""
-        moment = _time(item)
+        moment = time_of(item)
         precision = self._ability(place)["Precision"]
         if moment is None or precision >= NO_TIMES:
             return f"{'' if digest else 'W/'}{item['Size']}:{digest}"
@@ -366,7 +308,7 @@ class RcloneBackend(Backend):
         try:
             for line in child.lines(self.caller.check):
                 name = line.decode("utf-8", "replace").removesuffix(":")
-                if _NAME.fullmatch(name):
+                if NAME.fullmatch(name):
                     yield Entry(f"{name}/", Place(name).address)
             status = child.wait(self.caller.check)
         finally:
@@ -378,26 +320,4 @@ class RcloneBackend(Backend):
         place = folder.below(item["Path"]) if item["Path"] else folder
         if item["IsDir"]:
             return Entry(f"{item['Path']}/", f"{place.address}/")
-        return Entry(item["Path"], place.address, size=_size(item), mtime_ns=_time(item))
-
-
-def _size(item: Mapping[str, Any]) -> int | None:
-    size = int(item["Size"])
-    return size if size >= 0 else None
-
-
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
-
-
-def _time(item: Mapping[str, Any]) -> int | None:
-    """`ModTime` (RFC 3339) in nanoseconds since 1970; None where there is none."""
-    match = _TIME.fullmatch(str(item.get("ModTime", "")))
-    if match is None:
-        return None
-    zone = "+00:00" if match[3] == "Z" else match[3]
-    try:
-        seconds = int(datetime.fromisoformat(match[1] + zone).timestamp())
-    except (ValueError, OverflowError):
-        return None
-    moment = seconds * 10**9 + int((match[2] or "").ljust(9, "0"))
-    return moment if moment >= 0 else None
+        return Entry(item["Path"], place.address, size=size_of(item), mtime_ns=time_of(item))

@@ -1,6 +1,6 @@
-"""Sending one file by rclone's ``operations/copyfile`` (https://rclone.org/rc/).
+"""Sending files by rclone's ``operations/copyfile`` (https://rclone.org/rc/), several at a time.
 
-rclone reads the very file that the engine has opened, by its descriptor, not by a name that may
+rclone reads the very files that the engine has opened, by their descriptors, not by names that may
 lead elsewhere meanwhile; it compares hashes where both sides have one in common.
 """
 
@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from typing import Any
 
 from ..errors import TransferError
-from .base import Caller, Digest
+from .base import Caller
 from .rclone_errors import error_of_text
-from .rclone_server import RcloneServer
+from .rclone_server import PARALLEL, RcloneServer
+from .rclone_sink import RcloneSink, abort_all
 from .sending import Sending
-
-DIGESTS = ("sha256", "sha1", "md5")
-"""Digests of whole files that both sides know, the best first."""
 
 _STOP = 0.7
 """Seconds that a stopped copy has to remove what it wrote."""
@@ -27,49 +26,26 @@ _STOP = 0.7
 _numbers = count(1)
 
 
-def digest_of(item: dict[str, Any]) -> Digest | None:
-    """The best digest in an item of a listing."""
-    hashes = item.get("Hashes") or {}
-    return next((Digest(name, hashes[name].lower()) for name in DIGESTS if hashes.get(name)), None)
-
-
 class RcloneSending(Sending):
-    """The file open as `fd` on its way to `path` of the remote `top`.
+    """The files, each open as a descriptor, on their way into their sinks.
 
     Parameters
     ----------
-    hash: the digest that the service can state, by its name.
-    remains: whether a part of it may stand under the final name when it is stopped: nothing stood
-        there, and rclone writes no temporary name at this service.
     rate: bytes a second at most, from the first byte on; None is no limit.
     """
 
     def __init__(
-        self,
-        server: RcloneServer,
-        fd: int,
-        top: str,
-        path: str,
-        *,
-        hash: str | None,
-        remains: bool,
-        rate: int | None,
+        self, server: RcloneServer, files: Sequence[tuple[int, RcloneSink]], rate: int | None
     ) -> None:
-        self._size = os.fstat(fd).st_size
-        self._remains = remains
         self._server = server
-        self._top = top
-        self._path = path
-        self._hash = hash
+        self._sinks = [sink for _, sink in files]
         self._group = f"send{next(_numbers)}"
+        self._results: list[dict[str, Any]] | None = None
         server.limit(rate)  # before the copy begins: a small file is gone in a millisecond
         self._job = server.ask(
-            "operations/copyfile",
-            # A remote of our own making, which follows the link that a descriptor is.
-            srcFs=f":local,copy_links:/proc/{os.getpid()}/fd",
-            srcRemote=str(fd),
-            dstFs=top,
-            dstRemote=path,
+            "job/batch",
+            inputs=[sink.copying(os.getpid(), fd) for fd, sink in files],
+            concurrency=PARALLEL,
             _async=True,
             _group=self._group,
         )["jobid"]
@@ -78,42 +54,42 @@ class RcloneSending(Sending):
         """See `Sending`."""
         status = self._server.ask("job/status", jobid=self._job)
         moved = int(self._server.ask("core/stats", group=self._group).get("bytes") or 0)
-        if status["finished"] and not status["success"]:
-            raise error_of_text(str(status.get("error", "")))
+        if status["finished"]:
+            self._learn(status)
         return bool(status["finished"]), moved
+
+    def outcomes(self) -> list[TransferError | None]:
+        """See `Sending`."""
+        assert self._results is not None
+        return [
+            error_of_text(str(result["error"])) if result.get("error") else None
+            for result in self._results
+        ]
 
     def limit(self, rate: int | None) -> None:
         """See `Sending`."""
         self._server.limit(rate)
 
-    def stated(self) -> Digest | None:
-        """See `Sending`."""
-        if self._hash is None:
-            return None
-        item = self._server.ask(
-            "operations/stat",
-            fs=self._top,
-            remote=self._path,
-            opt={"noMimeType": True, "showHash": True, "hashTypes": [self._hash]},
-        )["item"]
-        return None if item is None else digest_of(item)
-
-    def stop(self, caller: Caller) -> None:
+    def stop(self, caller: Caller, *, keep: bool) -> list[bool]:
         """See `Sending`."""
         self._server.caller = caller
+        whole = [False] * len(self._sinks)
         with suppress(TransferError):
             self._server.ask("job/stop", jobid=self._job)
             end = time.monotonic() + _STOP
-            while time.monotonic() < end:
-                if self._server.ask("job/status", jobid=self._job)["finished"]:
-                    break
+            while self._results is None and time.monotonic() < end:
+                self.poll()
                 time.sleep(0.02)
-            if self._remains:
-                self._remove_part()
+        if keep and self._results is not None:
+            whole = [not result.get("error") for result in self._results]
+        left = [sink for sink, kept in zip(self._sinks, whole, strict=True) if not kept]
+        try:
+            gone = iter(abort_all(self._server, left))
+        except TransferError:
+            return [False] * len(self._sinks)
+        return [not kept and next(gone) for kept in whole]
 
-    def _remove_part(self) -> None:
-        """Remove what a service that stores whatever arrives keeps of a request that broke off."""
-        where = {"fs": self._top, "remote": self._path}
-        item = self._server.ask("operations/stat", **where)["item"]
-        if item is not None and not item["IsDir"] and item["Size"] < self._size:
-            self._server.ask("operations/deletefile", **where)
+    def _learn(self, status: dict[str, Any]) -> None:
+        if not status["success"]:
+            raise error_of_text(str(status.get("error", "")))
+        self._results = list(status["output"]["results"])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +20,12 @@ START = 20.0
 """Seconds until it must listen."""
 
 _CONTROL = "rc"
+
+PARALLEL = 8
+"""Calls of one batch that are under way at a time."""
+
+BATCH = 200
+"""Calls in one batch."""
 
 _ANSWER_LIMIT = 64 << 20
 """Bytes in one answer."""
@@ -67,6 +73,17 @@ class RcloneServer:
         if answer.status != 200 or not isinstance(value, dict):
             raise error_of_text(str(value.get("error", f"status {answer.status}")))
         return value
+
+    def ask_many(self, calls: Sequence[Mapping[str, Any]]) -> list[dict[str, Any] | TransferError]:
+        """What is answered to each of `calls`, whose ``_path`` is the operation; several are done
+        at a time. Raises only what all of them failed of."""
+        answers: list[dict[str, Any] | TransferError] = []
+        for start in range(0, len(calls), BATCH):
+            batch = [dict(call) for call in calls[start : start + BATCH]]
+            for result in self.ask("job/batch", inputs=batch, concurrency=PARALLEL)["results"]:
+                error = result.get("error")
+                answers.append(error_of_text(str(error)) if error else result)
+        return answers
 
     def socket_of(self, folder: str) -> str:
         """The socket at which the files below `folder` (``remote:path``) are served."""

@@ -9,7 +9,7 @@ that is being written (an upload id, a temporary name), is kept in the job's jou
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -35,6 +35,8 @@ class SourceFile:
         wherever the service lets it, for somebody may take the name meanwhile.
     replaces: the only state that may be replaced, where that is known; with another one there
         `finish` raises ``exists``, wherever the service lets it.
+    prefix: the digest of its first bytes, by their number and the name of the algorithm; None where
+        the file is not at hand. Only of files that a program sends (`Backend.tool`).
     """
 
     name: str
@@ -42,6 +44,7 @@ class SourceFile:
     mtime_ns: int | None = None
     replace: bool = False
     replaces: Validators | None = None
+    prefix: Callable[[int, str], Digest] | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..backends.base import Backend
+from ..backends.base import Backend, Entry
 from ..errors import TransferError
 from .control import Control, Message, Report, Tally
 from .delivery import row
@@ -55,6 +55,24 @@ class Finished:
     error: TransferError | None = None
 
 
+class Known:
+    """What stands at some addresses of a service, as it was found a moment ago."""
+
+    def __init__(self, backend: Backend, entries: dict[str, Entry | None]) -> None:
+        self._backend = backend
+        self._entries = entries
+
+    def find(self, address: str) -> Entry | None:
+        """See `Backend.find`."""
+        if address in self._entries:
+            return self._entries[address]
+        return self._backend.find(address)
+
+    def is_free(self, address: str) -> bool:
+        """See `Backend.is_free`."""
+        return self._backend.is_free(address)
+
+
 class Outgoing:
     """What the sending of all files of a job shares; used by several threads.
 
@@ -95,22 +113,55 @@ class Outgoing:
         done = 0 if failure is not None else message["size"] or 0
         return Finished(message, done, failure)
 
+    def known(self, backend: Backend, group: list[Found]) -> Known:
+        """What stands where the files of `group` go, asked for at a time. Raises
+        `TransferError`."""
+        if self._targets.is_new:
+            return Known(backend, {})
+        addresses = [self._address_of(found.relative) for found in group]
+        return Known(backend, dict(zip(addresses, backend.find_many(addresses), strict=True)))
+
+    def judge(self, lane: Lane, way: Way, found: Found, known: Known) -> Finished | Target | None:
+        """What to do about a file of a group: it is finished, or it is to be sent there; None
+        where it is not for a group, since it gets another name or was begun before. Raises
+        `TransferError`."""
+        if found.path in self._journal.begun:
+            return None
+        verdict = self._judge(lane, way, found, known)
+        if isinstance(verdict, Target):
+            return verdict if verdict.address == self._address_of(found.relative) else None
+        return Finished(verdict, verdict["size"] or 0)
+
+    def sent(self, found: Found, target: Target, sent: Sent) -> Finished:
+        """A file of a group has come to its end."""
+        message = self._sent(found, target, sent)
+        return Finished(message, message["size"] or 0)
+
     def _send(self, lane: Lane, found: Found) -> Message:
         if found.left_out:
             return row(found.path, state="skipped", unverified="skipped")
         way = Way(lane.transport, lane.control, lane.tally, Retries())
+        verdict = self._judge(lane, way, found, lane.backend)
+        if not isinstance(verdict, Target):
+            return verdict
+        return self._sent(found, verdict, self._bring(lane, way, found, verdict))
+
+    def _judge(
+        self, lane: Lane, way: Way, found: Found, there: Backend | Known
+    ) -> Message | Target:
+        """The row of a file that need not be sent, or where it goes."""
         state = self._state_of(lane, way, found)
         done = self._journal.done.get(found.path)
         if done is not None and done[0].is_same(state):
             return dict(done[1])
         begun = self._journal.begun.get(found.path)
         if begun is not None:
-            return self._send_to(begun.target, lane, way, found)
+            return begun.target
         verdict = way.patiently(
-            lambda: self._targets.decide(lane.backend, self._address_of(found.relative), state)
+            lambda: self._targets.decide(there, self._address_of(found.relative), state)
         )
         if verdict.act == "send":
-            return self._send_to(verdict.target, lane, way, found)
+            return verdict.target
         entry = verdict.entry
         return row(
             found.path,
@@ -122,8 +173,7 @@ class Outgoing:
             unverified=verdict.act,
         )
 
-    def _send_to(self, target: Target, lane: Lane, way: Way, found: Found) -> Message:
-        sent = self._bring(lane, way, found, target)
+    def _sent(self, found: Found, target: Target, sent: Sent) -> Message:
         message = row_of(found.path, target.address, sent)
         self._journal.finish(found.path, sent.identity, message)
         return message

@@ -118,22 +118,26 @@ class FileSend:
             self._withdraw(begun)
             self._note_change(file)
             begun = None
-        sink = self._sink(file.identity)
+        sink = self._sink(file)
         digests = file.sums(sink)
         if begun is not None and begun.whole:
             if entry := self._found_whole(sink, begun, digests):
                 return self._verified(file, entry, digests)
-            sink = self._sink(file.identity)
+            sink = self._sink(file)
         held = self._begin(sink, file, begun)
-        Filling(self._way, file, sink, digests, lambda: sink.begin(sink.state())).run(held)
+        self._fill(sink, file, digests, held)
         stated = digests.finish(self._check)
         file.confirm()
         self._journal.whole(self._path, sync=not sink.publishes)
         entry = self._way.patiently(lambda: sink.finish(stated))
         return self._verified(file, entry, digests)
 
-    def _sink(self, identity: State) -> Sink:
-        return sink_of(self._backend, self._path, identity, self._target)
+    def _sink(self, file: Original) -> Sink:
+        return sink_of(self._backend, self._path, file.identity, self._target)
+
+    def _fill(self, sink: Sink, file: Original, digests: Sums, held: Sequence[Span]) -> None:
+        """Bring what is not `held` into the sink."""
+        Filling(self._way, file, sink, digests, lambda: sink.begin(sink.state())).run(held)
 
     def _begin(self, sink: Sink, file: Original, begun: Begun | None) -> Sequence[Span]:
         """What the service holds already; the journal knows the sink from then on."""
@@ -211,14 +215,22 @@ class FileSend:
         self._way.control.check()
 
 
-def sink_of(backend: Backend, path: str, identity: State, target: Target) -> Sink:
-    """The sink that takes the file at `path`, as it is now, to `target`."""
+def sink_of(
+    backend: Backend,
+    path: str,
+    identity: State,
+    target: Target,
+    prefix: Callable[[int, str], Digest] | None = None,
+) -> Sink:
+    """The sink that takes the file at `path`, as it is now, to `target`; for `prefix` see
+    `SourceFile`."""
     source = SourceFile(
         split_path(path)[1],
         identity.size,
         identity.mtime_ns,
         replace=target.replace,
         replaces=target.replaces,
+        prefix=prefix,
     )
     return backend.sink(target.address, source)
 

@@ -54,10 +54,14 @@ class SendRun(Run):
     lanes: ClassVar[int] = LANES
     """Small files that are under way at a time, at most; 0 to send all one after the other."""
 
+    file_send: ClassVar[type[FileSend]] = FileSend
+    """How one file is sent."""
+
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._journal: SendJournal | None = None
         self._lanes: Lanes | None = None
+        self._is_paused = False
         self._filters = Filters({})
 
     def close(self) -> None:
@@ -65,7 +69,7 @@ class SendRun(Run):
         journal, self._journal = self._journal, None
         if journal is None:
             return
-        if journal.begun or self._errors:
+        if journal.begun or self._errors or self._is_paused:
             journal.close()
         else:
             journal.remove()
@@ -86,6 +90,8 @@ class SendRun(Run):
         except Stopped as stopped:
             if stopped.how == "cancel":
                 self._take_back()
+            else:
+                self._is_paused = True
             raise
 
     def _open_journal(self) -> SendJournal:
@@ -144,7 +150,7 @@ class SendRun(Run):
     def _bring(self, lane: Lane, way: Way, found: Found, target: Target) -> Sent:
         """Bring one file to the service; called in the thread of the lane."""
         assert self._journal is not None
-        return FileSend(
+        return self.file_send(
             lambda: LocalFile.opened(self._root, found.path),
             found.path,
             target,

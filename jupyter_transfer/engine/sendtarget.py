@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from ..backends.base import Backend, Entry, Validators
@@ -13,6 +13,16 @@ from ..names import CONFLICTS, Conflict
 from .original import State
 from .sendjournal import Target
 from .target import Delivered, Row
+
+
+class Service(Protocol):
+    """Who knows what stands at an address: a backend."""
+
+    def find(self, address: str) -> Entry | None:
+        """See `Backend.find`."""
+
+    def is_free(self, address: str) -> bool:
+        """See `Backend.is_free`."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +86,12 @@ class SendTargets:
         """Look once whether there is a folder at the destination; if not, nothing is in it."""
         self._is_new = not self._delivered and self._backend.find(self._destination) is None
 
-    def decide(self, backend: Backend, address: str, local: State) -> Verdict:
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing can stand at any address."""
+        return bool(self._is_new)
+
+    def decide(self, backend: Service, address: str, local: State) -> Verdict:
         """What to do about the file `local` that goes to `address`; `backend` is asked what stands
         there.
 

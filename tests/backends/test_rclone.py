@@ -14,8 +14,9 @@ import pytest
 
 from jupyter_transfer.backends import rclone as backend_module
 from jupyter_transfer.backends import rclone_program
-from jupyter_transfer.backends.base import Context
+from jupyter_transfer.backends.base import Context, Digest
 from jupyter_transfer.backends.rclone import Place, RcloneBackend
+from jupyter_transfer.backends.sink import SourceFile
 from jupyter_transfer.engine.client import opened
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.secrets import Credential
@@ -446,7 +447,7 @@ class SendContract:
         rows = harness.delivered("d")
         outcome = self.job(harness, site.access(), "d", delivered=rows)
         assert (outcome.state, outcome.error) == ("done", None)
-        assert harness.report.counts[-1]["bytes_moved"] <= 2_000_000
+        assert harness.report.counts[-1]["bytes_moved"] < 1_600_000
         for number in range(4):
             (there,) = [name for name in site.names() if name.endswith(f"{number}.bin")]
             assert site.read(there) == noise(500_000, seed=number)
@@ -475,17 +476,23 @@ class TestSendLocal(SendContract):
         assert self.job(harness, site.access("f.bin")).state == "done"
         assert 0.5 < time.monotonic() - begun < 3.5
 
+    def begun(self, backend, address, size):
+        """The sink of a file of `size` bytes that is new at `address`."""
+        sink = backend.sink(address, SourceFile("f.bin", size))
+        assert list(sink.begin(None)) == []
+        return sink
+
     def test_the_limit_holds_from_the_first_byte(self, harness, site):
         """It used to be set after the copy had begun, when a file of some MB was over already."""
         path = harness.folder / "f.bin"
         path.write_bytes(noise(4_000_000))
         address = site.access("f.bin").address
         with self.backend(harness, site.access()) as (backend, _), path.open("rb") as file:
-            backend.find(address)  # the program runs
-            sending = backend.start(file.fileno(), address, new=True, rate=500_000)
+            sink = self.begun(backend, address, 4_000_000)
+            sending = backend.start([(file.fileno(), sink)], rate=500_000)
             time.sleep(0.3)
             done, moved = sending.poll()
-            sending.stop(backend.caller)
+            assert sending.stop(backend.caller, keep=True) == [True]
         assert (done, site.names()) == (False, [])
         assert moved < 1_000_000
 
@@ -494,8 +501,8 @@ class TestSendLocal(SendContract):
         path.write_bytes(noise(300_000))
         with self.backend(harness, site.access()) as (backend, _), path.open("rb") as file:
             for number, rate in enumerate((10_000_000, None)):
-                address = site.access(f"{number}.bin").address
-                sending = backend.start(file.fileno(), address, new=True, rate=rate)
+                sink = self.begun(backend, site.access(f"{number}.bin").address, 300_000)
+                sending = backend.start([(file.fileno(), sink)], rate=rate)
                 while not sending.poll()[0]:
                     time.sleep(0.01)
             assert backend._server.ask("core/bwlimit")["bytesPerSecond"] == -1
@@ -581,6 +588,90 @@ class CryptSite(FolderSite):
         return sorted(listed.splitlines())
 
 
+# ---- services that cannot move -------------------------------------------------------------------
+
+
+class TestSendInPlace:
+    """A service that shows what has arrived of a file under its final name, and cannot move."""
+
+    data = noise(100_000)
+
+    @pytest.fixture
+    def site(self, folder, config, monkeypatch):
+        ability = RcloneBackend._ability
+
+        def without_move(self, place):
+            known = ability(self, place)
+            return {**known, "Features": {**known["Features"], "Move": False}}
+
+        monkeypatch.setattr(RcloneBackend, "_ability", without_move)
+        config(it={"type": "alias", "remote": str(folder)})
+        return FolderSite(folder)
+
+    @pytest.fixture
+    def sink(self, harness, site):
+        """Makes the sink of the file, at hand or not, as one process after the other does."""
+        with opened("rclone://it", harness.context({})) as (backend, _):
+
+            def prefix(size, algorithm):
+                return Digest(algorithm, hashlib.new(algorithm, self.data[:size]).hexdigest())
+
+            def make(*, at_hand=True, **more):
+                known = prefix if at_hand else None
+                source = SourceFile("f.bin", len(self.data), prefix=known, **more)
+                return backend.sink("rclone://it/f.bin", source)
+
+            yield make
+
+    def test_a_job(self, harness, site):
+        (harness.folder / "f.bin").write_bytes(self.data)
+        assert SinkContract.job(self, harness, site.access("f.bin")).state == "done"
+        assert (site.names(), site.read("f.bin")) == (["f.bin"], self.data)
+
+    def begun(self, sink):
+        first = sink()
+        assert list(first.begin(None)) == []
+        return dict(first.state())
+
+    @pytest.mark.parametrize("size", [0, 1, 60_000])
+    def test_what_a_kill_left_is_known_to_be_ours(self, site, sink, size):
+        state = self.begun(sink)
+        site.put("f.bin", self.data[:size])
+        assert list(sink().begin(state)) == []
+        gone = sink()
+        gone.begin(state)
+        gone.abort()
+        assert site.names() == []
+
+    def test_the_whole_is_not_sent_again(self, site, sink):
+        state = self.begun(sink)
+        site.put("f.bin", self.data)
+        again = sink()
+        assert list(again.begin(state)) == [(0, len(self.data))]
+        assert again.finish([]).size == len(self.data)
+        again.abort()
+        assert site.read("f.bin") == self.data
+
+    @pytest.mark.parametrize("theirs", [b"theirs", noise(100_000, seed=3), noise(100_001)])
+    @pytest.mark.parametrize("at_hand", [True, False])
+    def test_what_somebody_else_put_there_is_left_alone(self, site, sink, theirs, at_hand):
+        state = self.begun(sink)
+        site.put("f.bin", theirs)
+        with pytest.raises(TransferError) as caught:
+            sink(at_hand=at_hand).begin(state)
+        assert caught.value.code == "exists"
+        assert site.read("f.bin") == theirs
+
+    def test_what_was_to_be_replaced_stays_when_nothing_was_sent(self, site, sink):
+        site.put("f.bin", self.data[:50])
+        first = sink(replace=True)
+        first.begin(None)
+        second = sink(replace=True)
+        assert list(second.begin(dict(first.state()))) == []
+        second.abort()
+        assert site.read("f.bin") == self.data[:50]
+
+
 # ---- workers that are killed --------------------------------------------------------------------
 
 
@@ -619,3 +710,93 @@ def test_workers_that_are_killed_lose_little_and_leave_no_process(config, folder
         assert not Path(f"/proc/{child}").exists()
     assert (root / "f.bin").read_bytes() == data
     assert moved - len(data) <= 5 * (16 << 20)
+
+
+SENT = 12_000_000
+
+
+@pytest.fixture(params=["alias", "webdav"])
+def killed_site(request, folder, config):
+    """A service that hides what is not whole by rclone's own means, and one that does not."""
+    if request.param == "alias":
+        config(it={"type": "alias", "remote": str(folder)})
+        yield FolderSite(folder)
+    else:
+        yield from webdav(folder, config)
+
+
+def kill_sending(work, root, source, address, *, after, bandwidth=8_000_000):
+    """A worker that is killed when it has moved `after` bytes."""
+    worker = WorkerProcess(work)
+    try:
+        worker.wait_for("ready")
+        worker.send(**sending(work, root, source, address, bandwidth=bandwidth))
+        while worker.wait_for("progress")["progress"]["bytes_moved"] < after:
+            assert not worker.of("end")
+    finally:
+        worker.kill()
+
+
+def sending(work, root, source, address, **more):
+    more |= {"kind": "send", "state_dir": str(work / "state")}
+    return run_message(root, source, address, **more)
+
+
+def visible(site):
+    return [name for name in site.names() if not name.rpartition("/")[2].startswith(".")]
+
+
+def test_a_send_that_is_killed_leaves_nothing_under_the_final_name(killed_site, tmp_path):
+    site, root, data = killed_site, tmp_path / "root", noise(SENT)
+    root.mkdir()
+    (root / "f.bin").write_bytes(data)
+    address = site.access("f.bin").address
+    for _ in range(2):
+        kill_sending(tmp_path, root, "f.bin", address, after=SENT // 3)
+        assert visible(site) == []
+        assert len(site.leftovers()) == 1
+    worker = WorkerProcess(tmp_path)
+    worker.wait_for("ready")
+    worker.send(**sending(tmp_path, root, "f.bin", address))
+    end = worker.wait_for("end")
+    worker.kill()
+    assert (end["state"], end["error"]) == ("done", None)
+    assert (site.names(), site.read("f.bin")) == (["f.bin"], data)
+
+
+def test_a_killed_send_that_is_given_up_leaves_nothing(killed_site, tmp_path):
+    site, root = killed_site, tmp_path / "root"
+    root.mkdir()
+    (root / "f.bin").write_bytes(noise(SENT))
+    address = site.access("f.bin").address
+    kill_sending(tmp_path, root, "f.bin", address, after=SENT // 3)
+    worker = WorkerProcess(tmp_path)
+    worker.wait_for("ready")
+    message = sending(tmp_path, root, "f.bin", address)
+    worker.send(**{**message, "op": "discard"})
+    assert worker.wait_for("end")["error"] is None
+    worker.kill()
+    assert site.names() == []
+
+
+def test_kills_while_many_files_are_sent(config, folder, tmp_path):
+    site, root = FolderSite(folder), tmp_path / "root"
+    config(it={"type": "alias", "remote": str(folder)})
+    (root / "d").mkdir(parents=True)
+    files = {f"{number}.bin": noise(20_000, seed=number) for number in range(300)}
+    for name, data in files.items():
+        (root / "d" / name).write_bytes(data)
+    for after in (1_000_000, 2_500_000):
+        kill_sending(tmp_path, root, "d", "rclone://it/o", after=after, bandwidth=6_000_000)
+        for name in visible(site):
+            assert site.read(name) == files[name.rpartition("/")[2]]
+    worker = WorkerProcess(tmp_path)
+    worker.wait_for("ready")
+    worker.send(**sending(tmp_path, root, "d", "rclone://it/o"))
+    end = worker.wait_for("end")
+    worker.kill()
+    assert (end["state"], end["error"]) == ("done", None)
+    assert {name.removeprefix("o/"): site.read(name) for name in site.names()} == files
+    assert sorted(row["file"]["path"] for row in worker.of("file")) == sorted(
+        f"d/{name}" for name in files
+    )
