@@ -434,6 +434,10 @@ class Backend(ABC):
         """The address of what lies at the relative `path` below the folder `address`."""
         return f"{address.rstrip('/')}/{quote(path, errors='surrogateescape')}"
 
+    def means_folder(self, address: str) -> bool:
+        """Whether `address` says by its form that a folder is meant: its path ends in ``/``."""
+        return urlsplit(address).path.endswith("/")
+
     def alternatives(self, address: str) -> Iterator[str]:
         """`address`, then those beside it whose names have a number, for the policy ``rename``."""
         parts = urlsplit(address)

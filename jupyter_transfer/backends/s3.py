@@ -100,6 +100,10 @@ class S3Backend(Backend):
         """As `Backend.join`; keys are not encoded."""
         return f"{address if address.endswith('/') else address + '/'}{path}"
 
+    def means_folder(self, address: str) -> bool:
+        """As `Backend.means_folder`; “?” and “#” are characters of a key."""
+        return split(address)[1].endswith("/") or not split(address)[1]
+
     def alternatives(self, address: str) -> Iterator[str]:
         """As `Backend.alternatives`; keys are not encoded."""
         folder, slash, last = address.rpartition("/")

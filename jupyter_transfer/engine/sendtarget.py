@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
-from urllib.parse import urlsplit
 
 from ..backends.base import Backend, Entry, Validators
 from ..errors import TransferError
@@ -70,7 +69,7 @@ class SendTargets:
     def address_of_one(self, name: str) -> str:
         """Where the only file of a job goes: to the destination, or into it when that is a folder
         or ends in ``/``."""
-        if urlsplit(self._destination).path.endswith("/") or self._is_folder():
+        if self._backend.means_folder(self._destination) or self._is_folder():
             return self._backend.join(self._destination, name)
         return self._destination
 

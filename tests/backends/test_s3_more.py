@@ -328,3 +328,24 @@ def test_the_one_who_asks_pays(site, open_site):
         assert "x-amz-request-payer=requester" in backend.locate(Entry("f.bin", address)).url
         outlet = backend.sink(address, SourceFile("f.bin", 10)).outlet((0, 10))
         assert outlet.headers["x-amz-request-payer"] == "requester"
+
+
+# ---- sending by jobs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "key"),
+    [
+        ("what?/", "what?/f.bin"),
+        ("a#b/c?d/", "a#b/c?d/f.bin"),
+        ("dir/?x", "dir/?x"),
+        ("dir/#1", "dir/#1"),
+        ("dir/", "dir/f.bin"),
+    ],
+)
+def test_where_one_file_goes(site, harness, name, key):
+    """“?” and “#” are characters of a key like any other."""
+    (harness.folder / "f.bin").write_bytes(DATA)
+    access = site.access(name)
+    assert harness.run("f.bin", access.address, kind="send", **access.options).state == "done"
+    assert site.names() == [key]
