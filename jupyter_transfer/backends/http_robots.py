@@ -34,7 +34,7 @@ class Robots:
 
     @staticmethod
     def _read(caller: Caller, origin: Url, headers: Mapping[str, str]) -> Callable[[str], bool]:
-        from urllib.robotparser import RobotFileParser  # noqa: PLC0415 - imports an HTTP client
+        from protego import Protego  # noqa: PLC0415 - for walking only
 
         address = str(Url(origin.scheme, origin.host, origin.port, "/robots.txt", ""))
         answer = caller.call(address, headers=headers, limit=_LIMIT)
@@ -47,6 +47,5 @@ class Robots:
             )
         if answer.status != 200:
             return lambda url: True
-        parser = RobotFileParser()
-        parser.parse(answer.body.decode("utf-8", "replace").splitlines())
-        return lambda url: parser.can_fetch(AGENT, url)
+        rules = Protego.parse(answer.body.decode("utf-8", "replace"))
+        return lambda url: rules.can_fetch(url, AGENT)

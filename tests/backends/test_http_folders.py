@@ -357,6 +357,34 @@ def test_rules_for_us_by_name(chaos):
     assert [e.path for e in entries(serve(chaos, "/p/", "x.bin", "y.bin"))[0]] == ["y.bin"]
 
 
+@pytest.mark.parametrize(
+    ("lines", "left"),
+    [
+        ("Disallow: /*.iso$", ["a.bin", "b.iso.txt", "c d.bin"]),
+        ("Disallow: /p/*iso", ["a.bin", "c d.bin"]),
+        ("Disallow: /p/\nAllow: /p/*.bin$\nAllow: /p/$", ["a.bin", "c d.bin"]),
+        ("Disallow: /p/a.bin$", ["b.iso", "b.iso.txt", "c d.bin"]),
+        ("Allow: /p/c\nDisallow: /p/*.bin", ["b.iso", "b.iso.txt"]),
+        ("Disallow: /p/c%20d", ["a.bin", "b.iso", "b.iso.txt"]),
+        ("Disallow:", ["a.bin", "b.iso", "b.iso.txt", "c d.bin"]),
+    ],
+)
+def test_wildcards_and_the_longest_rule(chaos, lines, left):
+    """RFC 9309 2.2.2 and 2.2.3."""
+    chaos.add("/robots.txt", rules(f"User-agent: *\n{lines}\n"))
+    found, _ = entries(serve(chaos, "/p/", "a.bin", "b.iso", "b.iso.txt", "c%20d.bin"))
+    assert [entry.path for entry in found] == left
+
+
+def test_rules_that_take_long_to_read(chaos):
+    hostile = "".join(f"Disallow: /{'*a' * 400}{number}*b$\n" for number in range(600))
+    chaos.add("/robots.txt", rules(f"User-agent: *\n{hostile}"))
+    begun = time.monotonic()
+    found, _ = entries(serve(chaos, "/p/", *(f"{'a' * 200}{number}.bin" for number in range(50))))
+    assert len(found) == 50
+    assert time.monotonic() - begun < 5
+
+
 def test_a_folder_that_is_forbidden_as_a_whole(harness, chaos):
     chaos.add("/robots.txt", rules("User-agent: *\nDisallow: /p\n"))
     source = serve(chaos, "/p/", "f.bin")
