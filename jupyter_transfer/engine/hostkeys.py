@@ -7,6 +7,7 @@ form of ``ssh-keygen -l``. What was accepted is remembered where ``ssh`` itself 
 
 from __future__ import annotations
 
+import threading
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
@@ -76,19 +77,20 @@ def _detail(host: str, name: str, fingerprint: str) -> dict[str, str]:
 def file_for(host: str, port: int) -> str:
     """A file with what ``known_hosts`` says of this host alone, for libcurl, which asks the server
     for a key of the kind of the first line and gives up at one that it does not understand."""
-    file = _files.get((host, port))
-    if file is None:
-        file = _files[host, port] = NamedTemporaryFile("wb", prefix="known_hosts-")  # noqa: SIM115
     name = host if port == 22 else f"[{host}]:{port}"
     known = known_hosts(host, port)
     kinds = _kinds(known)
     if kinds:
         asked_for = kinds[_refused.get((host, port), 0) % len(kinds)]
         known.sort(key=lambda each: each[0] != asked_for)
-    file.seek(0)
-    file.truncate()
-    file.write("".join(f"{name} {kind} {key}\n" for kind, key in known).encode())
-    file.flush()
+    text = "".join(f"{name} {kind} {key}\n" for kind, key in known).encode()
+    with _lock:
+        file = _files.get(text)
+        if file is None:
+            # Never written again: another thread's connection may be reading it.
+            file = _files[text] = NamedTemporaryFile("wb", prefix="known_hosts-")  # noqa: SIM115
+            file.write(text)
+            file.flush()
     return file.name
 
 
@@ -121,7 +123,10 @@ def _kinds(known: list[tuple[str, str]]) -> list[str]:
 _refused: dict[tuple[str, int], int] = {}
 """How often a host had no key of the kind that it was asked for."""
 
-_files: dict[tuple[str, int], _TemporaryFileWrapper[bytes]] = {}
+_files: dict[bytes, _TemporaryFileWrapper[bytes]] = {}
+"""By what is in them; each stays as it is until this process ends."""
+
+_lock = threading.Lock()
 
 
 def fingerprint_of(key: bytes) -> str:

@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 import pytest
 
+from jupyter_transfer.engine import hostkeys
+
 from ..servers.sshd import PASSPHRASE, Sshd, running_sshd
 from .contract import DATA, BackendContract
 from .contract_send import SinkContract
@@ -140,3 +142,11 @@ def test_a_key_file_that_is_none(harness, site):
     site.put("f", DATA)
     outcome = run(harness, site.access("f"), key_file="/nowhere/key")
     assert outcome.error.code == "bad_request"
+
+
+def test_what_known_hosts_says_is_not_written_under_a_connection(server, site):
+    first = hostkeys.file_for("127.0.0.1", server.port)
+    status = os.stat(first)
+    assert hostkeys.file_for("127.0.0.1", server.port) == first
+    again = os.stat(first)
+    assert (again.st_ino, again.st_mtime_ns) == (status.st_ino, status.st_mtime_ns)
