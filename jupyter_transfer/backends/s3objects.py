@@ -32,9 +32,16 @@ def entry_of_listing(address: str, path: str, found: Mapping[str, str]) -> Entry
         path,
         address,
         int(size) if size.isascii() and size.isdigit() else None,
-        Validators(found.get("ETag") or None),
+        Validators(_quoted(found.get("ETag"))),
         mtime_ns=moment_ns(found.get("LastModified")),
     )
+
+
+def _quoted(etag: str | None) -> str | None:
+    """An ETag of a listing as headers have it: some services leave its quotes out there."""
+    if not etag or etag.startswith(('"', 'W/"')):
+        return etag or None
+    return f'"{etag}"'
 
 
 def entry_of_head(address: str, key: str, head: Mapping[str, Any]) -> Entry:
