@@ -13,6 +13,7 @@ from typing import Any
 from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
 from .engine.kinds import RUN_KINDS
+from .engine.sync.options import require_sync
 from .errors import TransferError
 from .joboptions import JOB_OPTIONS, JOB_SECRETS, checked
 from .net import Policy
@@ -54,6 +55,12 @@ def ends_of(spec: JobSpec) -> Ends:
     sorts = [_REMOTE if is_remote(end) else _LOCAL for end in (spec.source, spec.destination)]
     if tuple(sorts) not in forms:
         raise TransferError("bad_request", "One of the two ends must be the address of a service.")
+    if sorts == [_REMOTE, _REMOTE]:
+        raise TransferError(
+            "bad_request",
+            "A sync between two services cannot be done yet.",
+            "Sync to a folder of this server, and from there.",
+        )
     return sorts[0], sorts[1]
 
 
@@ -107,6 +114,8 @@ class JobAdmission:
         source, destination = self._end(spec, 0), self._end(spec, 1)
         ends = [end for end in (source, destination) if end.backend is not None]
         options, held = self._options(spec.options, ends, _held(*ends))
+        if spec.kind == "sync":
+            require_sync(options, destination.backend)
         clean = replace(spec, source=source.text, destination=destination.text, options=options)
         return clean, held
 

@@ -87,6 +87,9 @@ CODES: dict[str, Code] = {
     "left_out": Code(409, False, "Change the options if you want it too."),
     "remote_lied": Code(502, False, "Tell the remote side: its answer contradicts itself."),
     # Decisions
+    "too_many_deletions": Code(
+        409, False, "Look at the plan; raise “max_delete” if all of it may go."
+    ),
     "needs_decision": Code(409, False, "Look at the plan and approve it."),
     "scheduled": Code(409, True, "It begins by itself; start it now if you like."),
     "needs_browser": Code(409, False, "Open the page again that holds the bytes."),

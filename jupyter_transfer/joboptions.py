@@ -18,6 +18,9 @@ from .timetable import parse_limit
 MAX_RETRIES = 1000
 MAX_CONNECTIONS = 64
 
+COMPARISONS = ("time", "checksum", "size")
+"""How a sync tells files that differ."""
+
 _SIZE = re.compile(r"\d+(?:\.\d+)?\s*(?:b|[kmgtp](?:i?b)?)?", re.IGNORECASE)
 _AGE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdwMy]))+|\d+(?:\.\d+)?")
 
@@ -47,6 +50,12 @@ def _conflict(name: str, value: Any) -> str:
             "The option “conflict” has an unknown value.",
             f"Use one of: {', '.join(CONFLICTS)}.",
         )
+    return str(value)
+
+
+def _compare(name: str, value: Any) -> str:
+    if value not in COMPARISONS:
+        raise _bad(name, f"one of: {', '.join(COMPARISONS)}")
     return str(value)
 
 
@@ -123,6 +132,7 @@ def _moment(text: str) -> datetime | None:
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "approve": _approve,
     "bandwidth": lambda name, value: parse_limit(value),
+    "compare": _compare,
     "conflict": _conflict,
     "connections": _connections,
     "dry_run": _flag,

@@ -160,6 +160,11 @@ class JobTable:
         if whole:
             await self.db(self._store.delivered_save, job.source, whole)
 
+    async def forget_planned(self, job: Job) -> None:
+        """Forget the steps of an earlier plan of `job` in its report."""
+        if job.kind == "sync":
+            await self.db(self._store.files_forget, job.id, "planned")
+
     async def files(
         self, id: str, state: str | None, limit: int, offset: int
     ) -> tuple[list[dict[str, Any]], int]:

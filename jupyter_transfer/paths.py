@@ -17,7 +17,7 @@ import ctypes
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -122,6 +122,10 @@ def _rename_no_replace(source_fd: int, source: str, target_fd: int, target: str)
     if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
+
+
+def _link(source_fd: int, source: str, target_fd: int, target: str) -> None:
+    os.link(source, target, src_dir_fd=source_fd, dst_dir_fd=target_fd, follow_symlinks=False)
 
 
 # ---- the root ---------------------------------------------------------------------------------
@@ -380,6 +384,49 @@ class Root:
                 else:
                     _link_no_replace(staging_fd, part, target_fd, name)
                 os.fsync(target_fd)
+            except OSError as error:
+                raise from_os_error(error, path) from None
+
+    # -- removing --
+
+    def remove(self, path: str) -> None:
+        """Remove the entry at `path`: a file, or a link and not what it leads to. Raises
+        ``not_found``, ``is_a_directory`` …"""
+        folder, name = split_path(path)
+        with self.folder(folder) as fd:
+            try:
+                os.unlink(name, dir_fd=fd)
+            except OSError as error:
+                raise from_os_error(error, path) from None
+
+    def remove_empty(self, path: str, top: str) -> None:
+        """Remove the folder at `path` if nothing is in it, then those above it that are empty then,
+        up to `top`, which stays."""
+        while path != top and path:
+            folder, name = split_path(path)
+            try:
+                with self.folder(folder) as fd:
+                    os.rmdir(name, dir_fd=fd)
+            except (OSError, TransferError):
+                return
+            path = folder
+
+    def move(self, path: str, target: str) -> None:
+        """Rename the entry at `path` to `target`, whose folders are made; never replaces anything.
+        Raises ``exists`` …; ``invalid_path`` for another file system."""
+        self._beside(path, target, _rename_no_replace)
+
+    def link(self, path: str, target: str) -> None:
+        """Give the entry at `path` the further name `target`, whose folders are made; never
+        replaces anything. Raises ``exists`` …; ``permission_denied`` where the disk has no hard
+        links."""
+        self._beside(path, target, _link)
+
+    def _beside(self, path: str, target: str, act: Callable[[int, str, int, str], None]) -> None:
+        (folder, name), (other, new) = split_path(path), split_path(target)
+        with self.folder(folder) as fd, self.folder(other, create=True) as target_fd:
+            try:
+                act(fd, name, target_fd, new)
             except OSError as error:
                 raise from_os_error(error, path) from None
 

@@ -378,6 +378,7 @@ class Queue:
                 detail={"options": job.options.get("credential_options") or ["password"]},
             )
             return {"state": "waiting", "error": error.as_dict()}
+        await self._jobs.forget_planned(job)
         worker = activity.worker = await self._pool.take()
         await self.tell_delivered(worker, job.source)
         if activity.order is not None:
@@ -429,13 +430,13 @@ class Queue:
             progress = activity.meter.measure(Progress.from_dict(counts), counts["bytes_moved"])
             self._move(replace(job, progress=progress))
         elif kind == "state":
-            self._move(replace(job, phase=event["note"]))
+            self._move(replace(job, phase=event["note"] or None))
         elif kind == "note":
             remark = TransferError(event["code"], event["message"])
             self._move(replace(job, reason=remark.as_dict()))
         elif kind == "file":
             activity.files.append(event["file"])
-            if event["file"]["state"] == "done" and not event["file"].get("address"):
+            if _is_published(event["file"]):
                 self._on_published(event["file"]["path"])
 
     def _move(self, job: Job) -> None:
@@ -517,6 +518,12 @@ class Queue:
                 activity.worker.send({"op": "connections", "value": allowance.connections})
         if running and allowances.follows_clock(running) and not self._stopping:
             self._clock = asyncio.get_running_loop().call_later(CLOCK, self._share_out)
+
+
+def _is_published(file: Message) -> bool:
+    """Whether the report row `file` tells of a new file on the disk."""
+    gone = file.get("action") == "delete" or file.get("address")
+    return file["state"] == "done" and not gone
 
 
 def _in_memory(held: Held) -> dict[str, Any]:

@@ -113,15 +113,17 @@ class RecordFile:
     Parameters
     ----------
     folder: made if it is missing, for this person only.
+    create: whether to make the file too; else ``not_found`` where there is none.
 
     Raises ``conflict`` while another process has it.
     """
 
-    def __init__(self, folder: str, name: str) -> None:
+    def __init__(self, folder: str, name: str, *, create: bool = True) -> None:
         self._path = os.path.join(folder, name)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | (os.O_CREAT if create else 0)
         try:
-            os.makedirs(folder, 0o700, exist_ok=True)
+            if create:
+                os.makedirs(folder, 0o700, exist_ok=True)
             self._fd = os.open(self._path, flags, 0o600)
         except OSError as error:
             raise from_os_error(error) from None
@@ -138,6 +140,16 @@ class RecordFile:
         except OSError:
             pass  # a network file system without locks: the queue runs each job once
 
+    @classmethod
+    def find(cls, folder: str, name: str) -> RecordFile | None:
+        """The journal if there is one; raises as making one does."""
+        try:
+            return cls(folder, name, create=False)
+        except TransferError as error:
+            if error.code == "not_found":
+                return None
+            raise
+
     def append(self, record: Record, *, sync: bool = True) -> None:
         """See `append`."""
         append(self._fd, record, sync=sync)
@@ -153,6 +165,10 @@ class RecordFile:
     def read(self) -> list[Record]:
         """See `read`."""
         return read(self._fd, repair=True)
+
+    def each(self) -> Iterator[Record]:
+        """See `each`."""
+        return each(self._fd, repair=True)
 
     def close(self) -> None:
         """Let go of the file; it stays."""

@@ -48,8 +48,7 @@ def test_the_engine_runs_what_is_announced():
         ("send", "x", A, [READ]),
         ("copy", A, B, []),
         ("sync", A, "x", [WRITE]),
-        ("sync", "x", A, [READ]),
-        ("sync", A, B, []),
+        ("sync", "x", "sftp://a.example/x", [READ]),
     ],
 )
 def test_what_each_kind_needs(admission, kind, source, destination, needs):
@@ -63,6 +62,8 @@ def test_what_each_kind_needs(admission, kind, source, destination, needs):
     [
         ("pack", "x", "y", "bad_request"),
         ("sync", "x", "y", "bad_request"),
+        ("sync", "x", A, "bad_request"),
+        ("sync", A, B, "bad_request"),
         ("send", "x", "y", "unsupported_scheme"),
         ("send", "../x", A, "invalid_path"),
         ("send", "x", "http://169.254.169.254/", "address_refused"),
@@ -195,3 +196,30 @@ def test_what_may_be_entered_later(admission):
     assert admission.more(job, {"password": "env:X"})[0] == {"password": "env:X"}
     for options in (None, [], {"filename": "x"}, {"approve": True}, {"password": 5}):
         assert code_of(admission.more, job, options) == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("destination", "options", "good"),
+    [
+        ("x", {"conflict": "overwrite"}, True),
+        ("x", {"conflict": "rename"}, False),
+        ("x", {"trash": True}, True),
+        ("x", {"trash": "old/things"}, True),
+        ("x", {"trash": "../out"}, False),
+        ("x", {"trash": "/out"}, False),
+        ("x", {"trash": ".hidden"}, False),
+        ("x", {"trash": "."}, False),
+        ("s3://bucket/x", {"trash": True}, True),
+        ("sftp://a.example/x", {"trash": True}, False),
+        ("x", {"compare": "checksum"}, True),
+        ("x", {"compare": "colour"}, False),
+        ("x", {"max_delete": -1}, False),
+    ],
+)
+def test_the_options_of_a_sync(admission, destination, options, good):
+    source = A if destination == "x" else "here"
+    spec = JobSpec("sync", source, destination, options)
+    if good:
+        assert admission.job(spec)[0] == spec
+    else:
+        assert code_of(admission.job, spec) == "bad_request"

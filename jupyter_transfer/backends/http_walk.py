@@ -84,6 +84,7 @@ class Walk:
         self._forbidden = 0
         self._deep = 0
         self._elsewhere = 0
+        self._unlisted = 0
 
     def entries(self) -> Iterator[Entry]:
         """Files of a folder first, then its folders, each in the order of the server.
@@ -123,6 +124,7 @@ class Walk:
             yield from self._below(folder, prefix, depth)
         else:
             # A page of its own, a refusal, a failure: fetching it tells which.
+            self._unlisted += 1
             yield self._entry(replace(item, size=None), f"{prefix}index.html")
 
     def _entry(self, item: Item, path: str) -> Entry:
@@ -172,6 +174,12 @@ class Walk:
             self._note(
                 "left_out",
                 f"{self._elsewhere} folders were left out that lead to other addresses.",
+            )
+        if self._unlisted:
+            self._note(
+                "left_out",
+                f"{self._unlisted} folders show a page and no list of their files; what else lies"
+                " in them is not known.",
             )
         if self._deep:
             self._note(

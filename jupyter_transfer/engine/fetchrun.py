@@ -27,6 +27,7 @@ from .groups import discard_many, many_id
 from .journal import find_part
 from .many import ManyFiles, connections_of
 from .run import JobRequest, Run
+from .target import Targets
 
 
 class FetchRun(Run):
@@ -50,7 +51,7 @@ class FetchRun(Run):
     def _run_all(self) -> None:
         request, control = self._request, self._control
         filters, connections = Filters(request.options), connections_of(request.options)
-        targets = request.targets(self._root)
+        targets = self._targets()
         context = replace(self._context, note=self._report.note)
         try:
             with opened(request.source, context, control.check, control.bandwidth, connections) as (
@@ -69,15 +70,21 @@ class FetchRun(Run):
                     self._report,
                     filters,
                 )
-                single, entries = peek(backend, request.source)
-                if single:
-                    self._run_one(setting, next(entries))
-                else:
-                    folder = targets.folder_of_many(backend.name_for(request.source))
-                    setting = replace(setting, folder=folder)
-                    self._run_many(setting, entries, connections)
+                self._fetch_all(setting, connections)
         finally:
             targets.delivered.close()
+
+    def _targets(self) -> Targets:
+        return self._request.targets(self._root)
+
+    def _fetch_all(self, setting: Setting, connections: int) -> None:
+        backend = setting.backend
+        single, entries = peek(backend, setting.source)
+        if single:
+            self._run_one(setting, next(entries))
+        else:
+            folder = setting.targets.folder_of_many(backend.name_for(setting.source))
+            self._new_many(replace(setting, folder=folder), connections).run(entries)
 
     def _run_one(self, setting: Setting, entry: Entry) -> None:
         self._files_total = 1
@@ -97,7 +104,7 @@ class FetchRun(Run):
             self._failed(error)
         self._tell(now=True)
 
-    def _run_many(self, setting: Setting, entries: Iterator[Entry], connections: int) -> None:
+    def _new_many(self, setting: Setting, connections: int) -> ManyFiles:
         self._many = ManyFiles(
             setting,
             connections,
@@ -106,7 +113,7 @@ class FetchRun(Run):
             deliver=lambda entry, id: self._deliver(setting, entry, id),
             on_total=self._set_total,
         )
-        self._many.run(entries)
+        return self._many
 
     def _set_total(self, files: int, size: int | None) -> None:
         self._files_total, self._bytes_total = files, size

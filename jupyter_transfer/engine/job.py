@@ -2,33 +2,54 @@
 
 from __future__ import annotations
 
-from ..backends import find
+from collections.abc import Callable
+
+from ..backends import find, is_remote
 from ..backends.base import Context
 from ..errors import TransferError
 from ..paths import Root
 from . import fetchrun, sendrun, toolrun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run
+from .sync import fetching, sending
 
 __all__ = ["JobRequest", "Outcome", "Run", "discard", "make_run"]
-
-_RUNS: dict[str, type[Run]] = {"fetch": fetchrun.FetchRun, "send": sendrun.SendRun}
-_DISCARDS = {"fetch": fetchrun.discard, "send": sendrun.discard}
 
 
 def make_run(
     root: Root, request: JobRequest, context: Context, control: Control, report: Report
 ) -> Run:
     """The run of `request`. Raises ``bad_request`` for a kind that nobody runs."""
-    run = _RUNS[_known(request.kind)]
-    if request.kind == "send" and _sends_itself(request.destination):
-        run = toolrun.ToolSendRun
+    run = _RUNS[_known(request.kind)](request)
     return run(root, request, context, control, report)
 
 
 def discard(root: Root, request: JobRequest, context: Context) -> None:
     """Remove what an unfinished job left behind, on the disk and at the service."""
     _DISCARDS[_known(request.kind)](root, request, context)
+
+
+def _send_run(request: JobRequest) -> type[Run]:
+    return toolrun.ToolSendRun if _sends_itself(request.destination) else sendrun.SendRun
+
+
+def _sync_run(request: JobRequest) -> type[Run]:
+    if not is_remote(request.destination):
+        return fetching.SyncFetchRun
+    return sending.SyncToolRun if _sends_itself(request.destination) else sending.SyncSendRun
+
+
+def _discard_sync(root: Root, request: JobRequest, context: Context) -> None:
+    side = sending if is_remote(request.destination) else fetching
+    side.discard(root, request, context)
+
+
+_RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {
+    "fetch": lambda request: fetchrun.FetchRun,
+    "send": _send_run,
+    "sync": _sync_run,
+}
+_DISCARDS = {"fetch": fetchrun.discard, "send": sendrun.discard, "sync": _discard_sync}
 
 
 def _sends_itself(address: str) -> bool:

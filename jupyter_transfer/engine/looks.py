@@ -39,7 +39,9 @@ class Looks:
         self._address = address
         self._context = context
         self._control = control
-        self._count = min(find(address).parallel, control.connections or find(address).parallel)
+        kind = find(address)
+        most = 1 if kind.tool else kind.parallel
+        self._count = min(most, control.connections or most)
         self._open = ExitStack()
         self._own = threading.local()
         self._lock = threading.Lock()

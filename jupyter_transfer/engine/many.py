@@ -97,13 +97,21 @@ class ManyFiles:
         self._bytes: int | None = 0
         self._names = Names()
         self._disks: dict[str, int] = {}
+        self._taken_over = False
+
+    def take_over(self) -> None:
+        """Finish what an earlier process has begun, and learn what it delivered. Raises what ends
+        the whole job."""
+        if not self._taken_over:
+            self._groups.take_over(self._setting.control, self._setting.targets.delivered)
+            self._taken_over = True
 
     def run(self, entries: Iterator[Entry]) -> None:
         """Deliver everything. Raises what ends the whole job, `Stopped`; what is whole by then is
         published, unless the job was cancelled."""
         cancelled = False
         try:
-            self._groups.take_over(self._setting.control, self._setting.targets.delivered)
+            self.take_over()
             self._names = self._new_names()
             self._run(entries)
         except Stopped as stopped:

@@ -4,14 +4,17 @@ made. The answer of ``POST jobs`` with ``options.dry_run``, without ``free_bytes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
+from ..backends import is_remote
 from ..backends.base import Backend, Context, Entry
 from ..errors import TransferError
 from ..names import split_path
 from ..paths import Root
 from .client import opened
 from .control import Control, Tally
+from .delivered import Delivered
 from .fetchrun import peek
 from .filling import Way
 from .filters import Filters
@@ -24,6 +27,7 @@ from .retry import Retries
 from .run import JobRequest
 from .sendrun import look_at, require_send
 from .sendtarget import SendTargets, Verdict
+from .sync.steps import Ends, Notes, Planner
 from .target import Decision, Listed, Targets
 from .transport import Transport
 from .walk import Found, files_below
@@ -190,7 +194,38 @@ def _sent(overview: Overview, found: Found, verdict: Verdict | TransferError | N
         overview.add("copy", found.relative, found.size)
 
 
+# ---- sync -------------------------------------------------------------------------------------
+
+
+def _plan_sync(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
+    to_disk = not is_remote(request.destination)
+    address = request.source if to_disk else request.destination
+    whole = Notes(lambda code, message: None)
+    delivered = Delivered.of(request.source, request.delivered)
+    with opened(address, replace(context, note=whole), control.check) as (backend, _):
+        backend.check(address)
+        if to_disk:
+            folder = request.targets(root).folder_of_many(backend.name_for(address))
+        else:
+            require_send(backend)
+            folder = look_at(root, request.source)[0]
+        ends = Ends(root, folder, backend, address, to_disk, delivered)
+        plan = Planner(ends, request, context, control).make()
+        title = backend.name_for(address)
+    plan.close()
+    answer = {
+        "backend": backend.name,
+        "title": title,
+        "files": plan.source_files,
+        "bytes": plan.source_bytes,
+        "needs": None,
+        "complete": whole.whole,
+    }
+    return {**answer, "plan": plan.overview.plan(), "entries": plan.overview.entries()}
+
+
 _PLANS: dict[str, Callable[[Root, JobRequest, Context, Control], Answer]] = {
     "fetch": _plan_fetch,
     "send": _plan_send,
+    "sync": _plan_sync,
 }

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -136,7 +136,8 @@ class SendRun(Run):
         self._count(files_below(self._root, path, self._filters))
         way = Way(transport, self._control, self._tally, Retries())
         way.patiently(targets.expect_nothing)
-        self._send_many(lane, self._outgoing(targets, targets.address_of_many), path)
+        outgoing = self._outgoing(targets, targets.address_of_many)
+        self._send_many(lane, outgoing, files_below(self._root, path, self._filters))
         self._files_total = len(self._verdicts) + self._files_failed
 
     def _outgoing(self, targets: SendTargets, address_of: Callable[[str], str]) -> Outgoing:
@@ -182,12 +183,12 @@ class SendRun(Run):
         self._settle(outgoing.deliver(lane, found))
         self._tell()
 
-    def _send_many(self, lane: Lane, outgoing: Outgoing, path: str) -> None:
+    def _send_many(self, lane: Lane, outgoing: Outgoing, files: Iterable[Found]) -> None:
         """Small files in lanes; large ones meanwhile here, over several connections each."""
         count = min(self.lanes, lane.backend.parallel, self._control.connections or LANES)
         with Lanes(outgoing, self._control, self._report, self._open_lane, count) as lanes:
             self._lanes = lanes
-            for found in files_below(self._root, path, self._filters):
+            for found in files:
                 self._control.check()
                 if found.size > SMALL or not count:
                     self._send_one(lane, outgoing, found)

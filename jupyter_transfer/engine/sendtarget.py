@@ -62,8 +62,8 @@ class SendTargets:
         self._backend = backend
         self._destination = destination
         self._conflict: Conflict | None = next((c for c in CONFLICTS if c == conflict), None)
-        self._delivered = Delivered.of(source, delivered)
-        self._delivered.get("")  # sorted now: several threads only read
+        self.delivered = Delivered.of(source, delivered)
+        self.delivered.get("")  # sorted now: several threads only read
         self._is_new: bool | None = None
 
     def address_of_one(self, name: str) -> str:
@@ -83,7 +83,7 @@ class SendTargets:
 
     def expect_nothing(self) -> None:
         """Look once whether there is a folder at the destination; if not, nothing is in it."""
-        self._is_new = not self._delivered and self._backend.find(self._destination) is None
+        self._is_new = not self.delivered and self._backend.find(self._destination) is None
 
     @property
     def is_new(self) -> bool:
@@ -133,14 +133,14 @@ class SendTargets:
 
     def _is_untouched(self, address: str, entry: Entry) -> bool:
         """Whether what stands at `address` is what we sent there, as far as can be told."""
-        row = self._delivered.get(address)
+        row = self.delivered.get(address)
         if row is None or entry.size not in (None, row["size"]):
             return False
         return not Validators.from_dict(row["validators"]).contradicts(entry.validators)
 
     def _is_present(self, address: str, local: State, entry: Entry) -> bool:
         """Whether what stands at `address` is this very file, sent earlier."""
-        row = self._delivered.get(address)
+        row = self.delivered.get(address)
         if row is None or not self._is_untouched(address, entry):
             return False
         if not local.is_in(row):

@@ -13,7 +13,7 @@ from ..names import CONFLICTS, Conflict, alternative_names, join_path, safe_name
 from ..paths import Root
 from .delivered import Delivered, Row
 
-__all__ = ["Decision", "Delivered", "Described", "Listed", "Row", "Targets"]
+__all__ = ["Decision", "Delivered", "Described", "Listed", "Row", "Targets", "matches"]
 
 
 class Described(Protocol):
@@ -147,7 +147,7 @@ class Targets:
             row = self.delivered.get(candidate)
             if row is None or not self._untouched(candidate, row):
                 continue
-            verdict = _compare(row, remote)
+            verdict = matches(row, remote)
             if verdict:
                 return Decision("present", candidate, row=row)
             if verdict is None and ask:
@@ -218,7 +218,7 @@ class Targets:
             raise
 
 
-def _compare(row: Row, remote: Described) -> bool | None:
+def matches(row: Row, remote: Described) -> bool | None:
     """Whether `remote` is the very file that `row` tells of; None when that cannot be told."""
     known = Validators.from_dict(row["validators"])
     if remote.size not in (None, row["size"]) or known.contradicts(remote.validators):

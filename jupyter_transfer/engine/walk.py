@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -45,12 +46,17 @@ def _below(root: Root, folder: str, relative: str) -> Iterator[Found]:
             yield from _below(root, folder, inner)
             continue
         if stat.S_ISLNK(mode):
-            try:
-                status = root.stat(path)
-            except TransferError:
-                mode = 0
-            else:
-                mode = status.st_mode
+            status, mode = led_to(root, path, status)
         yield Found(
             path, inner, status.st_size, status.st_mtime_ns, left_out=not stat.S_ISREG(mode)
         )
+
+
+def led_to(root: Root, path: str, status: os.stat_result) -> tuple[os.stat_result, int]:
+    """What the link at `path`, whose own status is `status`, leads to: its status and its mode; a
+    mode of 0 if it leads nowhere, or out of the root."""
+    try:
+        status = root.stat(path)
+    except TransferError:
+        return status, 0
+    return status, status.st_mode

@@ -130,23 +130,32 @@ class JobQueries(Database):
                 file.get("seconds"),
                 json.dumps(file["error"]) if file.get("error") else None,
                 file.get("unverified"),
+                file.get("action"),
+                file.get("trash"),
             )
             for file in files
         ]
         with self.transaction() as db:
-            db.executemany("insert or replace into files values (?,?,?,?,?,?,?,?,?)", rows)
+            db.executemany("insert or replace into files values (?,?,?,?,?,?,?,?,?,?,?)", rows)
+
+    def files_forget(self, job: str, state: str) -> None:
+        """Forget the report rows of `job` that are in a state."""
+        with self.transaction() as db:
+            db.execute("delete from files where job = ? and state = ?", (job, state))
 
     def files_list(
         self, job: str, state: str | None, limit: int, offset: int
     ) -> tuple[list[dict[str, Any]], int]:
-        """A page of the report rows of `job`, failed files first, and how many there are."""
+        """A page of the report rows of `job`, failed files first, then those deleted, and how many
+        there are."""
         where = "where job = ? and (? is null or state = ?)"
         values = (job, state, state)
         with self.access() as db:
             (total,) = db.execute(f"select count(*) from files {where}", values).fetchone()  # noqa: S608
             rows = db.execute(
-                "select path, state, size, digest, verified, seconds, error, unverified"  # noqa: S608
-                f" from files {where} order by state <> 'failed', path limit ? offset ?",
+                "select path, state, size, digest, verified, seconds, error, unverified, action,"  # noqa: S608
+                f" trash from files {where} order by state <> 'failed', action is not 'delete',"
+                " path limit ? offset ?",
                 (*values, limit, offset),
             ).fetchall()
         return [_file(row) for row in rows], total
@@ -204,7 +213,10 @@ def _progress(text: str) -> Progress:
 
 
 def _file(row: tuple[Any, ...]) -> dict[str, Any]:
-    path, state, size, digest, verified, seconds, error, unverified = row
+    path, state, size, digest, verified, seconds, error, unverified, action, trash = row
+    synced = {"action": action} if action else {}
+    if trash:
+        synced["trash"] = trash
     return {
         "path": path,
         "state": state,
@@ -214,4 +226,5 @@ def _file(row: tuple[Any, ...]) -> dict[str, Any]:
         "unverified": unverified,
         "seconds": seconds,
         "error": json.loads(error) if error else None,
+        **synced,
     }

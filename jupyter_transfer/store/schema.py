@@ -92,7 +92,12 @@ alter table jobs add column unverified text;
 alter table files add column unverified text;
 """
 
-MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS, _WHY_UNVERIFIED, _LONG_LISTS)
+_SYNCS = """
+alter table files add column action text;
+alter table files add column trash text;
+"""
+
+MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS, _WHY_UNVERIFIED, _LONG_LISTS, _SYNCS)
 """What makes each version of the schema out of the one before, the first out of nothing."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

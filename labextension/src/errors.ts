@@ -339,6 +339,10 @@ const REMOTE: Table = {
     t.__('The transfer waits for the time that it is planned for.'),
     t.__('It begins by itself; start it now if you like.')
   ],
+  too_many_deletions: t => [
+    t.__('More files would be deleted than may be.'),
+    t.__('Look at the plan; raise the limit if all of it may go.')
+  ],
   needs_decision: t => [
     t.__('There is a plan to look at.'),
     t.__('Look at it and approve it.')

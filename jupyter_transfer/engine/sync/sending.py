@@ -1,0 +1,245 @@
+"""A sync from the disk to a service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from ...backends.base import Backend, Context
+from ...errors import TransferError
+from ...names import join_path
+from ...paths import Root
+from ..control import Tally
+from ..delivery import row
+from ..filling import Way
+from ..local import Identity
+from ..original import State
+from ..outgoing import Finished, Lane
+from ..retry import Retries
+from ..run import JobRequest, Outcome
+from ..sendjournal import Target
+from ..sendrun import SendRun
+from ..sendrun import discard as discard_send
+from ..sendtarget import SendTargets, Verdict
+from ..toolrun import ToolSendRun
+from ..transport import Transport
+from ..walk import Found
+from .consent import agree
+from .items import Item
+from .options import trash_of
+from .plan import SyncPlan
+from .shown import ShownPlan
+from .steps import Ends, Notes, Planner, agreed
+from .trash import RemoteTrash, Trash
+
+DELETED_AT_ONCE = 100
+"""Files that a service is asked to delete at a time."""
+
+
+class SyncSendTargets(SendTargets):
+    """Lets a file go only where its plan saw what it saw: nothing, or the file that it replaces.
+    So no service is asked again before each file."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._expected: dict[str, Item | None] = {}
+
+    def expect(self, address: str, item: Item | None) -> None:
+        """The file that goes to `address` comes next; `item` stands there now."""
+        self._expected[address] = item
+
+    def settled(self, address: str) -> bool:
+        """The file is finished; whether it was to replace another one."""
+        return self._expected.pop(address, None) is not None
+
+    def decide(self, backend: Backend, address: str, local: State) -> Verdict:
+        """See `SendTargets.decide`."""
+        item = self._expected.get(address)
+        if item is None:
+            return Verdict("send", Target(address))
+        target = Target(address, replace=True, replaces=item.validators)
+        return Verdict("send", target, item.entry())
+
+
+class SyncSendRun(SendRun):
+    """One run of a sync to a service."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._shown = ShownPlan(self._context.state_dir, self._request.id)
+        self._ends: Ends | None = None
+        self._trash: Trash | None = None
+        self._going: SyncSendTargets | None = None
+        self._over = False
+
+    def run(self) -> Outcome:
+        """See `Run.run`."""
+        outcome = super().run()
+        self._over = outcome.state in ("done", "cancelled")
+        return outcome
+
+    def close(self) -> None:
+        """As `SendRun.close`; the plan that was shown goes when nothing is left to do."""
+        super().close()
+        if self._over:
+            self._shown.remove()
+
+    def _send_all(self, backend: Backend, transport: Transport, path: str, is_file: bool) -> None:
+        request, options = self._request, self._request.options
+        if is_file:
+            raise TransferError(
+                "not_a_directory",
+                "The source is a file; only folders are made equal.",
+                "Choose a folder, or send the file by itself.",
+            )
+        targets = SyncSendTargets(
+            backend, request.destination, None, request.source, request.delivered
+        )
+        ends = Ends(
+            self._root,
+            path,
+            backend,
+            request.destination,
+            to_disk=False,
+            delivered=targets.delivered,
+        )
+        self._ends, self._going = ends, targets
+        name = trash_of(options)
+        if name:
+            name = join_path(name, self._shown.moment)
+            self._trash = RemoteTrash(backend, request.destination, name)
+        notes = Notes(self._report.note)
+        backend.context = replace(backend.context, note=notes)
+        self._report.state("planning")
+        plan = Planner(ends, request, self._context, self._control, resumed=self._is_ours).make()
+        try:
+            gone = agreed(
+                plan,
+                lambda: agree(plan, self._shown, options, name, whole=notes.whole),
+                self._report,
+                self._name,
+            )
+            self._report.state("")
+            for _, gone_path, size, _ in gone:
+                self._report.file(row(**self._name(gone_path), size=size, action="delete"))
+            self._carry_out(
+                plan, Lane(backend, transport, self._control, self._tally, self._report)
+            )
+        finally:
+            plan.close()
+
+    def _name(self, path: str) -> dict[str, Any]:
+        assert self._ends is not None
+        return {"path": self._ends.local(path), "address": self._ends.remote(path)}
+
+    def _is_ours(self, path: str) -> bool:
+        """Whether the journal tells of the file: it was begun, or finished as it is now."""
+        assert self._ends is not None
+        assert self._journal is not None
+        local = self._ends.local(path)
+        if local in self._journal.begun:
+            return True
+        done = self._journal.done.get(local)
+        if done is None:
+            return False
+        return done[0] == Identity.of(self._root.stat(local))
+
+    def _carry_out(self, plan: SyncPlan, lane: Lane) -> None:
+        assert self._going is not None
+        counts = plan.overview.counts
+        self._files_total = counts["copy"] + counts["replace"]
+        self._bytes_total = self._size = plan.overview.bytes
+        outgoing = self._outgoing(self._going, self._going.address_of_many)
+        self._send_many(lane, outgoing, self._moves(plan, lane))
+        if self._errors:
+            return  # what did not arrive may be what the destination still has
+        self._delete(plan.doomed(), lane)
+
+    def _moves(self, plan: SyncPlan, lane: Lane) -> Iterator[Found]:
+        """What to send; what is to be replaced is in the trash before."""
+        assert self._ends is not None
+        assert self._going is not None
+        for source, target in plan.steps():
+            assert source is not None
+            path, address = self._ends.local(source.path), self._ends.remote(source.path)
+            self._going.expect(address, target)
+            try:
+                if target is not None and self._trash is not None:
+                    _way(lane).patiently(partial(self._trash.keep, target))
+            except TransferError as error:
+                message = row(path, address=address, state="failed", error=error.as_dict())
+                self._settle(Finished(message, 0, error))
+                continue
+            yield Found(path, source.path, source.size or 0, source.mtime_ns)
+
+    def _settle(self, finished: Finished) -> None:
+        assert self._going is not None
+        assert self._ends is not None
+        path = finished.row["path"][len(self._ends.local("x")) - 1 :]
+        action = "replace" if self._going.settled(self._ends.remote(path)) else "copy"
+        super()._settle(replace(finished, row={**finished.row, "action": action}))
+
+    def _delete(self, doomed: Iterator[Item], lane: Lane) -> None:
+        """Delete files by path, some at a time."""
+        self._report.state("deleting")
+        while items := list(islice(doomed, DELETED_AT_ONCE)):
+            self._control.check()
+            if self._trash is not None:
+                for item in items:
+                    self._take(item, self._trash, lane)
+                continue
+            for item, error in zip(items, self._deleted(items, lane), strict=True):
+                self._tell_deleted(item, error)
+
+    def _take(self, item: Item, trash: Trash, lane: Lane) -> None:
+        """Move a file into the trash."""
+        assert self._ends is not None
+        try:
+            place = _way(lane).patiently(lambda: trash.take(item))
+        except TransferError as error:
+            self._tell_deleted(item, error)
+        else:
+            self._tell_deleted(item, None, trash=self._ends.remote(place))
+
+    def _deleted(self, items: list[Item], lane: Lane) -> Iterable[TransferError | None]:
+        """For each of `items` what its deletion failed of."""
+        outcomes: list[TransferError | None] = [None] * len(items)
+        left = list(range(len(items)))
+        retries = Retries()
+        while True:
+            found = lane.backend.delete([items[n].entry() for n in left])
+            for number, error in zip(left, found, strict=True):
+                outcomes[number] = error
+            left = [n for n in left if (error := outcomes[n]) is not None and error.retryable]
+            if not left:
+                return outcomes
+            try:
+                wait = retries.wait_for(outcomes[left[0]])  # type: ignore[arg-type]
+            except TransferError:
+                return outcomes
+            self._control.sleep(wait)
+
+    def _tell_deleted(self, item: Item, error: TransferError | None, **more: Any) -> None:
+        message = row(**self._name(item.path), size=item.size, action="delete", **more)
+        if error is not None:
+            message |= {"state": "failed", "error": error.as_dict()}
+        self._report.file(message)
+        if error is not None:
+            self._failed(error)
+
+
+class SyncToolRun(SyncSendRun, ToolSendRun):
+    """A sync to a service whose program sends the files."""
+
+
+def _way(lane: Lane) -> Way:
+    return Way(lane.transport, lane.control, Tally(lambda: None), Retries())
+
+
+def discard(root: Root, request: JobRequest, context: Context) -> None:
+    """Remove what an unfinished sync left at the service, and its journals."""
+    ShownPlan(context.state_dir, request.id).remove()
+    discard_send(root, request, context)
