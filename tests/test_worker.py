@@ -163,7 +163,7 @@ def test_a_retryable_failure_says_when(start, chaos, folder):
     [
         {"root": "/nonexistent"},
         {"policy": {"allow": ["nonsense"]}},
-        {"kind": "sync"},
+        {"kind": "nonsense"},
         {"options": {"sha256": 5}},
         {"options": {"conflict": "maybe"}},
     ],
