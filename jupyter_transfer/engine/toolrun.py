@@ -4,6 +4,8 @@ Where they go, what stands there already, what was sent before and the report ar
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .filling import AT_RISK, Way
 from .lanes import SMALL
 from .outgoing import Lane, Outgoing
@@ -11,7 +13,7 @@ from .retry import Retries
 from .sendrun import SendRun
 from .toolgroup import ToolGroup
 from .toolsend import ToolFileSend
-from .walk import Found, files_below
+from .walk import Found
 
 GROUP = 100
 """Files that are sent together, at most."""
@@ -22,13 +24,13 @@ class ToolSendRun(SendRun):
 
     file_send = ToolFileSend
 
-    def _send_many(self, lane: Lane, outgoing: Outgoing, path: str) -> None:
+    def _send_many(self, lane: Lane, outgoing: Outgoing, files: Iterable[Found]) -> None:
         assert self._journal is not None
         way = Way(lane.transport, lane.control, lane.tally, Retries())
         groups = ToolGroup(self._root, self._journal, outgoing, lane, way)
         group: list[Found] = []
         size = 0
-        for found in files_below(self._root, path, self._filters):
+        for found in files:
             self._control.check()
             if found.size > SMALL or found.left_out:
                 self._send_one(lane, outgoing, found)
