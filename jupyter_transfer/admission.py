@@ -12,10 +12,11 @@ from typing import Any
 
 from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
+from .backends.ends import End, context_of, options_between
 from .engine.kinds import RUN_KINDS
 from .engine.sync.options import require_sync
 from .errors import TransferError
-from .joboptions import JOB_OPTIONS, JOB_SECRETS, checked
+from .joboptions import BETWEEN_SERVICES, JOB_OPTIONS, JOB_SECRETS, checked
 from .net import Policy
 from .paths import Root
 from .secrets import (
@@ -134,14 +135,21 @@ class JobAdmission:
         if not isinstance(options, dict):
             raise TransferError("bad_request", "The field “options” must be an object.")
         secret = secret_names(job.source, job.destination) | JOB_SECRETS
-        unknown = sorted(set(options) - secret - {"username"})
+        names = {"username", "dest_username"} if self._is_between(job) else {"username"}
+        secret = secret if self._is_between(job) else secret - {"dest_password"}
+        unknown = sorted(set(options) - secret - names)
         if unknown:
             raise TransferError(
                 "bad_request",
                 f"“{unknown[0][:40]}” cannot be entered now.",
-                f"Enter only: {', '.join(sorted(secret | {'username'}))}.",
+                f"Enter only: {', '.join(sorted(secret | names))}.",
             )
         return _split(checked(options), secret)
+
+    @staticmethod
+    def _is_between(job: Job) -> bool:
+        """Whether both ends of `job` are services."""
+        return is_remote(job.source) and is_remote(job.destination)
 
     def _end(self, spec: JobSpec, number: int) -> Address:
         """One end of a job."""
@@ -155,7 +163,7 @@ class JobAdmission:
         self, options: dict[str, Any], ends: list[Address], held: Held
     ) -> tuple[dict[str, Any], Held]:
         backends = [end.backend for end in ends if end.backend is not None]
-        known = JOB_OPTIONS.union(option.name for b in backends for option in b.options)
+        known = _known(backends)
         unknown = sorted(set(options) - known)
         if unknown:
             raise TransferError(
@@ -164,7 +172,7 @@ class JobAdmission:
                 f"Use only: {', '.join(sorted(known))}.",
             )
         options = checked(options)
-        for end, credential in zip(ends, (held.credential, held.destination), strict=False):
+        for end in ends:
             assert end.backend is not None
             if not self._enabled(end.backend.name):
                 title = end.backend.title
@@ -172,10 +180,33 @@ class JobAdmission:
             if end.writes and "send" not in end.backend.can:
                 title = end.backend.title
                 raise TransferError("bad_request", f"{title}: nothing can be sent there.")
-            context = Context(options, self._policy, self._ca_file, credential)
-            end.backend(context).check(end.text)
+            if end.writes and len(ends) == 2 and end.backend.tool:
+                raise TransferError(
+                    "bad_request",
+                    f"{end.backend.title}: nothing can be sent there from another service.",
+                    "Fetch it to this server, and send it from there.",
+                )
+            end.backend(self._context(options, ends, end, held)).check(end.text)
         rest, secrets = _split(options, secret_names(*(end.text for end in ends)) | JOB_SECRETS)
         return rest, held.and_then(secrets)
+
+    def _context(
+        self, options: dict[str, Any], ends: list[Address], end: Address, held: Held
+    ) -> Context:
+        """What the backend of `end` is checked with."""
+        context = Context(options, self._policy, self._ca_file, held.credential)
+        if len(ends) < 2:
+            return context
+        context = replace(context, destination_credential=held.destination)
+        whose: End = "destination" if end is ends[1] else "source"
+        return context_of(context, ends[0].text, ends[1].text, whose)
+
+
+def _known(backends: list[type[Backend]]) -> frozenset[str]:
+    """Names of the options that a job of these ends may have."""
+    if len(backends) == 2:
+        return JOB_OPTIONS.union(BETWEEN_SERVICES, options_between(*backends))
+    return JOB_OPTIONS.union(option.name for b in backends for option in b.options)
 
 
 def _apart(address: str) -> Address:

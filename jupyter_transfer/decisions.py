@@ -5,7 +5,8 @@ A job that waits with the code ``needs_decision`` shows what it asks in its reas
     {"kind": "host_key", "host": "h:22", "fingerprint": "SHA256:…"}
     {"kind": "plan", "copy": 3, "replace": 1, "delete": 2, "bytes": 4096, "hash": "…"}
 
-The answer stands in the job's options: ``host_key`` is the fingerprint that was accepted,
+The answer stands in the job's options: ``host_key`` is the fingerprint that was accepted (or the
+`option` that the detail names, where both ends of a job have one),
 ``approve`` the hash of the plan. So what was shown is what is accepted: another key, or another
 plan, asks again.
 """
@@ -74,5 +75,7 @@ def accept(options: Mapping[str, Any], reason: Detail | None) -> dict[str, Any]:
             "Reload the list, and see what it waits for.",
         )
     if detail.get("kind") == "host_key":
-        return {**options, "host_key": str(detail["fingerprint"])}
+        of_destination = detail.get("option") == "dest_host_key"
+        name = "dest_host_key" if of_destination else "host_key"
+        return {**options, name: str(detail["fingerprint"])}
     return {**options, "approve": hash_of(detail) if detail else True}

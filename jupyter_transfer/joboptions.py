@@ -149,12 +149,17 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "trash": _trash,
     "username": _text,
     "password": _text,
+    "dest_username": _text,
+    "dest_password": _text,
 }
 
-JOB_OPTIONS = frozenset(_CHECKS)
+BETWEEN_SERVICES = frozenset({"dest_username", "dest_password"})
+"""Names of the options of every job between two services: who asks at the destination."""
+
+JOB_OPTIONS = frozenset(_CHECKS) - BETWEEN_SERVICES
 """Names of the options of every job."""
 
-JOB_SECRETS = frozenset({"password"})
+JOB_SECRETS = frozenset({"password", "dest_password"})
 """Those of them that are kept in memory only."""
 
 

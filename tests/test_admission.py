@@ -223,3 +223,48 @@ def test_the_options_of_a_sync(admission, destination, options, good):
         assert admission.job(spec)[0] == spec
     else:
         assert code_of(admission.job, spec) == "bad_request"
+
+
+S3 = {"access_key_id": "KEY", "secret_access_key": "canary-here", "endpoint": "https://here"}
+THERE = {"dest_" + name: value.replace("here", "there") for name, value in S3.items()}
+
+
+def test_the_options_of_both_ends_of_a_copy(admission):
+    options = {**S3, **THERE, "storage_class": "GLACIER", "version": "v1"}
+    spec, held = admission.job(JobSpec("copy", "s3://aaa/x", "s3://bbb/y", options))
+    secret = {"secret_access_key": "canary-here", "dest_secret_access_key": "canary-there"}
+    assert held.options == secret
+    assert spec.options == {k: v for k, v in options.items() if k not in secret}
+
+
+def test_user_names_and_passwords_of_both_ends(admission):
+    options = {"username": "a", "password": "p", "dest_username": "b", "dest_password": "q"}
+    spec, held = admission.job(JobSpec("copy", A, "sftp://h.example/y", options))
+    assert held.options == {"password": "p", "dest_password": "q"}
+    assert spec.options == {"username": "a", "dest_username": "b"}
+    assert code_of(admission.job, JobSpec("fetch", A, "x", options)) == "bad_request"
+    job = Job.new(spec, "me")
+    rest, held = admission.more(job, {"dest_password": "new", "dest_username": "c"})
+    assert (rest, held.options) == ({"dest_username": "c"}, {"dest_password": "new"})
+    fetch = Job.new(JobSpec("fetch", A, "x"), "me")
+    assert code_of(admission.more, fetch, {"dest_password": "new"}) == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("source", "destination", "options"),
+    [
+        (A, B, {"dest_filename": "x"}),  # only sources have it
+        ("s3://aaa/x", "s3://bbb/y", {"dest_acl": "private"}),  # only destinations have it
+        ("s3://aaa/x", "s3://bbb/y", {"dest_endpoint": "no address"}),
+        ("s3://aaa/x", A, {"dest_endpoint": "https://there"}),
+        (A, "rclone://remote:/x", {}),
+    ],
+)
+def test_options_that_no_copy_has(admission, source, destination, options):
+    assert code_of(admission.job, JobSpec("copy", source, destination, options)) == "bad_request"
+
+
+def test_the_endpoint_of_the_destination_is_judged(admission):
+    for name, source in (("endpoint", A), ("dest_endpoint", "s3://aaa/x")):
+        spec = JobSpec("copy", source, "s3://bbb/y", {name: "http://169.254.169.254"})
+        assert code_of(admission.job, spec) == "address_refused"

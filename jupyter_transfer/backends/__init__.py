@@ -80,11 +80,11 @@ def is_remote(address: str) -> bool:
 
 
 def secret_names(*addresses: str) -> frozenset[str]:
-    """Names of the secret options of the services at `addresses`; paths have none."""
-    return frozenset(
-        option.name
-        for address in addresses
-        if is_remote(address)
-        for option in find(address).options
-        if option.secret
-    )
+    """Names of the secret options of a job whose ends are `addresses`; paths have none."""
+    kinds = [find(address) for address in addresses if is_remote(address)]
+    if len(kinds) == 2:
+        from .ends import options_between  # noqa: PLC0415 - it imports this module
+
+        between = options_between(*kinds)
+        return frozenset(name for name, (_, option) in between.items() if option.secret)
+    return frozenset(option.name for kind in kinds for option in kind.options if option.secret)

@@ -55,6 +55,8 @@ class Option:
     secret: bool = False
     choices: tuple[str, ...] = ()
     required: bool = False
+    side: Literal["both", "source", "destination"] = "both"
+    """Whether it is of use where files come from, or where they go, or both."""
 
     def as_dict(self) -> dict[str, Any]:
         """The option as the contract's JSON."""
@@ -66,6 +68,7 @@ class Option:
             "secret": self.secret,
             "choices": list(self.choices),
             "required": self.required,
+            "side": self.side,
         }
 
     def read(self, options: Mapping[str, Any]) -> Any:
@@ -363,6 +366,19 @@ class Backend(ABC):
     parallel: ClassVar[int] = 8
     """Small files that may be sent to it at a time, each over a connection of its own."""
 
+    who: ClassVar[tuple[str, ...]] = (
+        "username",
+        "password",
+        "token",
+        "headers",
+        "key_file",
+        "passphrase",
+    )
+    """Options that say who asks, and of which service where its address does not."""
+
+    any_name: ClassVar[bool] = False
+    """Whether a file may be sent there under any relative path: none leads out of its folder."""
+
     def __init__(self, context: Context) -> None:
         self.context = context
 
@@ -371,6 +387,12 @@ class Backend(ABC):
         """How surely this backend serves `address`: 0 not at all, 1 by its scheme, more when the
         address is recognised otherwise. The highest claim wins."""
         return int(urlsplit(address).scheme.lower() in cls.schemes)
+
+    @classmethod
+    def service_of(cls, address: str) -> str:
+        """What is equal for addresses of one service."""
+        parts = urlsplit(address)
+        return f"{parts.scheme}://{parts.netloc}".lower()
 
     @classmethod
     def describe(cls) -> dict[str, Any]:
@@ -467,10 +489,19 @@ class Backend(ABC):
         """Remove `entries` for good; for each what went wrong, or None."""
         raise self._cannot("delete")
 
+    def copies(self, entry: Entry, address: str, other: Backend) -> bool:
+        """Whether the service by itself may copy `entry`, which `other` lists, to `address`: then
+        `sink` gives a `ServiceSink` for a `SourceFile` with that `entry`."""
+        return False
+
     def copy(self, entry: Entry, address: str) -> Entry:
         """Let the service itself copy `entry`, which it holds, to exactly `address`; what stands
         there then. `entry` must not have changed since it was listed: ``remote_changed``."""
-        raise self._cannot("copy")
+        from .servicesink import copy_by_service  # noqa: PLC0415 - it imports this module
+
+        if "copy" not in self.can:
+            raise self._cannot("copy")
+        return copy_by_service(self, entry, address)
 
     def _cannot(self, ability: Ability) -> TransferError:
         return TransferError(

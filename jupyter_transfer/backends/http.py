@@ -37,12 +37,21 @@ class HttpBackend(Backend):
     schemes = SCHEMES
     can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send"})
     options: ClassVar[tuple[Option, ...]] = (
-        Option("filename", help="Name for the file, instead of the one that the server proposes"),
-        Option("sha256", help="SHA-256 of the file in hex; the file is refused if it differs"),
+        Option(
+            "filename",
+            help="Name for the file, instead of the one that the server proposes",
+            side="source",
+        ),
+        Option(
+            "sha256",
+            help="SHA-256 of the file in hex; the file is refused if it differs",
+            side="source",
+        ),
         Option(
             "checksum",
             help="Digest of the file (sha256:…), address of a checksum file, “auto” to look for"
             " one, “off”; by default what the server states",
+            side="source",
         ),
         Option("token", help="Token, sent as “Authorization: Bearer …”", secret=True),
         Option("headers", help="Further headers, one “Name: value” a line", secret=True),
@@ -56,25 +65,35 @@ class HttpBackend(Backend):
             "flag",
             default=True,
             help="Whether the address of a Metalink (.meta4) stands for the files it describes",
+            side="source",
         ),
         Option(
             "depth",
             "integer",
             help=f"How many folders deep to go; without it everything, down to {DEPTH}",
+            side="source",
         ),
-        Option("max_files", "integer", default=FILES, help="Files and folders at most"),
-        Option("max_bytes", "bytes", help="Bytes of a folder at most, such as 5G"),
+        Option(
+            "max_files",
+            "integer",
+            default=FILES,
+            help="Files and folders at most",
+            side="source",
+        ),
+        Option("max_bytes", "bytes", help="Bytes of a folder at most, such as 5G", side="source"),
         Option(
             "ignore_robots",
             "flag",
             default=False,
             help="Go also where the server's robots.txt asks programs to stay out",
+            side="source",
         ),
         Option(
             "webdav",
             help="Whether the server that files are sent to speaks WebDAV; auto asks it",
             choices=("auto", "yes", "no"),
             default="auto",
+            side="destination",
         ),
     )
 
@@ -225,6 +244,19 @@ class HttpBackend(Backend):
     def sink(self, address: str, source: SourceFile) -> Sink:
         """A temporary name and MOVE where the server speaks WebDAV, else a plain PUT."""
         return sink_for(self._web_server(address), str(_parse(address)), source)
+
+    def copies(self, entry: Entry, address: str, other: Backend) -> bool:
+        """By COPY within one server of WebDAV; a digest that the person gave takes the bytes."""
+        if not isinstance(other, HttpBackend) or entry.digest is not None:
+            return False
+        if self.option("query") or other.option("query"):
+            return False
+        source, target = _parse(entry.address), _parse(address)
+        if source.origin != target.origin or self._headers_for(target) != other._headers_for(
+            source
+        ):
+            return False
+        return self._web_server(address).speaks_webdav(address)
 
     def join(self, address: str, path: str) -> str:
         """As `Backend.join`; a query stays at the end."""

@@ -53,22 +53,46 @@ class S3Backend(Backend):
             default="auto",
             choices=("auto", "path", "virtual"),
         ),
-        Option("version", help="Version id of the object to read, instead of the newest"),
-        Option("storage_class", help="Storage class of what is sent, such as STANDARD_IA"),
-        Option("content_type", help="Content type of what is sent; by its name if empty"),
-        Option("acl", help="Canned access control list of what is sent, such as private"),
+        Option(
+            "version",
+            help="Version id of the object to read, instead of the newest",
+            side="source",
+        ),
+        Option(
+            "storage_class",
+            help="Storage class of what is sent, such as STANDARD_IA",
+            side="destination",
+        ),
+        Option(
+            "content_type",
+            help="Content type of what is sent; by its name if empty",
+            side="destination",
+        ),
+        Option(
+            "acl",
+            help="Canned access control list of what is sent, such as private",
+            side="destination",
+        ),
         Option(
             "sse",
             help="Encryption at the service of what is sent",
             choices=("AES256", "aws:kms", "aws:kms:dsse"),
+            side="destination",
         ),
-        Option("sse_kms_key_id", help="Key of the key management service, for aws:kms"),
+        Option(
+            "sse_kms_key_id",
+            help="Key of the key management service, for aws:kms",
+            side="destination",
+        ),
         Option(
             "sse_customer_key",
             help="Your own key (SSE-C), 32 bytes in base64, for reading and sending",
             secret=True,
         ),
     )
+
+    who = ("endpoint", "region", "profile", "access_key_id", "anonymous")
+    any_name = True
 
     bulk_delete = True
     """Whether the service takes DeleteObjects, as far as it is known."""
@@ -77,6 +101,11 @@ class S3Backend(Backend):
     """Whether the ETag of a part is its MD5, once that is known."""
 
     # -- addresses --
+
+    @classmethod
+    def service_of(cls, address: str) -> str:
+        """Options say which service it is, no address."""
+        return cls.name
 
     def check(self, address: str) -> None:
         """As `Backend.check`; also what is wrong with bucket, key and endpoint."""
@@ -120,11 +149,16 @@ class S3Backend(Backend):
     @cached_property
     def service(self) -> Service:
         """The service of this job."""
+        return Service(self.settings, self.caller)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """Which service, and who asks."""
         key, secret = self.option("access_key_id"), self.option("secret_access_key")
         credential = self.context.credential
         if key and secret:
             credential = Credential(key, secret, self.option("session_token") or "")
-        settings = Settings(
+        return Settings(
             endpoint=self.option("endpoint"),
             region=self.option("region"),
             profile=self.option("profile"),
@@ -132,7 +166,6 @@ class S3Backend(Backend):
             addressing=self.option("addressing"),
             credential=credential,
         )
-        return Service(settings, self.caller)
 
     @cached_property
     def payer(self) -> str | None:
@@ -296,11 +329,13 @@ class S3Backend(Backend):
 
         return delete(self, entries)
 
-    def copy(self, entry: Entry, address: str) -> Entry:
-        """Copy within the service; above 5 GiB in parts."""
-        from .s3changes import copy  # noqa: PLC0415 - for changing only
-
-        return copy(self, entry, address)
+    def copies(self, entry: Entry, address: str, other: Backend) -> bool:
+        """Copies within one service go by one credential."""
+        return (
+            isinstance(other, S3Backend)
+            and other.settings.is_same_service(self.settings)
+            and other.customer_key == self.customer_key
+        )
 
 
 def split(address: str) -> tuple[str, str]:

@@ -1,33 +1,21 @@
-"""What S3 changes within itself: copies and deletions."""
+"""What S3 deletes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TransferError
 from .base import Entry
-from .s3objects import entry_of_head
-from .s3sink import writing
 
 if TYPE_CHECKING:
     from .s3 import S3Backend
-
-COPY_AT_ONCE = 5 << 30
-"""Bytes that CopyObject takes at most."""
-
-COPY_PIECE = 256 << 20
-"""Bytes of a piece of a larger copy: short enough for services that say nothing meanwhile."""
 
 DELETE_AT_ONCE = 1000
 """Keys of one DeleteObjects."""
 
 _NO_BULK = {"MissingContentMD5", "InvalidRequest", "NotImplemented", "MalformedXML", "501", "405"}
 """What services say that cannot do DeleteObjects as boto3 asks for it today."""
-
-
-# ---- deleting ---------------------------------------------------------------------------------
 
 
 def delete(backend: S3Backend, entries: Sequence[Entry]) -> list[TransferError | None]:
@@ -92,64 +80,3 @@ def _refused(row: dict[str, Any]) -> TransferError:
         f"The service did not delete this object ({code}).",
         detail={"s3_code": code[:100]},
     )
-
-
-# ---- copying ----------------------------------------------------------------------------------
-
-
-def copy(backend: S3Backend, entry: Entry, address: str) -> Entry:
-    """Copy `entry` to `address`, if it has not changed since it was listed."""
-    from .s3 import object_of  # noqa: PLC0415 - imports this module
-
-    bucket, key = object_of(address)
-    source_bucket, source_key = object_of(entry.address)
-    head = backend.head(source_bucket, source_key)
-    etag = entry.validators.etag
-    if etag is not None and head.get("ETag") != etag:
-        raise TransferError("remote_changed", "The object has changed since it was listed.")
-    source = {
-        "CopySource": {"Bucket": source_bucket, "Key": source_key},
-        "CopySourceIfMatch": head.get("ETag"),
-        **{f"CopySource{name}": value for name, value in backend.customer_parameters.items()},
-    }
-    if head["ContentLength"] <= COPY_AT_ONCE:
-        backend.service.ask("copy_object", bucket, Key=key, **source, **writing(backend))
-    else:
-        _copy_in_pieces(backend, bucket, key, source, head)
-    return entry_of_head(address, key, backend.head(bucket, key))
-
-
-def _copy_in_pieces(
-    backend: S3Backend, bucket: str, key: str, source: dict[str, Any], head: dict[str, Any]
-) -> None:
-    size = head["ContentLength"]
-    piece = max(COPY_PIECE, -(-size // 10_000))
-    ask = backend.service.ask
-    upload = ask(
-        "create_multipart_upload",
-        bucket,
-        Key=key,
-        ContentType=head.get("ContentType"),
-        Metadata=head.get("Metadata"),
-        **writing(backend),
-    )["UploadId"]
-    named = {"Key": key, "UploadId": upload, "RequestPayer": backend.payer}
-    try:
-        parts = []
-        for number, start in enumerate(range(0, size, piece), 1):
-            span = f"bytes={start}-{min(start + piece, size) - 1}"
-            done = ask(
-                "upload_part_copy",
-                bucket,
-                PartNumber=number,
-                CopySourceRange=span,
-                **named,
-                **source,
-                **backend.customer_parameters,
-            )
-            parts.append({"PartNumber": number, "ETag": done["CopyPartResult"]["ETag"]})
-        ask("complete_multipart_upload", bucket, MultipartUpload={"Parts": parts}, **named)
-    except BaseException:
-        with suppress(TransferError):
-            ask("abort_multipart_upload", bucket, **named)
-        raise

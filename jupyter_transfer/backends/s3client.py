@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -48,6 +49,7 @@ _NOT_SENT = frozenset({"content-length", "user-agent", "expect", "accept-encodin
 _T = TypeVar("_T")
 
 
+@dataclass(frozen=True)
 class Settings:
     """What a job says about its service.
 
@@ -58,22 +60,19 @@ class Settings:
     credential: user name and password are key id and secret key, `token` a session token.
     """
 
-    def __init__(
-        self,
-        *,
-        endpoint: str | None = None,
-        region: str | None = None,
-        profile: str | None = None,
-        anonymous: bool = False,
-        addressing: str = "auto",
-        credential: Credential | None = None,
-    ) -> None:
-        self.endpoint = endpoint
-        self.region = region
-        self.profile = profile
-        self.anonymous = anonymous
-        self.addressing = addressing
-        self.credential = credential
+    endpoint: str | None = None
+    region: str | None = None
+    profile: str | None = None
+    anonymous: bool = False
+    addressing: str = "auto"
+    credential: Credential | None = None
+
+    def is_same_service(self, other: Settings) -> bool:
+        """Whether both speak of one service, and as one person."""
+        mine, others = (
+            (one.endpoint, one.profile, one.anonymous, one.credential) for one in (self, other)
+        )
+        return mine == others
 
 
 class Service:

@@ -57,6 +57,10 @@ _CODED_TYPES = {
 
 def make_sink(backend: S3Backend, bucket: str, key: str, source: SourceFile) -> Sink:
     """The sink for one file. Raises ``too_large``."""
+    if source.entry is not None:
+        from .s3copy import make_copy_sink  # noqa: PLC0415 - imports this module
+
+        return make_copy_sink(backend, bucket, key, source)
     kind = PutSink if source.size <= WHOLE else MultipartSink
     return kind(backend, bucket, key, source)
 
@@ -89,7 +93,7 @@ def writing(backend: S3Backend) -> dict[str, Any]:
     }
 
 
-class _S3Sink(Sink):
+class S3Sink(Sink):
     """What both ways of sending share."""
 
     piece_digest = "md5"  # to compare with the ETag of a part
@@ -187,7 +191,7 @@ class _S3Sink(Sink):
         """See `Sink`."""
 
 
-class PutSink(_S3Sink):
+class PutSink(S3Sink):
     """One PUT, which publishes the object by itself."""
 
     publishes = True
@@ -254,8 +258,10 @@ class PutSink(_S3Sink):
         """See `Sink`: there is never a piece of it."""
 
 
-class MultipartSink(_S3Sink):
+class MultipartSink(S3Sink):
     """A multipart upload."""
+
+    states = ("crc64nvme",)  # what AWS computes by itself
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -281,13 +287,15 @@ class MultipartSink(_S3Sink):
             "create_multipart_upload",
             self._bucket,
             Key=self._key,
-            ContentType=self._content_type(),
-            Metadata=self._metadata() or None,
+            **self._about(),
             **writing(self._backend),
         )
         self._upload = answer["UploadId"]
         self._began = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         self._parts.clear()
+
+    def _about(self) -> dict[str, Any]:
+        return {"ContentType": self._content_type(), "Metadata": self._metadata() or None}
 
     def _list_parts(self) -> list[Span]:
         """What the service holds. Raises `Gone`."""

@@ -37,6 +37,7 @@ class SourceFile:
         `finish` raises ``exists``, wherever the service lets it.
     prefix: the digest of its first bytes, by their number and the name of the algorithm; None where
         the file is not at hand. Only of files that a program sends (`Backend.tool`).
+    entry: what the service holds already and is to copy by itself; see `Backend.copies`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class SourceFile:
     replace: bool = False
     replaces: Validators | None = None
     prefix: Callable[[int, str], Digest] | None = None
+    entry: Entry | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,10 @@ class Sink(ABC):
     digests: ClassVar[tuple[str, ...]] = ()
     """Digests of the whole file (names of hashlib) that `finish` can use: the sender computes
     them on the way."""
+
+    states: ClassVar[tuple[str, ...]] = ()
+    """Digests of the whole that the service may state afterwards: whoever cannot read the file
+    again computes them on the way."""
 
     piece_digest: str | None = None
     """Digest of each piece (a name of hashlib) that `sent` can use: the sender computes it from the

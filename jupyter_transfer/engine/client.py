@@ -124,11 +124,21 @@ def opened(
 ) -> Iterator[tuple[Backend, Transport]]:
     """The backend of `address` and a transport that both it and the engine use; closed at the
     end. Raises ``unsupported_scheme``, ``invalid_address``."""
-    with Transport(
-        context.policy, context.ca_file, bandwidth, connections=connections
-    ) as transport:
-        backend = find(address)(replace(context, caller=Client(transport, check)))
-        try:
-            yield backend, transport
-        finally:
-            backend.close()
+    with (
+        Transport(context.policy, context.ca_file, bandwidth, connections=connections) as transport,
+        opened_over(address, context, transport, check) as backend,
+    ):
+        yield backend, transport
+
+
+@contextmanager
+def opened_over(
+    address: str, context: Context, transport: Transport, check: Callable[[], None]
+) -> Iterator[Backend]:
+    """The backend of `address` over a transport that is there already; closed at the end. Raises
+    as `opened`."""
+    backend = find(address)(replace(context, caller=Client(transport, check)))
+    try:
+        yield backend
+    finally:
+        backend.close()

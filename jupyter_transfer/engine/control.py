@@ -99,6 +99,22 @@ class Report(Protocol):
         """A file is finished: its path, size, digest, verified, seconds, state, error …"""
 
 
+class Silent:
+    """A `Report` that tells nobody."""
+
+    def progress(self, **counts: int | None) -> None:
+        """See `Report`."""
+
+    def state(self, note: str) -> None:
+        """See `Report`."""
+
+    def note(self, code: str, message: str) -> None:
+        """See `Report`."""
+
+    def file(self, file: Message) -> None:
+        """See `Report`."""
+
+
 def as_transfer_error(error: Exception) -> TransferError:
     """Any exception of the engine as one that may leave it."""
     if isinstance(error, TransferError):

@@ -19,9 +19,10 @@ from ..backends.base import Validators
 from ..errors import TransferError, from_os_error
 from .control import Report
 from .fileprobe import seconds_until_settled
+from .partial import Expired, StartAgain
 from .places import Places
 from .plan import Remote
-from .ranged import Expired, RangedFetch, StartAgain
+from .ranged import RangedFetch
 from .retry import Retries
 from .stream import StreamFetch
 from .task import Task

@@ -8,7 +8,7 @@ from ..backends import find, is_remote
 from ..backends.base import Context
 from ..errors import TransferError
 from ..paths import Root
-from . import fetchrun, sendrun, toolrun
+from . import copyrun, fetchrun, sendrun, toolrun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run
 from .sync import fetching, sending
@@ -48,8 +48,14 @@ _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {
     "fetch": lambda request: fetchrun.FetchRun,
     "send": _send_run,
     "sync": _sync_run,
+    "copy": lambda request: copyrun.CopyRun,
 }
-_DISCARDS = {"fetch": fetchrun.discard, "send": sendrun.discard, "sync": _discard_sync}
+_DISCARDS = {
+    "fetch": fetchrun.discard,
+    "send": sendrun.discard,
+    "sync": _discard_sync,
+    "copy": copyrun.discard,
+}
 
 
 def _sends_itself(address: str) -> bool:

@@ -43,6 +43,10 @@ class Identity:
         """See `State`."""
         return bool(self == other)
 
+    def may_be(self, other: Any) -> bool:
+        """See `State`."""
+        return self.is_same(other)
+
     def in_row(self) -> dict[str, Any]:
         """See `State`."""
         return {}

@@ -11,12 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from ..backends.base import Digest
+from ..backends.base import Digest, Entry
 from ..backends.sink import Sink, Span
+from ..errors import TransferError
 from .body import Body
 
 OnRead = Callable[[int, memoryview], None]
 """Told each piece that is handed over with its offset in the file."""
+
+
+class Damaged(TransferError):  # noqa: N818 - a turn, not only an error
+    """The bytes that came are not those that the source states: what was sent is of no use."""
 
 
 class State(Protocol):
@@ -35,6 +40,9 @@ class State(Protocol):
 
     def is_same(self, other: Any) -> bool:
         """Whether both are certainly one state: then bytes of one are bytes of the other."""
+
+    def may_be(self, other: Any) -> bool:
+        """Whether nothing that is known says that they are two states."""
 
     def in_row(self) -> dict[str, Any]:
         """What a row of the report must hold beside size and mtime_ns to know the state again, as
@@ -60,6 +68,9 @@ class Original(ABC):
     identity: State
     moves: str
     """The code that `check` raises when the file is not what it was."""
+
+    entry: Entry | None = None
+    """What the service at the destination holds already, and is to copy by itself."""
 
     @property
     def size(self) -> int:
@@ -112,7 +123,7 @@ class Original(ABC):
     @abstractmethod
     def confirm(self) -> None:
         """As `check`, as sure as it can be; called before anything gets the final name. Raises
-        ``digest_mismatch`` where the bytes that came are not those that the source states."""
+        `Damaged`."""
 
     @abstractmethod
     def digest(self, algorithm: str, check: Callable[[], None]) -> Digest | None:

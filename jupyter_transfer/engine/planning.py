@@ -13,7 +13,8 @@ from ..errors import TransferError
 from ..names import split_path
 from ..paths import Root
 from .client import opened
-from .control import Control, Tally
+from .control import Control, Silent, Tally
+from .copyplan import CopyPlan
 from .delivered import Delivered
 from .fetchrun import peek
 from .filling import Way
@@ -25,6 +26,7 @@ from .places import Places
 from .preview import TRIES, preview
 from .retry import Retries
 from .run import JobRequest
+from .sendplan import add_step, verdict_about
 from .sendrun import look_at, require_send
 from .sendtarget import SendTargets, Verdict
 from .sync.steps import Ends, Notes, Planner
@@ -155,43 +157,23 @@ def _plan_send(root: Root, request: JobRequest, context: Context, control: Contr
         with Looks(request.destination, context, control) as looks:
 
             def ask(backend: Backend, one: Found) -> Verdict | TransferError:
-                return _verdict(targets, backend, address_of(one.relative), one)
+                state = Identity(one.size, one.mtime_ns or 0, 0)
+                return verdict_about(targets, backend, address_of(one.relative), state)
 
             for one, verdict in looks.each(found, ask, lambda one: not one.left_out):
-                _sent(overview, one, verdict)
+                add_step(overview, one.relative, one.size, verdict)
                 files, size = files + 1, size + one.size
         title = backend.name_for(request.destination)
     answer = {"backend": backend.name, "title": title, "files": files, "bytes": size}
     return {**answer, "needs": None, "plan": overview.plan(), "entries": overview.entries()}
 
 
+def _plan_copy(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
+    return CopyPlan(root, request, context, control, Silent()).make()
+
+
 def _fixed(address: str) -> Callable[[str], str]:
     return lambda _: address
-
-
-def _verdict(
-    targets: SendTargets, backend: Backend, address: str, found: Found
-) -> Verdict | TransferError:
-    """What would be done about a file; a policy that refuses it is an answer."""
-    local = Identity(found.size, found.mtime_ns or 0, 0)
-    try:
-        return targets.decide(backend, address, local)
-    except TransferError as error:
-        if error.code not in ("exists", "is_a_directory"):
-            raise
-        return error
-
-
-def _sent(overview: Overview, found: Found, verdict: Verdict | TransferError | None) -> None:
-    if isinstance(verdict, TransferError):
-        overview.add("fail", found.relative, found.size, error=verdict.code)
-    elif verdict is None or verdict.act != "send":
-        overview.add("skip", found.relative, found.size)
-    elif verdict.entry is not None:
-        before = (verdict.entry.size, verdict.entry.mtime_ns)
-        overview.add("replace", found.relative, found.size, before=before)
-    else:
-        overview.add("copy", found.relative, found.size)
 
 
 # ---- sync -------------------------------------------------------------------------------------
@@ -228,4 +210,5 @@ _PLANS: dict[str, Callable[[Root, JobRequest, Context, Control], Answer]] = {
     "fetch": _plan_fetch,
     "send": _plan_send,
     "sync": _plan_sync,
+    "copy": _plan_copy,
 }

@@ -1,9 +1,7 @@
 """Fetching one file in parts, over several connections at a time.
 
 The missing spans are cut into segments. Each answer is compared with the plan before one byte of
-it is used: status 206, exactly the range asked for, the same total, validators that prove the same
-state of the file. We do not rely on If-Range: some servers answer 200 to it although nothing has
-changed, others ignore it. Bytes go to their place in the part as libcurl hands them over.
+it is used (`partial`). Bytes go to their place in the part as libcurl hands them over.
 
 A connection that has nothing left to do takes over half of what the slowest one has still to do.
 """
@@ -19,7 +17,8 @@ from ..errors import TransferError
 from .drain import Drain
 from .fileprotocols import FILE_SCHEMES, FTP_SCHEMES, cannot_resume
 from .follower import Follower
-from .plan import content_length, content_range, error_of_status, status_of, validators_in
+from .partial import EXPIRED, Expired, StartAgain, headers_of_part, verdict_of
+from .plan import error_of_status, status_of
 from .spans import Span
 from .sums import known
 from .task import Task
@@ -49,27 +48,6 @@ STEAL_AFTER = 2.0
 LEAST_TO_STEAL = 8 << 20
 """Seconds that a segment must still need, and bytes that must be left of it, before another
 connection takes half of it over."""
-
-
-EXPIRED = frozenset({301, 302, 303, 307, 308, 400, 401, 403, 404, 410})
-"""Statuses that may mean that a locator, which worked before, has to be asked for anew. 400 is what
-S3 says to a session token that has expired."""
-
-
-class StartAgain(Exception):  # noqa: N818 - a turn, not an error
-    """The parts do not fit together any more: `changed` or `no_ranges`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class Expired(Exception):  # noqa: N818 - a turn, not an error
-    """The locator is not honoured any more, though it was; `error` is what the server said."""
-
-    def __init__(self, error: TransferError) -> None:
-        super().__init__(error.code)
-        self.error = error
 
 
 @dataclass
@@ -205,12 +183,9 @@ class RangedFetch:
         return not limited and bool(self._live) and all(s.slow(now) for s in self._live)
 
     def _start(self, segment: _Segment) -> None:
-        headers, etag = dict(self._remote.headers), self._remote.validators.etag
-        if self._remote.if_match and etag and not etag.startswith("W/"):
-            headers["If-Match"] = etag
         segment.exchange = Exchange(
             self._remote.url,
-            headers,
+            headers_of_part(self._remote),
             byte_range=(segment.start, segment.end - 1),
             on_head=lambda exchange: self._check_head(segment, exchange),
             on_data=lambda data: self._write(segment, data),
@@ -241,32 +216,9 @@ class RangedFetch:
 
     def _check_head(self, segment: _Segment, exchange: Exchange) -> None:
         """Compare an answer with the plan before its body comes in."""
-        status = status_of(exchange)
-        if status == 200:
-            segment.verdict = "no_ranges" if not self._differs(exchange) else "changed"
-        elif status in (412, 416):
-            segment.verdict = "changed"
-        elif status == 206:
-            span, total = content_range(exchange.headers)
-            if (total is not None and total != self._size) or self._differs(exchange):
-                segment.verdict = "changed"
-            elif not self._proven(exchange):
-                segment.verdict = "no_ranges"
-            elif span != exchange.byte_range or not _length_fits(exchange):
-                host = exchange.url.host
-                raise TransferError("remote_lied", f"“{host}” sent another part than asked for.")
-        if segment.verdict or status != 206:
+        segment.verdict = verdict_of(exchange, self._remote)
+        if segment.verdict or status_of(exchange) != 206:
             raise Enough
-
-    def _differs(self, exchange: Exchange) -> bool:
-        return self._remote.validators.contradicts(validators_in(exchange.headers))
-
-    def _proven(self, exchange: Exchange) -> bool:
-        """Whether the answer shows that it is of the same state, where we need it shown."""
-        known = self._remote.validators
-        if not known.strong or known.version:
-            return True  # a digest, or a versioned address, stands for it
-        return known.proves(validators_in(exchange.headers))
 
     def _write(self, segment: _Segment, data: memoryview) -> None:
         left = segment.left
@@ -330,8 +282,3 @@ def _segments(gaps: list[Span], size: int) -> Iterator[Span]:
     for first, end in gaps:
         for start in range(first, end, size):
             yield start, min(start + size, end)
-
-
-def _length_fits(exchange: Exchange) -> bool:
-    first, last = exchange.byte_range or (0, 0)
-    return content_length(exchange.headers) in (None, last - first + 1)

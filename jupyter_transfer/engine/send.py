@@ -14,14 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from ..backends.base import Backend, Digest, Entry
+from ..backends.servicesink import ServiceSink
 from ..backends.sink import Gone, Sink, SourceFile, Span
 from ..errors import TransferError
 from ..names import split_path
 from . import sums
 from .control import Report
 from .filling import Filling, Way
-from .original import Opener, Original, State, Sums
+from .original import Damaged, Opener, Original, State, Sums
 from .sendjournal import Begun, SendJournal, Target
+from .servicecopy import let_copy, proven
 from .spans import Spans
 
 RESTARTS = 3
@@ -90,6 +92,12 @@ class FileSend:
                     raise TransferError(
                         "gone", "The service loses what was sent before it is whole."
                     ) from None
+            except Damaged:
+                mismatches += 1
+                if (begun := self._journal.begun.get(self._path)) is not None:
+                    self._withdraw(begun)
+                if mismatches > 1:
+                    raise
             except TransferError as error:
                 if error.code in ("changed", "remote_changed"):
                     restarts += 1
@@ -114,30 +122,35 @@ class FileSend:
     def _send(self, file: Original) -> Sent:
         self._on_size(file.size)
         begun = self._journal.begun.get(self._path)
-        if begun is not None and not begun.identity.is_same(file.identity):
+        if begun is not None and not _goes_on(begun, file):
             self._withdraw(begun)
-            self._note_change(file)
+            if not begun.identity.may_be(file.identity):
+                self._note_change(file)
             begun = None
         sink = self._sink(file)
         digests = file.sums(sink)
         if begun is not None and begun.whole:
             if entry := self._found_whole(sink, begun, digests):
-                return self._verified(file, entry, digests)
+                return self._settled(file, entry, digests, sink)
             sink = self._sink(file)
+            begun = begun if _may_go_on(begun, file) else None
         held = self._begin(sink, file, begun)
         self._fill(sink, file, digests, held)
         stated = digests.finish(self._check)
         file.confirm()
         self._journal.whole(self._path, sync=not sink.publishes)
         entry = self._way.patiently(lambda: sink.finish(stated))
-        return self._verified(file, entry, digests)
+        return self._settled(file, entry, digests, sink)
 
     def _sink(self, file: Original) -> Sink:
-        return sink_of(self._backend, self._path, file.identity, self._target)
+        return sink_of(self._backend, self._path, file.identity, self._target, entry=file.entry)
 
     def _fill(self, sink: Sink, file: Original, digests: Sums, held: Sequence[Span]) -> None:
         """Bring what is not `held` into the sink."""
-        Filling(self._way, file, sink, digests, lambda: sink.begin(sink.state())).run(held)
+        if isinstance(sink, ServiceSink):
+            let_copy(self._way, file.size, sink, held)
+        else:
+            Filling(self._way, file, sink, digests, lambda: sink.begin(sink.state())).run(held)
 
     def _begin(self, sink: Sink, file: Original, begun: Begun | None) -> Sequence[Span]:
         """What the service holds already; the journal knows the sink from then on."""
@@ -169,15 +182,23 @@ class FileSend:
                 raise
             return None
 
-    def _verified(self, file: Original, entry: Entry, digests: Sums) -> Sent:
+    def _settled(self, file: Original, entry: Entry, digests: Sums, sink: Sink) -> Sent:
         """Compare with what the service states. Raises ``digest_mismatch``."""
-        stated = entry.digest
         if entry.size is not None and entry.size != file.size:
             self._expect_replacement(entry)
             raise TransferError(
                 "digest_mismatch",
                 f"The service has {entry.size} bytes where {file.size} were sent.",
             )
+        if isinstance(sink, ServiceSink):
+            same = proven(entry, sink)
+            return Sent(
+                file.identity, entry, entry.digest, same, None if same else file.doubt(None)
+            )
+        return self._verified(file, entry, digests)
+
+    def _verified(self, file: Original, entry: Entry, digests: Sums) -> Sent:
+        stated = entry.digest
         if stated is None:
             known = digests.finish(self._check)
             return Sent(file.identity, entry, next(iter(known), None), None, file.doubt(None))
@@ -215,15 +236,35 @@ class FileSend:
         self._way.control.check()
 
 
+def _goes_on(begun: Begun, file: Original) -> bool:
+    """Whether what was begun is of use. All of a file is of use as long as nothing says that it is
+    another state by now."""
+    if by_service(begun) != (file.entry is not None):
+        return False
+    return begun.identity.may_be(file.identity) if begun.whole else _may_go_on(begun, file)
+
+
+def by_service(begun: Begun) -> bool:
+    """Whether the service itself was to copy what was begun."""
+    return bool(begun.state.get("service"))
+
+
+def _may_go_on(begun: Begun, file: Original) -> bool:
+    """Whether further bytes may follow on those that were sent."""
+    return file.can_go_on and begun.identity.is_same(file.identity)
+
+
 def sink_of(
     backend: Backend,
     path: str,
     identity: State,
     target: Target,
     prefix: Callable[[int, str], Digest] | None = None,
+    *,
+    entry: Entry | None = None,
 ) -> Sink:
-    """The sink that takes the file at `path`, as it is now, to `target`; for `prefix` see
-    `SourceFile`."""
+    """The sink that takes the file at `path`, as it is now, to `target`; for `prefix` and `entry`
+    see `SourceFile`."""
     source = SourceFile(
         split_path(path)[1],
         identity.size,
@@ -231,6 +272,7 @@ def sink_of(
         replace=target.replace,
         replaces=target.replaces,
         prefix=prefix,
+        entry=entry,
     )
     return backend.sink(target.address, source)
 
@@ -238,7 +280,8 @@ def sink_of(
 def begun_sink(backend: Backend, path: str, begun: Begun) -> Sink | None:
     """The sink that took what was begun of `path`, to be aborted; None where the service knows
     nothing of it any more. Raises `TransferError`."""
-    sink = sink_of(backend, path, begun.identity, begun.target)
+    of_service = Entry(path, begun.target.address) if by_service(begun) else None
+    sink = sink_of(backend, path, begun.identity, begun.target, entry=of_service)
     try:
         sink.begin(begun.state)
     except Gone:

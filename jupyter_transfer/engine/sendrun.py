@@ -79,14 +79,42 @@ class SendRun(Run):
         path, is_file = look_at(self._root, request.source)
         self._filters = Filters(request.options)
         self._journal = self._open_journal()
-        try:
-            with opened(request.destination, self._context, control.check, control.bandwidth) as (
+        with (
+            self._taking_back(),
+            opened(request.destination, self._context, control.check, control.bandwidth) as (
                 backend,
                 transport,
-            ):
-                require_send(backend)
-                backend.check(request.destination)
-                self._send_all(backend, transport, path, is_file)
+            ),
+        ):
+            require_send(backend)
+            backend.check(request.destination)
+            self._send_all(backend, transport, path, is_file)
+
+    def _open_journal(self) -> SendJournal:
+        waited = 0.0
+        while True:
+            try:
+                return self._make_journal()
+            except TransferError as error:
+                if error.code != "conflict" or waited >= LOCK_PATIENCE:
+                    raise
+            self._control.sleep(0.1)
+            waited += 0.1
+
+    def _make_journal(self) -> SendJournal:
+        request = self._request
+        return SendJournal(self._context.state_dir, request.id, request.source, request.destination)
+
+    @property
+    def _there(self) -> Context:
+        """What the backend of the destination works with."""
+        return self._context
+
+    @contextmanager
+    def _taking_back(self) -> Iterator[None]:
+        """Remove from the service what was sent of a job that is cancelled, and is not whole."""
+        try:
+            yield
         except Stopped as stopped:
             if stopped.how == "cancel":
                 self._take_back()
@@ -94,24 +122,10 @@ class SendRun(Run):
                 self._is_paused = True
             raise
 
-    def _open_journal(self) -> SendJournal:
-        request, waited = self._request, 0.0
-        while True:
-            try:
-                return SendJournal(
-                    self._context.state_dir, request.id, request.source, request.destination
-                )
-            except TransferError as error:
-                if error.code != "conflict" or waited >= LOCK_PATIENCE:
-                    raise
-            self._control.sleep(0.1)
-            waited += 0.1
-
     def _take_back(self) -> None:
-        """Remove from the service what was sent of a cancelled job and is not whole."""
         assert self._journal is not None
         try:
-            take_back(self._journal, self._request, self._context)
+            take_back(self._journal, self._request.destination, self._there)
         except TransferError as error:
             self._report.note(
                 "cancelled", f"What was sent could not be removed there: {error.message}"
@@ -183,9 +197,13 @@ class SendRun(Run):
         self._settle(outgoing.deliver(lane, found))
         self._tell()
 
+    def _lanes_for(self, lane: Lane) -> int:
+        """Small files that may be under way at a time."""
+        return min(self.lanes, lane.backend.parallel, self._control.connections or LANES)
+
     def _send_many(self, lane: Lane, outgoing: Outgoing, files: Iterable[Found]) -> None:
         """Small files in lanes; large ones meanwhile here, over several connections each."""
-        count = min(self.lanes, lane.backend.parallel, self._control.connections or LANES)
+        count = self._lanes_for(lane)
         with Lanes(outgoing, self._control, self._report, self._open_lane, count) as lanes:
             self._lanes = lanes
             for found in files:
@@ -254,7 +272,7 @@ def require_send(backend: Backend) -> None:
         )
 
 
-def take_back(journal: SendJournal, request: JobRequest, context: Context) -> None:
+def take_back(journal: SendJournal, destination: str, context: Context) -> None:
     """Remove from the service what `journal` says was begun. Raises `TransferError`."""
     until = time.monotonic() + CLEANING
 
@@ -264,7 +282,7 @@ def take_back(journal: SendJournal, request: JobRequest, context: Context) -> No
 
     if not journal.begun:
         return
-    with opened(request.destination, context, check) as (backend, _):
+    with opened(destination, context, check) as (backend, _):
         sinks = [sink for item in journal.begun.items() if (sink := begun_sink(backend, *item))]
         for pause in PASSES:
             time.sleep(pause)
@@ -277,8 +295,14 @@ def take_back(journal: SendJournal, request: JobRequest, context: Context) -> No
 def discard(root: Root, request: JobRequest, context: Context) -> None:
     """Remove what an unfinished send left at the service, and its journal."""
     journal = SendJournal(context.state_dir, request.id, request.source, request.destination)
+    discard_begun(journal, request.destination, context)
+
+
+def discard_begun(journal: SendJournal, destination: str, context: Context) -> None:
+    """Remove what `journal` says was begun, and the journal. Raises `TransferError`; then it
+    stays."""
     try:
-        take_back(journal, request, context)
+        take_back(journal, destination, context)
     except TransferError:
         journal.close()
         raise

@@ -77,6 +77,11 @@ class SendTargets:
         """Where one of many files goes: at its relative path below the destination."""
         return self._backend.join(self._destination, relative)
 
+    @property
+    def takes_any_name(self) -> bool:
+        """Whether no relative path leads out of the destination."""
+        return self._backend.any_name
+
     def _is_folder(self) -> bool:
         entry = self._backend.find(self._destination)
         return entry is not None and entry.path.endswith("/")

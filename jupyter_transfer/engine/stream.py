@@ -9,6 +9,7 @@ from ..errors import TransferError
 from .coding import Decoder
 from .drain import Drain
 from .fileprotocols import FILE_SCHEMES
+from .partial import EXPIRED, Expired, StartAgain
 from .plan import (
     Remote,
     coding_in,
@@ -17,7 +18,6 @@ from .plan import (
     told_by,
     validators_in,
 )
-from .ranged import EXPIRED, Expired, StartAgain
 from .task import Task
 from .transport import Enough, Exchange
 from .verify import SWITCHED_OFF

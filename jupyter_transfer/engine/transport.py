@@ -107,6 +107,8 @@ class Exchange:
     on_data: called with each piece of the body; valid during the call only.
     on_end: called when the exchange has ended, instead of `run` returning it: so it can go on
         while others run the transport. Must not raise.
+    hold: asked before bytes of the answer are taken in: whether they have to wait.
+    metered: whether its bytes count for the limit; those of a copy would count twice.
 
     `on_head` and `on_data` may raise `TransferError`, which ends the exchange with it, or `Enough`.
     """
@@ -125,6 +127,8 @@ class Exchange:
         on_head: Callable[[Exchange], None] | None = None,
         on_data: Callable[[memoryview], None] | None = None,
         on_end: Callable[[Exchange], None] | None = None,
+        hold: Callable[[], bool] | None = None,
+        metered: bool = True,
         unix_socket: str | None = None,
         login: Login | None = None,
     ) -> None:
@@ -139,6 +143,8 @@ class Exchange:
         self.on_head = on_head
         self.on_data = on_data
         self.on_end = on_end
+        self.hold = hold
+        self.metered = metered
         self.unix_socket = unix_socket
         self.login = login
         self.status = 0
@@ -272,6 +278,10 @@ class Transport:
             self.stop(exchange)
         return exchange
 
+    def stir(self) -> None:
+        """Something that a paused exchange waits for is there: do not wait for the network."""
+        self._stirred = True
+
     def close(self) -> None:
         """End everything and close all connections."""
         for exchange in list(self._live.values()):
@@ -298,7 +308,7 @@ class Transport:
         self._multi.remove_handle(handle)
         del self._live[handle]
         exchange.handle = None
-        exchange.on_head = exchange.on_data = exchange.on_end = None
+        exchange.on_head = exchange.on_data = exchange.on_end = exchange.hold = None
         handle.reset()  # drops the callbacks, and with them the cycle through the exchange
         self._idle.append(handle)
 
@@ -431,10 +441,12 @@ class Transport:
         on_data = exchange.on_data or _ignore
 
         def read(data: memoryview) -> int | None:
-            if self._wait() > 0:
+            held = exchange.hold is not None and exchange.hold()
+            if held or (exchange.metered and self._wait() > 0):
                 exchange.paused = True
                 return int(pycurl.WRITEFUNC_PAUSE)
-            bandwidth.spend(len(data))
+            if exchange.metered:
+                bandwidth.spend(len(data))
             try:
                 on_data(data)
             except Exception as error:

@@ -16,6 +16,7 @@ code                     why nothing proves the bytes
 ``switched_off``         the person asked not to verify
 ``present``              an earlier job delivered it; it was not read again
 ``skipped``              what stands there is not ours
+``resumed``              a copy went on after a break, and its bytes do not come by again
 ``several``              (of a job) its files differ in why
 ======================== ==========================================================================
 """

@@ -35,6 +35,10 @@ const SENTENCES: Readonly<
     trans.__('The file was here already and was not read again.'),
   skipped: trans =>
     trans.__('Another file was here already and was left alone.'),
+  resumed: trans =>
+    trans.__(
+      'The copy went on after a break; its checksum would take reading all of it again.'
+    ),
   several: trans => trans.__('Its files differ in why; the report says it.'),
   unknown: trans =>
     trans.__('Each file is compared where the source states a checksum of it.')

@@ -176,7 +176,7 @@ export function optionsAt(
 }
 
 /** Options that any service may want, declared or not. */
-const EVERYBODYS: readonly string[] = ['username', 'password'];
+const EVERYBODYS: readonly string[] = ['username', 'password', 'query'];
 
 /**
  * An option of the destination, as a job between two services takes it: where

@@ -45,7 +45,16 @@ def test_declared_data_is_whole_and_json(backend):
     assert described["title"]
     assert described["schemes"]
     for option in described["options"]:
-        assert set(option) == {"name", "type", "help", "default", "secret", "choices", "required"}
+        assert set(option) == {
+            "name",
+            "type",
+            "help",
+            "default",
+            "secret",
+            "choices",
+            "required",
+            "side",
+        }
         assert option["help"]
 
 

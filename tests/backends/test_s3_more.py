@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import pytest
 
-from jupyter_transfer.backends import s3changes, s3sink
+from jupyter_transfer.backends import s3changes, s3copy, s3sink
 from jupyter_transfer.backends.base import Entry
 from jupyter_transfer.backends.sink import SourceFile
 from jupyter_transfer.engine.client import opened
@@ -252,8 +252,8 @@ def test_a_service_whose_etags_are_no_digests(site, open_site):
 
 @pytest.mark.parametrize("at_once", [5 << 30, 1000])
 def test_copying(site, open_site, monkeypatch, at_once):
-    monkeypatch.setattr(s3changes, "COPY_AT_ONCE", at_once)
-    monkeypatch.setattr(s3changes, "COPY_PIECE", 5 << 20)
+    monkeypatch.setattr(s3copy, "COPY_AT_ONCE", at_once)
+    monkeypatch.setattr(s3copy, "COPY_PIECE", 5 << 20)
     data = noise(11 << 20)
     site.client.put_object(
         Bucket=site.bucket, Key="a b.csv", Body=data, ContentType="text/csv", Metadata={"k": "v"}
@@ -270,7 +270,7 @@ def test_copying(site, open_site, monkeypatch, at_once):
 
 @pytest.mark.parametrize("at_once", [5 << 30, 10])
 def test_a_copy_of_what_has_changed_is_refused(site, open_site, monkeypatch, at_once):
-    monkeypatch.setattr(s3changes, "COPY_AT_ONCE", at_once)
+    monkeypatch.setattr(s3copy, "COPY_AT_ONCE", at_once)
     site.put("a.bin", b"listed and known")
     with open_site(site, "a.bin") as (backend, _, address):
         (entry,) = backend.entries(address)

@@ -1,0 +1,48 @@
+"""Digests of bytes that come by once: of a file that cannot be read again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..backends.base import Digest
+from . import sums
+
+
+class SumsOnWay:
+    """Digests (names of `sums`) of the bytes from `start` to `end`; those that this machine cannot
+    compute are left out."""
+
+    def __init__(self, end: int, algorithms: Iterable[str], start: int = 0) -> None:
+        self._algorithms = sorted({name for name in algorithms if sums.known(name)})
+        self._start = start
+        self._end = end
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again with the first byte."""
+        self._sums = {name: sums.new(name) for name in self._algorithms}
+        self.position = self._start
+        """The offset of the byte that comes next."""
+
+    @property
+    def active(self) -> bool:
+        """Whether there is anything to sum up."""
+        return bool(self._sums)
+
+    def give_up(self) -> None:
+        """The byte that comes next will never come by."""
+        self._sums = {}
+
+    def feed(self, offset: int, data: memoryview) -> None:
+        """Take in `data`, which stands at `offset`, if it goes on where the last piece ended."""
+        new = offset + len(data) - self.position
+        if self._sums and offset <= self.position and new > 0:
+            for total in self._sums.values():
+                total.update(data[len(data) - new :])
+            self.position += new
+
+    def finish(self, check: Callable[[], None]) -> list[Digest]:
+        """The digests; none unless all bytes came by."""
+        if self.position < self._end:
+            return []
+        return [Digest(name, total.hexdigest()) for name, total in self._sums.items()]
