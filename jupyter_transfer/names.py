@@ -29,6 +29,16 @@ MAX_PATH = 4096
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
+# As sinks name what they send before it is whole; “~” is what steps aside for it.
+_SENT_PART = re.compile(r"\..*\.[0-9a-f]{8,16}\.part(?:ial)?~?", re.DOTALL)
+
+
+def is_sent_part(path: str) -> bool:
+    """Whether the last segment of `path` is a name that files have at a service while we send
+    them."""
+    return _SENT_PART.fullmatch(path.rpartition("/")[2]) is not None
+
+
 def parse_path(path: str, *, allow_hidden: bool = False, new: bool = False) -> str:
     """The normal form of a path below the root, without leading or trailing slash.
 

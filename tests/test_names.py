@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from jupyter_transfer.errors import TransferError
-from jupyter_transfer.names import STAGING, alternative_names, parse_path, safe_name
+from jupyter_transfer.names import (
+    STAGING,
+    alternative_names,
+    is_sent_part,
+    parse_path,
+    safe_name,
+)
 
 BAD_PATHS = [
     "../x",
@@ -108,3 +114,19 @@ def test_alternative_names():
     names = alternative_names(longest)
     next(names)
     assert len(next(names)) == 255
+
+
+@pytest.mark.parametrize(
+    ("path", "ours"),
+    [
+        ("a/.x.bin.0123456789abcdef.part", True),
+        (".x.0123456789ab.part", True),
+        ("a/b/.x.01234567.partial", True),
+        (".x.0123456789abcdef.part~", True),
+        ("x.0123456789abcdef.part", False),
+        (".x.part", False),
+        (".x.0123456789abcdef.part/x", False),
+    ],
+)
+def test_what_is_on_its_way_to_a_service(path, ours):
+    assert is_sent_part(path) is ours

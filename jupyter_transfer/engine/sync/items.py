@@ -9,7 +9,7 @@ from typing import Any
 
 from ...backends.base import Backend, Digest, Entry, Validators
 from ...errors import TransferError
-from ...names import join_path
+from ...names import is_sent_part, join_path
 from ...paths import Root
 from ..filters import Filters
 from ..walk import led_to
@@ -97,9 +97,9 @@ class Item:
 
 def remote_items(backend: Backend, address: str, filters: Filters, trash: str) -> Iterator[Item]:
     """The files below the folder `address` of a service, without what lies in the folder
-    `trash`. Raises `TransferError`."""
+    `trash`, and without what is on its way there. Raises `TransferError`."""
     for entry in backend.entries(address):
-        if not _within(entry.path, trash):
+        if not _within(entry.path, trash) and not is_sent_part(entry.path):
             meant = filters.admit(entry.path, entry.size, entry.mtime_ns)
             yield Item.of_entry(entry.path, entry, meant=meant)
 
