@@ -212,6 +212,7 @@ class Transport:
         self._live: dict[Any, Exchange] = {}
         self._idle: list[Any] = []
         self._ended_early: list[Exchange] = []
+        self._broken: list[Exchange] = []
         self._proxies: dict[tuple[str, str, int], str | None] = {}
         self._passed: set[str] = set()
         self._judged: set[tuple[str, int]] = set()
@@ -313,37 +314,45 @@ class Transport:
         self._idle.append(handle)
 
     def _ended(self) -> list[Exchange]:
-        ended = []
+        ended, self._broken = self._broken, []
         while True:
             left, good, bad = self._multi.info_read()
-            failures = [(handle, 0, "") for handle in good] + bad
-            for handle, code, text in failures:
+            for handle, code, text in [(handle, 0, "") for handle in good] + bad:
                 exchange = self._live[handle]
-                exchange.code = code
-                if exchange.url.scheme in FILE_SCHEMES:
-                    learn(handle, exchange)
-                if code and not exchange.enough and exchange.error is None:
-                    refused = exchange.refusal if code == pycurl.E_COULDNT_CONNECT else None
-                    exchange.error = refused or _error_of(exchange, code, text)
-                on_end = exchange.on_end
-                self._release(exchange)
-                if on_end is None:
+                if self._conclude(exchange, code, text):
                     ended.append(exchange)
-                else:
-                    self._stirred = True
-                    on_end(exchange)
             if not left:
                 return ended
+
+    def _conclude(self, exchange: Exchange, code: int, text: str) -> bool:
+        """Take an exchange down that libcurl has ended; whether it is for `run` to return."""
+        exchange.code = code
+        if exchange.url.scheme in FILE_SCHEMES:
+            learn(exchange.handle, exchange)
+        if code and not exchange.enough and exchange.error is None:
+            refused = exchange.refusal if code == pycurl.E_COULDNT_CONNECT else None
+            exchange.error = refused or _error_of(exchange, code, text)
+        on_end = exchange.on_end
+        self._release(exchange)
+        if on_end is not None:
+            self._stirred = True
+            on_end(exchange)
+        return on_end is None
 
     def _resume(self) -> float:
         """Let paused exchanges go on if the bandwidth allows; seconds to wait if it does not."""
         if (wait := self._wait()) > 0:
             return wait
         for exchange in list(self._live.values()):
-            if exchange.paused:
+            if exchange.paused and exchange.handle is not None:
                 exchange.paused = False
-                # The bytes that libcurl held back arrive within this call.
-                exchange.handle.pause(pycurl.PAUSE_CONT)
+                # The bytes that libcurl held back arrive within this call. A callback may end
+                # the exchange then, which libcurl tells here and nowhere else.
+                try:
+                    exchange.handle.pause(pycurl.PAUSE_CONT)
+                except pycurl.error as error:
+                    if self._conclude(exchange, *error.args):
+                        self._broken.append(exchange)
                 if (wait := self._wait()) > 0:
                     return wait
         return 0.0
