@@ -19,6 +19,9 @@ from .walk import Found
 LANES = 8
 """Files that are under way at a time, at most."""
 
+QUEUED = 8
+"""Files for each lane that it has or that wait for it: who fills them is one thread among all."""
+
 SMALL = AT_RISK // 2
 """Bytes up to which a file goes into a lane. All lanes together hold `AT_RISK` bytes, about: what
 a kill costs."""
@@ -133,7 +136,7 @@ class Lanes:
     def has_room(self, found: Found) -> bool:
         """Whether `found` can be put now."""
         with self._change:
-            full = self._files >= 2 * self._count or self._under_way + found.size > AT_RISK
+            full = self._files >= QUEUED * self._count or self._under_way + found.size > AT_RISK
             return not full or self._files == 0
 
     def put(self, found: Found) -> None:

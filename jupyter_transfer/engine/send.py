@@ -138,7 +138,7 @@ class FileSend:
         self._fill(sink, file, digests, held)
         stated = digests.finish(self._check)
         file.confirm()
-        self._journal.whole(self._path, sync=not sink.publishes)
+        self._journal.whole(self._path, published=sink.publishes)
         entry = self._way.patiently(lambda: sink.finish(stated))
         return self._settled(file, entry, digests, sink)
 
