@@ -25,7 +25,7 @@ http {{
   proxy_temp_path {folder}/t1; fastcgi_temp_path {folder}/t2;
   uwsgi_temp_path {folder}/t3; scgi_temp_path {folder}/t4;
   server {{
-    listen 127.0.0.1:{port};
+    listen 127.0.0.1:{port}{tls};
     root {root}; autoindex on;
     location /put/ {{ dav_methods PUT DELETE; create_full_put_path on; }}
   }}
@@ -34,10 +34,13 @@ http {{
 
 
 @contextmanager
-def nginx(folder: Path, body_buffer: str | None = "1m") -> Iterator[Server]:
+def nginx(
+    folder: Path, body_buffer: str | None = "1m", certificate: Certificate | None = None
+) -> Iterator[Server]:
     """An nginx that serves ``folder/root`` and takes WebDAV PUTs below ``/put/``.
 
-    `body_buffer` is its client_body_buffer_size; None leaves the default, 8 or 16 KiB.
+    `body_buffer` is its client_body_buffer_size; None leaves the default, 8 or 16 KiB. With a
+    `certificate` it speaks TLS alone.
     """
     program = find_tool("nginx")
     if program is None:
@@ -49,10 +52,15 @@ def nginx(folder: Path, body_buffer: str | None = "1m") -> Iterator[Server]:
     user = "user root;" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
     buffer = f"client_body_buffer_size {body_buffer};" if body_buffer else ""
-    config.write_text(_NGINX.format(folder=folder, root=root, port=port, user=user, buffer=buffer))
+    tls, scheme = "", "http"
+    if certificate is not None:
+        tls = f" ssl; ssl_certificate {certificate.file}; ssl_certificate_key {certificate.key}"
+        scheme = "https"
+    where = {"folder": folder, "root": root, "port": port}
+    config.write_text(_NGINX.format(**where, user=user, buffer=buffer, tls=tls))
     log = folder / "nginx.log"
     command = [program, "-c", str(config), "-e", str(folder / "error.log")]
-    server = Server(0, f"http://127.0.0.1:{port}/", root)
+    server = Server(0, f"{scheme}://127.0.0.1:{port}/", root, certificate=certificate)
     with running(command, log) as process:
         wait_for(server, "", process, log)
         server.pid = process.pid
