@@ -42,8 +42,9 @@ class FileSink(Sink):
             self._before = _seen(self._look(self._address))
             return []
         self._part, self._before = str(state["part"]), state["before"]
-        found = self._look(self._part)
+        found = self._look(self._part, certain=True)
         if found is None:
+            self._known_folders.discard(self._folder)  # it may have gone with all that was in it
             raise Gone
         size = found.size or 0  # of an empty file it may be unknown
         if size > self._source.size:
@@ -62,17 +63,18 @@ class FileSink(Sink):
 
     def finish(self, digests: Sequence[Digest]) -> Entry:
         """See that all is there, and rename."""
-        part = self._look(self._part)
+        part = self._look(self._part, certain=True)
         if part is None:
             return self._found_finished()
         if (part.size or 0) != self._source.size:
             raise TransferError("connection_lost", "The server does not have all bytes yet.")
-        folder = self._folder + "/"
-        if self._source.mtime_ns is not None:
-            self._backend.act(self._backend.touch(self._part, self._source.mtime_ns), self._part)
+        mtime_ns, replace = self._source.mtime_ns, self._source.replace
+        touch = () if mtime_ns is None else self._backend.touch(self._part, mtime_ns)
         self._check_replaced()
-        self._backend.rename(folder, self._part, self._address, replace=self._source.replace)
-        found = self._look(self._address)
+        self._backend.rename(
+            self._folder + "/", self._part, self._address, replace=replace, first=touch
+        )
+        found = self._look(self._address, certain=True)
         if found is None or (found.size or 0) != self._source.size:
             raise TransferError("gone", "What was sent is not there.")
         return found
@@ -101,12 +103,21 @@ class FileSink(Sink):
             raise TransferError("gone", "What was sent is not there any more.")
         return found
 
-    def _look(self, address: str) -> Entry | None:
-        found = self._backend.find(address)
-        return None if found is None or found.path.endswith("/") else found
+    def _look(self, address: str, *, certain: bool = False) -> Entry | None:
+        return self._backend.file_at(address, certain=certain)
 
     def _make_folders(self) -> None:
-        """Make the folders above the target that are not there, from the top."""
+        """Make the folders above the target that are not there, from the top; once in a job."""
+        if self._folder not in self._known_folders:
+            self._make_missing()
+            self._known_folders.add(self._folder)
+
+    @property
+    def _known_folders(self) -> set[str]:
+        known: set[str] = self._backend.context.shared.setdefault("folders", set())
+        return known
+
+    def _make_missing(self) -> None:
         missing: list[str] = []
         folder = self._folder
         while folder.count("/") > 2 and self._backend.find(folder + "/") is None:

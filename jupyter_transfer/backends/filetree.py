@@ -57,9 +57,12 @@ class FileTreeBackend(Backend):
         that is none."""
 
     @abstractmethod
-    def rename(self, url: str, old: str, new: str, *, replace: bool) -> None:
+    def rename(
+        self, url: str, old: str, new: str, *, replace: bool, first: Sequence[str] = ()
+    ) -> None:
         """Give the file `old` the name `new`; both are addresses of files below the folder `url`.
-        Raises ``exists`` where `new` is taken and may not be replaced."""
+        The commands `first` go before, with the same request. Raises ``exists`` where `new` is
+        taken and may not be replaced."""
 
     @abstractmethod
     def commands(self, act: Literal["mkdir", "rm"], url: str) -> Sequence[str]:
@@ -134,13 +137,18 @@ class FileTreeBackend(Backend):
             raise
         return Entry(self.name_for(address) + "/", url.rstrip("/") + "/")
 
-    def _look(self, url: str) -> Entry | None:
+    def file_at(self, address: str, *, certain: bool = False) -> Entry | None:
+        """The file at `address`; None where there is none, or it is a folder, which does not
+        have to be asked when it is `certain` that it is none."""
+        return self._look(str(self.url(address)), certain=certain)
+
+    def _look(self, url: str, *, certain: bool = False) -> Entry | None:
         """The file at `url`, None where there is none, or it is a folder."""
         parsed = self.url(url)
         try:
             answer = self.caller.call(url, method="HEAD", login=self.login(parsed))
             unknown = answer.size is None and answer.modified is None
-            if unknown or (self._may_be_folder and self._is_folder(url)):
+            if unknown or (self._may_be_folder and not certain and self._is_folder(url)):
                 return None
         except TransferError as error:
             if error.code in _ABSENT:

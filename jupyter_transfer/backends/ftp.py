@@ -85,12 +85,14 @@ class FtpBackend(FileTreeBackend):
             raise
         return True
 
-    def rename(self, url: str, old: str, new: str, *, replace: bool) -> None:
+    def rename(
+        self, url: str, old: str, new: str, *, replace: bool, first: Sequence[str] = ()
+    ) -> None:
         """Servers replace what stands at `new`, so it is asked before whether something does."""
         if not replace and self._look(new) is not None:
             raise TransferError("exists", "The name was taken meanwhile.")
         source, target = (_path(self.url(each)) for each in (old, new))
-        self.act([f"RNFR {source}", f"RNTO {target}"], url)
+        self.act([*first, f"RNFR {source}", f"RNTO {target}"], url)
 
     def commands(self, act: Literal["mkdir", "rm"], url: str) -> Sequence[str]:
         """See `FileTreeBackend.commands`."""

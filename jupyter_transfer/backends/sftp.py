@@ -65,7 +65,9 @@ class SftpBackend(FileTreeBackend):
         login = self.login(self.url(url))
         return self.caller.call(url, method=method, login=login, limit=MAX_LISTING).body
 
-    def rename(self, url: str, old: str, new: str, *, replace: bool) -> None:
+    def rename(
+        self, url: str, old: str, new: str, *, replace: bool, first: Sequence[str] = ()
+    ) -> None:
         """What stands at `new` steps aside first, and goes when the new file has its name: version
         3 of the protocol replaces nothing. Some servers do (rclone), so look before."""
         if not replace and self._look(new) is not None:
@@ -76,7 +78,7 @@ class SftpBackend(FileTreeBackend):
             aside = _quote(path_of(self.url(old)) + "~")
             step = [f"*rename {target} {aside}", *step, f"*rm {aside}"]
         try:
-            self.act(step, url)
+            self.act([*first, *step], url)
         except TransferError as error:
             if error.code == "remote_refused" and self._look(new) is not None:
                 raise TransferError("exists", "The name was taken meanwhile.") from None
