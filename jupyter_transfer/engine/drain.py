@@ -12,6 +12,7 @@ from ..errors import TransferError, from_os_error
 from .control import as_transfer_error
 from .journal import Journal, Syncer
 from .plan import Remote
+from .spans import Spans
 
 _log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class Drain:
         direct = -1 if remote.proof is not None else part.open_direct(remote.size)
         self._file = DirectFile(part.fd, direct)
         self._syncer = Syncer(journal)
+        self.written = Spans(journal.spans)
+        """What is in the file, though not all of it on the disk yet."""
         self._blocks: deque[_Block] = deque()
         self._change = threading.Condition()
         self._closing = False
@@ -122,4 +125,5 @@ class Drain:
                 first += self._file.pwrite(block.buffer[first:end], offset)
         finally:
             if first > start:
+                self.written.add(block.offset, block.offset + first - start)
                 self._syncer.add(block.offset, block.offset + first - start)

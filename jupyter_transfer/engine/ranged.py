@@ -121,7 +121,7 @@ class RangedFetch:
                     self._finish(self._segment_of(exchange))
                 self._tally.tell()
                 if self._follower is not None:
-                    self._follower.advance(self._journal.spans.prefix)
+                    self._follower.advance(self._drain.written.prefix)
                 if time.monotonic() - self._handed_at > HAND_OVER_AFTER:
                     self._hand_over()
         finally:
