@@ -180,7 +180,7 @@ class JobAdmission:
             if end.writes and "send" not in end.backend.can:
                 title = end.backend.title
                 raise TransferError("bad_request", f"{title}: nothing can be sent there.")
-            if end.writes and len(ends) == 2 and end.backend.tool:
+            if end.writes and end.backend.tool and ends[0].backend is not end.backend:
                 raise TransferError(
                     "bad_request",
                     f"{end.backend.title}: nothing can be sent there from another service.",

@@ -134,7 +134,19 @@ class RcloneBackend(Backend):
         features = self._ability(place)["Features"]
         moves = bool(features.get("Move")) and not features.get("BucketBased")
         remote = Remote(self._server, self._hash_of(place), moves, self._found)
+        if source.entry is not None:
+            from .rclone_copy import RcloneCopySink  # noqa: PLC0415 - for copies only
+
+            return RcloneCopySink(remote, place, source)
         return RcloneSink(remote, place, source)
+
+    def copies(self, entry: Entry, address: str, other: Backend) -> bool:
+        """From one remote of rclone.conf to another, or within one that options describe."""
+        if not isinstance(other, RcloneBackend):
+            return False
+        here, there = Place.parse(entry.address), Place.parse(address)
+        mine, theirs = self._variables_of(there), other._variables_of(here)
+        return mine == theirs and (not mine or here.remote == there.remote)
 
     def start(self, files: Sequence[tuple[int, Sink]], *, rate: int | None) -> Sending:
         """Send files by rclone."""

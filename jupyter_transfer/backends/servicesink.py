@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TransferError
@@ -14,11 +16,28 @@ if TYPE_CHECKING:
     from .base import Backend
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Who looks on while a program of ours acts for a service, and limits it.
+
+    Parameters
+    ----------
+    rate: bytes a second that it may move; None for no limit.
+    told: told how many bytes of the piece are there.
+    """
+
+    rate: Callable[[], int | None] = lambda: None
+    told: Callable[[int], None] = lambda count: None
+
+
 class ServiceSink(Sink):
     """A sink that the service fills. Its `state` has the key ``service``."""
 
     proof: Digest | None = None
     """The digest that the service states of the source, once all is taken."""
+
+    watch = Watch()
+    """Who looks on."""
 
     @abstractmethod
     def take(self, span: Span) -> None:

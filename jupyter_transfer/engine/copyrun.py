@@ -238,9 +238,15 @@ class CopyRun(SendRun):
             try:
                 return self._sender(lane, way, found, target, copied).run()
             except TransferError as error:
-                if error.code not in _CANNOT:
+                if error.code not in _CANNOT or lane.backend.tool:
                     raise
                 self._by_service = False
+        if lane.backend.tool:
+            raise TransferError(
+                "bad_request",
+                f"{lane.backend.title}: nothing can be sent there from this service.",
+                "Fetch it to this server, and send it from there.",
+            )
         opener = self._opener(lane, way, found)
         return self._sender(lane, way, found, target, opener.opened).run()
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..backends.base import Digest, Entry
-from ..backends.servicesink import ServiceSink, pieces_of
+from ..backends.servicesink import ServiceSink, Watch, pieces_of
 from ..backends.sink import Sink, Span
 from ..errors import TransferError
 from .body import Body
@@ -73,9 +73,14 @@ def let_copy(way: Way, size: int, sink: ServiceSink, held: Iterable[Span]) -> No
     for span in pieces_of(sink, size):
         way.control.check()
         if span not in there:
+            sink.watch = Watch(lambda: way.control.bandwidth.rate, partial(_tell, way, span[0]))
             way.patiently(partial(sink.take, span))
         way.tally.set(span[1])
         way.retries.progressed()
+
+
+def _tell(way: Way, start: int, count: int) -> None:
+    way.tally.set(start + count)
 
 
 def proven(entry: Entry, sink: ServiceSink) -> bool | None:
