@@ -107,7 +107,7 @@ def test_kills_while_a_file_is_copied_to_sftp(
     assert [path.name for path in target.parent.iterdir()] == ["big.bin"]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("rounds", [2, pytest.param(100, marks=pytest.mark.soak)])
 def test_a_source_that_changes_between_kills_is_never_mixed(
     tmp_path: Path, chaos: ChaosServer, s3: S3Server, rounds: int
