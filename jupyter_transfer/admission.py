@@ -14,7 +14,7 @@ from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
 from .backends.ends import End, context_of, options_between
 from .engine.kinds import RUN_KINDS
-from .engine.sync.options import require_sync
+from .engine.sync.options import require_apart, require_sync
 from .errors import TransferError
 from .joboptions import BETWEEN_SERVICES, JOB_OPTIONS, JOB_SECRETS, checked
 from .net import Policy
@@ -56,12 +56,6 @@ def ends_of(spec: JobSpec) -> Ends:
     sorts = [_REMOTE if is_remote(end) else _LOCAL for end in (spec.source, spec.destination)]
     if tuple(sorts) not in forms:
         raise TransferError("bad_request", "One of the two ends must be the address of a service.")
-    if sorts == [_REMOTE, _REMOTE]:
-        raise TransferError(
-            "bad_request",
-            "A sync between two services cannot be done yet.",
-            "Sync to a folder of this server, and from there.",
-        )
     return sorts[0], sorts[1]
 
 
@@ -117,6 +111,8 @@ class JobAdmission:
         options, held = self._options(spec.options, ends, _held(*ends))
         if spec.kind == "sync":
             require_sync(options, destination.backend)
+            if len(ends) > 1:
+                require_apart(options, source.text, destination.text)
         clean = replace(spec, source=source.text, destination=destination.text, options=options)
         return clean, held
 

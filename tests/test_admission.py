@@ -49,6 +49,8 @@ def test_the_engine_runs_what_is_announced():
         ("copy", A, B, []),
         ("sync", A, "x", [WRITE]),
         ("sync", "x", "sftp://a.example/x", [READ]),
+        ("sync", A, "sftp://b.example/y", []),
+        ("sync", "s3://bucket/x", "s3://bucket/xy", []),
     ],
 )
 def test_what_each_kind_needs(admission, kind, source, destination, needs):
@@ -64,6 +66,9 @@ def test_what_each_kind_needs(admission, kind, source, destination, needs):
         ("sync", "x", "y", "bad_request"),
         ("sync", "x", A, "bad_request"),
         ("sync", A, B, "bad_request"),
+        ("sync", "s3://bucket/x", "s3://bucket/x/", "bad_request"),
+        ("sync", "s3://bucket/x", "s3://bucket", "bad_request"),
+        ("sync", "s3://bucket/x/", "s3://bucket/x/y", "bad_request"),
         ("send", "x", "y", "unsupported_scheme"),
         ("send", "../x", A, "invalid_path"),
         ("send", "x", "http://169.254.169.254/", "address_refused"),

@@ -11,7 +11,7 @@ from ..paths import Root
 from . import copyrun, fetchrun, sendrun, toolrun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run
-from .sync import fetching, sending
+from .sync import copying, fetching, sending
 
 __all__ = ["JobRequest", "Outcome", "Run", "discard", "make_run"]
 
@@ -36,12 +36,18 @@ def _send_run(request: JobRequest) -> type[Run]:
 def _sync_run(request: JobRequest) -> type[Run]:
     if not is_remote(request.destination):
         return fetching.SyncFetchRun
+    if is_remote(request.source):
+        return copying.SyncCopyRun
     return sending.SyncToolRun if _sends_itself(request.destination) else sending.SyncSendRun
 
 
 def _discard_sync(root: Root, request: JobRequest, context: Context) -> None:
-    side = sending if is_remote(request.destination) else fetching
-    side.discard(root, request, context)
+    if not is_remote(request.destination):
+        fetching.discard(root, request, context)
+    elif is_remote(request.source):
+        copying.discard(root, request, context)
+    else:
+        sending.discard(root, request, context)
 
 
 _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {

@@ -4,17 +4,20 @@ made. The answer of ``POST jobs`` with ``options.dry_run``, without ``free_bytes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
 from ..backends import is_remote
 from ..backends.base import Backend, Context, Entry
+from ..backends.ends import context_of
 from ..errors import TransferError
 from ..names import split_path
 from ..paths import Root
 from .client import opened
 from .control import Control, Silent, Tally
 from .copyplan import CopyPlan
+from .copyrun import destination_of
 from .delivered import Delivered
 from .fetchrun import peek
 from .filling import Way
@@ -24,6 +27,7 @@ from .looks import Looks
 from .overview import Overview
 from .places import Places
 from .preview import TRIES, preview
+from .remotefile import at_source
 from .retry import Retries
 from .run import JobRequest
 from .sendplan import add_step, verdict_about
@@ -180,30 +184,46 @@ def _fixed(address: str) -> Callable[[str], str]:
 
 
 def _plan_sync(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
-    to_disk = not is_remote(request.destination)
-    address = request.source if to_disk else request.destination
-    whole = Notes(lambda code, message: None)
+    """The plan, and whether all of the source could be listed (`complete`)."""
+    notes = Notes(lambda code, message: None)
+    context = replace(context, note=notes)
     delivered = Delivered.of(request.source, request.delivered)
-    with opened(address, replace(context, note=whole), control.check) as (backend, _):
-        backend.check(address)
-        if to_disk:
+    with ExitStack() as stack:
+
+        def enter(address: str, context: Context) -> Backend:
+            backend, _ = stack.enter_context(opened(address, context, control.check))
+            backend.check(address)
+            return backend
+
+        folder, source = "", None
+        if not is_remote(request.destination):
+            backend, address = enter(request.source, context), request.source
             folder = request.targets(root).folder_of_many(backend.name_for(address))
         else:
+            address = request.destination
+            if is_remote(request.source):
+                here = context_of(context, request.source, address, "source")
+                with at_source():
+                    source = enter(request.source, here)
+                context = destination_of(request, context)
+            else:
+                folder = look_at(root, request.source)[0]
+            backend = enter(address, context)
             require_send(backend)
-            folder = look_at(root, request.source)[0]
-        ends = Ends(root, folder, backend, address, to_disk, delivered)
-        plan = Planner(ends, request, context, control).make()
+        to_disk = address == request.source and source is None
+        ends = Ends(root, folder, backend, address, to_disk, delivered, source)
+        made = Planner(ends, request, context, control).make()
         title = backend.name_for(address)
-    plan.close()
+    made.close()
     answer = {
         "backend": backend.name,
         "title": title,
-        "files": plan.source_files,
-        "bytes": plan.source_bytes,
+        "files": made.source_files,
+        "bytes": made.source_bytes,
         "needs": None,
-        "complete": whole.whole,
+        "complete": notes.whole,
     }
-    return {**answer, "plan": plan.overview.plan(), "entries": plan.overview.entries()}
+    return {**answer, "plan": made.overview.plan(), "entries": made.overview.entries()}
 
 
 _PLANS: dict[str, Callable[[Root, JobRequest, Context, Control], Answer]] = {

@@ -34,6 +34,18 @@ def trash_of(options: Mapping[str, Any]) -> str:
     return path
 
 
+def require_apart(options: Mapping[str, Any], source: str, destination: str) -> None:
+    """Raise ``bad_request`` for two folders of a service of which one holds the other: what is new
+    in one would be lost in the other."""
+    one, other = (address.rstrip("/") + "/" for address in (source, destination))
+    if (one.startswith(other) or other.startswith(one)) and not options.get("dest_endpoint"):
+        raise TransferError(
+            "bad_request",
+            "The source and the destination are the same folder, or one lies in the other.",
+            "Choose two folders that lie apart.",
+        )
+
+
 def require_sync(options: Mapping[str, Any], destination: type[Backend] | None) -> None:
     """Raise ``bad_request`` for a sync that cannot be done: to the service `destination`, None for
     the disk."""

@@ -1,8 +1,8 @@
-"""A sync from the disk to a service."""
+"""A sync from the disk to a service, and what it has in common with one between two services."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import islice
@@ -13,6 +13,7 @@ from ...errors import TransferError
 from ...names import join_path
 from ...paths import Root
 from ..control import Tally
+from ..delivered import Delivered
 from ..delivery import row
 from ..filling import Way
 from ..local import Identity
@@ -64,8 +65,8 @@ class SyncSendTargets(SendTargets):
         return Verdict("send", target, item.entry())
 
 
-class SyncSendRun(SendRun):
-    """One run of a sync to a service."""
+class SyncSending(SendRun):
+    """One run of a sync to a service, wherever it comes from."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
@@ -87,34 +88,23 @@ class SyncSendRun(SendRun):
         if self._over:
             self._shown.remove()
 
-    def _send_all(self, backend: Backend, transport: Transport, path: str, is_file: bool) -> None:
-        request, options = self._request, self._request.options
-        if is_file:
-            raise TransferError(
-                "not_a_directory",
-                "The source is a file; only folders are made equal.",
-                "Choose a folder, or send the file by itself.",
-            )
-        targets = SyncSendTargets(
-            backend, request.destination, None, request.source, request.delivered
+    def _sync(self, lane: Lane, ends: Ends, context: Context) -> None:
+        """Make the destination equal; its backend works with `context`."""
+        request, options, backend = self._request, self._request.options, ends.backend
+        self._going = SyncSendTargets(
+            backend, request.destination, None, request.source, ends.delivered
         )
-        ends = Ends(
-            self._root,
-            path,
-            backend,
-            request.destination,
-            to_disk=False,
-            delivered=targets.delivered,
-        )
-        self._ends, self._going = ends, targets
+        self._ends = ends
         name = trash_of(options)
         if name:
             name = join_path(name, self._shown.moment)
             self._trash = RemoteTrash(backend, request.destination, name)
         notes = Notes(self._report.note)
-        backend.context = replace(backend.context, note=notes)
+        for end in (backend, ends.source):
+            if end is not None:
+                end.context = replace(end.context, note=notes)
         self._report.state("planning")
-        plan = Planner(ends, request, self._context, self._control, resumed=self._is_ours).make()
+        plan = Planner(ends, request, context, self._control, resumed=self._is_ours).make()
         try:
             gone = agreed(
                 plan,
@@ -123,11 +113,9 @@ class SyncSendRun(SendRun):
                 self._name,
             )
             self._report.state("")
-            for _, gone_path, size, _ in gone:
-                self._report.file(row(**self._name(gone_path), size=size, action="delete"))
-            self._carry_out(
-                plan, Lane(backend, transport, self._control, self._tally, self._report)
-            )
+            for _, path, size, _ in gone:
+                self._report.file(row(**self._name(path), size=size, action="delete"))
+            self._carry_out(plan, lane)
         finally:
             plan.close()
 
@@ -143,16 +131,28 @@ class SyncSendRun(SendRun):
         if local in self._journal.begun:
             return True
         done = self._journal.done.get(local)
-        if done is None:
-            return False
-        return done[0] == Identity.of(self._root.stat(local))
+        return done is not None and self._is_still(path, done[0])
+
+    def _is_still(self, path: str, state: State) -> bool:
+        """Whether the file of the source is what it was when it was sent."""
+        assert self._ends is not None
+        return state.is_same(Identity.of(self._root.stat(self._ends.local(path))))
+
+    def _addresses(self, targets: SendTargets) -> Callable[[str], str]:
+        """Where the file at a path goes."""
+        return targets.address_of_many
+
+    def _found_of(self, item: Item) -> Found:
+        """A file of the source, as it is sent."""
+        assert self._ends is not None
+        return Found(self._ends.local(item.path), item.path, item.size or 0, item.mtime_ns)
 
     def _carry_out(self, plan: SyncPlan, lane: Lane) -> None:
         assert self._going is not None
         counts = plan.overview.counts
         self._files_total = counts["copy"] + counts["replace"]
         self._bytes_total = self._size = plan.overview.bytes
-        outgoing = self._outgoing(self._going, self._going.address_of_many)
+        outgoing = self._outgoing(self._going, self._addresses(self._going))
         self._send_many(lane, outgoing, self._moves(plan, lane))
         if self._errors:
             return  # what did not arrive may be what the destination still has
@@ -173,7 +173,7 @@ class SyncSendRun(SendRun):
                 message = row(path, address=address, state="failed", error=error.as_dict())
                 self._settle(Finished(message, 0, error))
                 continue
-            yield Found(path, source.path, source.size or 0, source.mtime_ns)
+            yield self._found_of(source)
 
     def _settle(self, finished: Finished) -> None:
         assert self._going is not None
@@ -229,6 +229,22 @@ class SyncSendRun(SendRun):
         self._report.file(message)
         if error is not None:
             self._failed(error)
+
+
+class SyncSendRun(SyncSending):
+    """One run of a sync from the disk to a service."""
+
+    def _send_all(self, backend: Backend, transport: Transport, path: str, is_file: bool) -> None:
+        if is_file:
+            raise TransferError(
+                "not_a_directory",
+                "The source is a file; only folders are made equal.",
+                "Choose a folder, or send the file by itself.",
+            )
+        delivered = Delivered.of(self._request.source, self._request.delivered)
+        ends = Ends(self._root, path, backend, self._request.destination, False, delivered)
+        lane = Lane(backend, transport, self._control, self._tally, self._report)
+        self._sync(lane, ends, self._context)
 
 
 class SyncToolRun(SyncSendRun, ToolSendRun):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,6 +18,7 @@ from ..delivered import Delivered
 from ..delivery import row
 from ..filters import Filters
 from ..looks import Looks
+from ..remotefile import at_source
 from ..run import JobRequest
 from ..verify import verify
 from . import consent
@@ -29,14 +31,15 @@ from .shown import Lost
 
 @dataclass(frozen=True)
 class Ends:
-    """The two folders of a sync between the disk and a service.
+    """The two folders of a sync between the disk and a service, or between two services.
 
     Parameters
     ----------
-    folder: of the disk, a normal path.
+    folder: of the disk, a normal path; "" for no disk.
     address: of the service's folder.
     to_disk: which of them is the destination.
     delivered: what earlier jobs moved.
+    source: the backend of the source, where `backend` is the destination's and there is no disk.
     """
 
     root: Root
@@ -45,6 +48,7 @@ class Ends:
     address: str
     to_disk: bool
     delivered: Delivered
+    source: Backend | None = None
 
     def local(self, path: str) -> str:
         """Where the file at `path` lies on the disk."""
@@ -105,11 +109,18 @@ class Planner:
 
     def _sources(self) -> Iterator[Item]:
         ends = self._ends
+        if ends.source is not None:
+            return self._listed(ends.source, self._request.source)
         if not ends.to_disk:
             return sent_items(ends.root, ends.folder, self._filters, self._trash)
-        if "send" in ends.backend.can:
-            require_folder(ends.backend.find(ends.address), "the source")
-        return remote_items(ends.backend, slashed(ends.address), self._filters, self._trash)
+        return self._listed(ends.backend, ends.address)
+
+    def _listed(self, backend: Backend, address: str) -> Iterator[Item]:
+        """The files of a service that is the source."""
+        with at_source() if self._ends.source is not None else nullcontext():
+            if "send" in backend.can:
+                require_folder(backend.find(address), "the source")
+            yield from remote_items(backend, slashed(address), self._filters, self._trash)
 
     def _targets(self) -> Iterator[Item]:
         ends = self._ends
@@ -134,7 +145,7 @@ class Planner:
     # -- comparing --
 
     def _sides(self, pair: Pair) -> tuple[Item, Item]:
-        """What stands on the disk, and at the service."""
+        """What stands on the disk, and at the service; of two services, the source first."""
         source, target = pair
         assert source is not None
         assert target is not None
@@ -153,6 +164,8 @@ class Planner:
         return self._comparison.after_a_look(local, remote, found, self._row(pair))
 
     def _has_digest(self, local: Item, digest: Digest) -> bool | None:
+        if self._ends.source is not None:
+            return self._states_digest(self._ends.source, local, digest)
         fd = self._ends.root.open(self._ends.local(local.path))
         try:
             return verify(fd, local.size or 0, digest, self._control.check)
@@ -162,6 +175,17 @@ class Planner:
             raise
         finally:
             os.close(fd)
+
+    @staticmethod
+    def _states_digest(source: Backend, item: Item, digest: Digest) -> bool | None:
+        """Whether the service of the source states a digest; None if none of that kind."""
+        found = item.entry()
+        if found.digest is None and "send" in source.can:
+            with at_source():
+                found = source.find(item.address) or found
+        if found.digest is None or found.digest.algorithm != digest.algorithm:
+            return None
+        return found.digest == digest
 
 
 Name = Callable[[str], dict[str, Any]]
