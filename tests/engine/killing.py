@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+
+from jupyter_transfer.engine.spans import Spans
 
 from ..servers.chaos import noise
 from ..servers.toxics import ToxicProxy
@@ -28,12 +31,37 @@ def large(size: int, seed: int) -> bytes:
     return bytes(data)
 
 
-def note_cost(record: Callable[[str, object], None], size: int, killed: int, again: int) -> None:
-    """Put what the kills of a test have cost into its report, and check it."""
+def note_cost(
+    record: Callable[[str, object], None],
+    size: int,
+    killed: int,
+    again: int,
+    each: Sequence[int] = (),
+) -> None:
+    """Put what the kills of a test have cost into its report, and check it; `each` is the cost of
+    single kills, where that is known."""
     record("killed", killed)
     record("mib_again_a_kill", round(again / killed / MIB, 2))
+    if each:
+        record("mib_again_most", round(max(each) / MIB, 2))
     # What a protocol wraps around the bytes is a few per cent.
     assert again <= killed * AT_RISK + size // 20, f"{again / killed / MIB:.1f} MiB a kill"
+
+
+def durable(root: Path) -> int:
+    """Bytes that the only journal of a fetch below `root` records, 0 where there is none."""
+    spans = Spans()
+    for path in root.rglob("*.journal"):
+        for line in path.read_bytes().splitlines():
+            try:
+                record = json.loads(line.partition(b" ")[2])
+            except ValueError:
+                break  # torn
+            if "plan" in record:
+                spans = Spans()
+            for start, end in record.get("done", ()):
+                spans.add(start, end)
+    return spans.total
 
 
 class Killing:
@@ -44,6 +72,8 @@ class Killing:
         self.proxy = proxy
         self.message = message
         (work / "state").mkdir(exist_ok=True)
+        self.runs: list[tuple[int, int]] = []
+        """Of each run that was killed: bytes that passed, and how many were on the disk then."""
 
     def count(self) -> int:
         """Bytes that have passed in the direction of the file."""
@@ -53,9 +83,10 @@ class Killing:
     def run_and_kill(self, after: int) -> bool:
         """Whether it was killed before it ended; `after` so many bytes more have passed."""
         worker = WorkerProcess(self.work)
+        start = self.count()
         try:
             worker.wait_for("ready")
-            until = self.count() + after
+            until = start + after
             worker.send(**self.message)
             while self.count() < until:
                 if any(event and event["event"] == "end" for event in list(worker.events.queue)):
@@ -64,6 +95,20 @@ class Killing:
             return True
         finally:
             worker.kill()
+            time.sleep(0.05)  # what is on its way to the other end still counts
+            self._note(start)
+
+    def _note(self, start: int) -> None:
+        self.runs.append((self.count() - start, durable(self.work / "root")))
+
+    def costs(self) -> list[int]:
+        """Bytes that each kill of a fetch has cost: what had passed and was not recorded as being
+        on the disk."""
+        before = [0, *(held for _, held in self.runs)]
+        return [
+            passed - (held - earlier)
+            for (passed, held), earlier in zip(self.runs, before, strict=False)
+        ]
 
     def finish(self) -> dict:
         worker = WorkerProcess(self.work)

@@ -21,7 +21,7 @@ class FtpKilling(Killing):
 
     def __init__(self, work: Path, message: dict, arrived: Callable[[], int]) -> None:
         (work / "state").mkdir(exist_ok=True)
-        self.work, self.message, self.count = work, message, arrived
+        self.work, self.message, self.count, self.runs = work, message, arrived, []
 
 
 def size_of(folder: Path, pattern: str) -> int:

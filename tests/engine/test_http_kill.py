@@ -11,7 +11,7 @@ import pytest
 
 from ..servers.nginx import running_nginx
 from ..servers.worker import WorkerProcess
-from .killing import MIB, fetch_message, large, note_cost
+from .killing import MIB, durable, fetch_message, large, note_cost
 
 
 @pytest.mark.timeout(300)
@@ -22,7 +22,7 @@ def test_kills_at_full_speed(tmp_path: Path, size: int, kills: int, record_prope
     data, draw = large(size, 31), random.Random(31)
     (tmp_path / "state").mkdir()
     target = tmp_path / "root" / "big.bin"
-    killed = 0
+    killed, costs, sent, held = 0, [], 0, 0
     with running_nginx(tmp_path / "nginx") as nginx:
         (nginx.files / "big.bin").write_bytes(data)
         message = fetch_message(tmp_path, f"{nginx.url}/big.bin")
@@ -34,6 +34,9 @@ def test_kills_at_full_speed(tmp_path: Path, size: int, kills: int, record_prope
             time.sleep(draw.uniform(0, 0.06))
             killed += worker.process.poll() is None and not target.exists()
             worker.kill()
+            time.sleep(0.05)  # nginx notices
+            before, sent, held = sent - held, nginx.bytes_sent(), durable(tmp_path / "root")
+            costs.append(sent - held - before)
         worker = WorkerProcess(tmp_path)
         worker.wait_for("ready")
         worker.send(**message)
@@ -41,4 +44,4 @@ def test_kills_at_full_speed(tmp_path: Path, size: int, kills: int, record_prope
         worker.kill()
         assert target.read_bytes() == data
         assert killed >= min(kills, 3)
-        note_cost(record_property, size, killed, nginx.bytes_sent() - size)
+        note_cost(record_property, size, killed, nginx.bytes_sent() - size, costs)

@@ -50,7 +50,7 @@ def test_kills_while_an_object_of_s3_is_fetched(tmp_path, s3, proxy, size, kills
     assert end["state"] == "done", end
     assert target.read_bytes() == data
     assert killed >= kills - 1
-    note_cost(record_property, size, killed, killing.count() - size)
+    note_cost(record_property, size, killed, killing.count() - size, killing.costs())
 
 
 @pytest.mark.timeout(300)

@@ -57,7 +57,7 @@ def test_kills_while_a_file_is_fetched(tmp_path, server, proxy, size, kills, rec
     assert killing.finish()["state"] == "done"
     assert target.read_bytes() == data
     assert killed >= kills - 1
-    note_cost(record_property, size, killed, killing.count() - size)
+    note_cost(record_property, size, killed, killing.count() - size, killing.costs())
 
 
 @pytest.mark.timeout(300)
