@@ -98,21 +98,34 @@ async def test_a_reference_is_kept_and_resolved_when_it_is_needed(
 def test_what_memory_held_is_asked_for_after_a_restart(tmp_path, chaos):
     with running_jupyter(tmp_path) as server:
         chaos.add("/slow", Resource(DATA, rate=20_000))
+        chaos.add("/signed", Resource(DATA, rate=20_000))
         source = f"{chaos.url}/slow".replace("http://", "http://me:right-horse@")
         status_, job = server.ask("jobs", "POST", body={"source": source, "destination": ""})
         assert status_ == 201
+        source = f"{chaos.url}/signed?a=b&X-Amz-Signature=canary-1"
+        status_, signed = server.ask("jobs", "POST", body={"source": source, "destination": ""})
+        assert (status_, signed["source"]) == (201, f"{chaos.url}/signed?a=b")
         wait(server, job, "running")
+        wait(server, signed, "running")
         server.kill()
         server.start()
-        job = wait(server, job, "waiting")
-        assert job["reason"]["code"] == "needs_credentials"
+        job, signed = wait(server, job, "waiting"), wait(server, signed, "waiting")
+        assert job["reason"]["code"] == signed["reason"]["code"] == "needs_credentials"
         assert set(job["reason"]["detail"]["options"]) == {"username", "password"}
+        assert signed["reason"]["detail"]["options"] == ["query"]
         chaos.add("/slow", Resource(DATA))
+        chaos.add("/signed", Resource(DATA))
         body = {"action": "resume", "options": {"username": "me", "password": "right-horse"}}
         assert server.ask(f"jobs/{job['id']}", "PATCH", body=body)[0] == 200
         wait(server, job, "done")
         assert chaos.requests[-1].headers["authorization"] == GOOD
         assert (server.root / "slow").read_bytes() == DATA
+        renewed = f"{chaos.url}/signed?a=b&X-Amz-Signature=canary-2"
+        body = {"action": "resume", "options": {"query": renewed}}
+        assert server.ask(f"jobs/{signed['id']}", "PATCH", body=body)[0] == 200
+        wait(server, signed, "done")
+        assert chaos.requests[-1].path == "/signed?a=b&X-Amz-Signature=canary-2"
+        assert (server.root / "signed").read_bytes() == DATA
 
 
 def wait(server, job, state):
