@@ -20,6 +20,7 @@ from ..servers.canaries import watching
 from ..servers.chaos import ChaosServer, Connection, Resource, noise, redirect, running_chaos
 from ..servers.ftp import PASSWORD, USER, running_ftp
 from ..servers.ftplines import running_ftp_lines
+from ..servers.proxy import running_proxy
 from ..servers.rclone import served
 from ..servers.s3 import KEY, SECRET, running_rclone
 from ..servers.sshd import PASSPHRASE, running_sshd
@@ -377,6 +378,26 @@ async def test_rclone(run, web, home, tmp_path):
     with served("webdav", folder, "--user", "me", "--pass", password) as port:
         # Its own remote is told to it by its environment, in its own form.
         await run(list(rclone_cases(port, password, web)))
+
+
+async def test_proxies(run, web, home, monkeypatch):
+    """The password of a proxy stands in the environment, and goes to the proxy only."""
+    secret = canary("proxy")
+    with running_proxy(refuse=True) as proxy:
+        address = userinfo(f"http://{proxy.address}", secret)
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, address)
+        monkeypatch.setenv("no_proxy", "localhost")
+        secure = web.url.replace("http:", "https:")
+        remote = json.dumps({"url": "https://dav.example", "vendor": "other"})
+        options = {"remote_type": "webdav", "remote_options": remote}
+        cases = [
+            Case("https", f"{secure}/good/f.bin", "a/", [secret], ""),
+            Case("send", "mine.bin", f"{secure}/f", [secret], "", {}, "send"),
+            Case("rclone", "rclone://mine/f.bin", "b/", [secret], "", options),
+        ]
+        await run(cases, needs_environment=("http_proxy", "https_proxy"))
+        assert proxy.credentials
 
 
 REFUSED = "169.254.169.254"
