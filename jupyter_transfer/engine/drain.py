@@ -16,9 +16,13 @@ from .spans import Spans
 
 _log = logging.getLogger(__name__)
 
-UNWRITTEN, UNRECORDED = 16 << 20, 48 << 20
+UNWRITTEN, UNRECORDED = 8 << 20, 48 << 20
 """Bytes that may have come in and not yet be written, and be written and not yet recorded, before
 the network has to wait for the disk."""
+
+UNSEEN = 6 << 20
+"""Unrecorded bytes from which on each further block is noted with its CRC, so that a kill does not
+cost it. On a disk that syncs as fast as the network delivers that is seldom."""
 
 FEW = 6 << 20
 MOMENT = 0.02
@@ -53,6 +57,7 @@ class Drain:
         # What is read again to be verified is better kept in memory.
         direct = -1 if remote.proof is not None else part.open_direct(remote.size)
         self._file = DirectFile(part.fd, direct)
+        self._journal = journal
         self._syncer = Syncer(journal)
         self.written = Spans(journal.spans)
         """What is in the file, though not all of it on the disk yet."""
@@ -126,4 +131,7 @@ class Drain:
         finally:
             if first > start:
                 self.written.add(block.offset, block.offset + first - start)
+                slow = self._syncer.backlog > UNSEEN
                 self._syncer.add(block.offset, block.offset + first - start)
+                if slow:
+                    self._journal.note(block.offset, block.buffer[start:first])

@@ -4,10 +4,15 @@ Records, oldest first::
 
     {"kind": "fetch", "version": 1, "source": "<sha256 of the address>", "plan": {...}}
     {"done": [[0, 16777216], [33554432, 50331648]]}     spans that are on disk, synced before
+    {"seen": [0, 2097152, 305419896]}                   a span that is written, and its CRC-32
     {"plan": {...}}                                     start again: nothing is done any more
     {"lost": [[0, 4194304]]}                            spans that turned out to be damaged
     {"whole": {"size", "digest", "verified", "validators"}}   all is there and proven
     {"publish": "folder/name", "inode": 42}             written by `parts`
+
+What is `seen` is believed by whoever goes on if the bytes are there, which they are after the end
+of the process and need not be after that of the machine; it is told only where the disk is slow
+to sync, so that a kill costs little there, too.
 
 A plan holds size, validators and digest: what has to be the same for the spans to count. The
 address is kept as a digest, for it may hold a signature.
@@ -18,6 +23,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import zlib
 from contextlib import suppress
 from typing import Any
 
@@ -69,10 +75,15 @@ class Journal:
         plan: dict[str, Any] = records[0]["plan"]
         spans = Spans()
         whole: dict[str, Any] = {}
+        seen: list[Any] = []
         for record in records[1:]:
             whole = record.get("whole", whole)
             if "plan" in record:
                 plan, spans = record["plan"], Spans()
+            if "plan" in record or "lost" in record:
+                seen.clear()
+            if "seen" in record:
+                seen.append(record["seen"])
             for start, end in record.get("done", ()):
                 spans.add(start, end)
             for start, end in record.get("lost", ()):
@@ -81,7 +92,22 @@ class Journal:
             spans = spans.cut(os.fstat(part.fd).st_size)
         journal = cls(part, plan, spans)
         journal.whole = whole
+        if part.fd >= 0 and not whole:
+            journal._believe([one for one in seen if not spans.has(*one[:2])])
         return journal
+
+    def _believe(self, seen: list[list[int]]) -> None:
+        """Record those spans of `seen` whose bytes are there."""
+        there = [(start, end) for start, end, crc in seen if self._holds(start, end, crc)]
+        if there:
+            self.record(there)
+
+    def _holds(self, start: int, end: int, crc: int) -> bool:
+        try:
+            data = os.pread(self.part.fd, end - start, start)
+        except OSError as error:
+            raise from_os_error(error) from None
+        return len(data) == end - start and zlib.crc32(data) == crc
 
     @classmethod
     def create(cls, root: Root, folder: str, id: str, source: str, remote: Remote) -> Journal:
@@ -134,6 +160,12 @@ class Journal:
             self.part.append({"done": [list(span) for span in merged]})
         for span in spans:
             self.spans.add(*span)
+
+    def note(self, start: int, data: memoryview) -> None:
+        """`data` is written from `start` on, and not synced yet."""
+        if self.resumable:
+            span = [start, start + len(data), zlib.crc32(data)]
+            self.part.append({"seen": span}, sync=False)
 
     def finish(self, remote: Remote, verified: bool | None) -> None:
         """Record that the file is whole, before it gets its final name."""

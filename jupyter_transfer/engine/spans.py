@@ -53,6 +53,10 @@ class Spans:
         right = [(max(first, end), last) for first, last in self._spans if last > end]
         self._spans = [*left, *right]
 
+    def has(self, start: int, end: int) -> bool:
+        """Whether all bytes from `start` up to and without `end` are there."""
+        return any(first <= start and end <= last for first, last in self._spans)
+
     def gaps(self, size: int) -> list[Span]:
         """What is missing of a file of `size` bytes."""
         missing, position = [], 0

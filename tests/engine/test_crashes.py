@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import random
+import shutil
 import subprocess
 import threading
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_transfer.directio import DirectFile
-from jupyter_transfer.engine import delivery
+from jupyter_transfer.engine import delivery, drain
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.names import STAGING
 from jupyter_transfer.parts import Part
@@ -154,6 +155,43 @@ def test_a_source_that_changed_between_two_runs(harness, chaos):
     assert harness.run(source).state == "done"
     assert (harness.folder / "f").read_bytes() == OTHER
     assert [code for code, _ in harness.report.notes] == ["remote_changed"]
+
+
+@pytest.mark.parametrize("power", ["kept", "lost"])
+def test_a_kill_costs_little_where_the_disk_is_slow_to_sync(
+    harness, chaos, monkeypatch, tmp_path, power
+):
+    """What is written and not synced is believed if it is there: a kill leaves it, a power cut
+    takes it."""
+    data, left = noise(4 << 20), tmp_path / "left" / "root"
+    source = chaos.add("/f", Resource(data))
+    go_on = threading.Event()
+    monkeypatch.setattr(Part, "sync", lambda self: go_on.wait())
+    monkeypatch.setattr(drain, "UNSEEN", 256 << 10)
+
+    def look(counts):
+        if counts["bytes_done"] > 2 << 20 and not left.exists():
+            shutil.copytree(harness.folder, left)  # as a kill would leave it
+            go_on.set()
+
+    harness.report.on_progress = look
+    harness.control.bandwidth.rate = 4 << 20
+    assert harness.run(source).state == "done"
+    monkeypatch.undo()
+    harness.fresh_control()
+    if power == "lost":
+        part = left / STAGING / "job-0.part"
+        size = part.stat().st_size
+        part.write_bytes(bytes(size))
+    shutil.rmtree(harness.folder)
+    left.rename(harness.folder)
+    harness.root.close()
+    harness.root = Root(str(harness.folder), direct_from=0)
+    before = chaos.sent()
+    assert harness.run(source).state == "done"
+    assert (harness.folder / "f").read_bytes() == data
+    again = chaos.sent() - before - len(data)
+    assert (again < -(256 << 10)) is (power == "kept")
 
 
 # ---- disks --------------------------------------------------------------------------------------
