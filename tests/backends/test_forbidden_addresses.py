@@ -131,6 +131,20 @@ def sent(trial: Trial) -> Any:
     return trial.run("mine.bin", f"http://{trial.host}:8080/x", kind="send")
 
 
+def copied(trial: Trial, way: str) -> Any:
+    here = trial.chaos.add("/f.bin", Resource(DATA))
+    away = f"http://{trial.host}:8080/x"
+    ends = (away, f"{trial.chaos.url}/put") if way == "from" else (here, away)
+    return trial.run(*ends, kind="copy", webdav="no")
+
+
+def synchronised(trial: Trial, way: str) -> Any:
+    away = f"ftp://{trial.host}:8080/x/"
+    ends = (away, "to") if way == "from" else ("from", away)
+    (trial.harness.folder / "from").mkdir(exist_ok=True)
+    return trial.run(*ends, kind="sync")
+
+
 def sent_and_redirected(trial: Trial) -> Any:
     for path in ("/put", "/"):
         trial.chaos.add(path, redirect(f"http://{trial.host}/x", 307))
@@ -238,6 +252,8 @@ WAYS: dict[str, Callable[[Trial], Any]] = {
     "send": sent,
     "send-redirect": sent_and_redirected,
     "webdav-redirect": webdav_redirected,
+    **{f"copy-{way}": partial(copied, way=way) for way in ("from", "to")},
+    **{f"sync-{way}": partial(synchronised, way=way) for way in ("from", "to")},
     "metalink": mirror,
     "metalink-only-place": partial(mirror, first=""),
     "link-header": linked,
@@ -250,7 +266,10 @@ WAYS: dict[str, Callable[[Trial], Any]] = {
     "rclone-name": remote_of_rclone_named,
 }
 
-REFUSED_AT_ONCE = {"literal", "redirect", "name", "endpoint", "presigned", "send", "rclone"}
+REFUSED_AT_ONCE = {"literal", "redirect", "name", "endpoint", "presigned", "send", "rclone"} | {
+    "copy",
+    "sync",
+}
 """Ways that end in `address_refused`; the others have a way out, or fail otherwise."""
 
 LATE = {"send-redirect", "redirect-in-the-middle"}

@@ -303,8 +303,10 @@ def run(ask, jp_serverapp, transfer_app, jp_root_dir, tmp_path, caplog, capfd):
         jp_serverapp.event_logger.add_listener(schema_id=SCHEMA_ID, listener=listener)
         ids = {}
         for case in cases:
-            url = case.source if case.kind == "fetch" else case.destination
-            if case.name.endswith(("good", "refusing", "wrong", "echo")):
+            url = case.source if "://" in case.source else case.destination
+            if case.kind in ("fetch", "send") and case.name.endswith(
+                ("good", "refusing", "wrong", "echo")
+            ):
                 look = {"url": url, "options": case.options}
                 await tell("probe", method="POST", json=look)
             body = {
@@ -378,6 +380,52 @@ async def test_rclone(run, web, home, tmp_path):
     with served("webdav", folder, "--user", "me", "--pass", password) as port:
         # Its own remote is told to it by its environment, in its own form.
         await run(list(rclone_cases(port, password, web)))
+
+
+def between_cases(s3: Any, web: ChaosServer, ftp: Any) -> Iterator[Case]:
+    """Copies and synchronisations: secrets of both ends."""
+    from urllib.parse import quote
+
+    there = {"endpoint": s3.url, "access_key_id": KEY, "secret_access_key": SECRET}
+    mine, signature = canary("copy-from"), canary("copy-signature")
+    source = userinfo(f"{web.url}/good/f.bin", mine)
+    yield Case("copy", source, "s3://canary/copied.bin", [mine, SECRET], "done", there, "copy")
+    signed = f"{web.url}/good/f.bin?X-Amz-Signature={quote(signature, safe='')}"
+    yield Case("signed", signed, "s3://canary/signed.bin", [signature], "done", there, "copy")
+    wrong = canary("copy-to")
+    bad = {**there, "secret_access_key": wrong}
+    yield Case("copy-wrong", source, "s3://canary/w.bin", [wrong], "waiting", bad, "copy")
+    where = userinfo(ftp.address("copied.bin"), PASSWORD, USER)
+    yield Case("to-ftp", "s3://canary/f.bin", where, [PASSWORD, SECRET], "done", there, "copy")
+    secret = canary("copy-echo")
+    echo = userinfo(f"{web.url}/forbidding/f.bin", secret)
+    yield Case("to-echo", source, echo, [secret, mine], "", {"webdav": "no"}, "copy")
+    signature = canary("copy-put")
+    put = f"{web.url}/store/8.bin?X-Amz-Signature={quote(signature, safe='')}"
+    options = {**there, "webdav": "no"}
+    yield Case("to-signed", "s3://canary/f.bin", put, [signature, SECRET], "done", options, "copy")
+    login = {"username": USER, "password": PASSWORD}
+    yield Case("sync", ftp.address("tree/"), "synced", [PASSWORD], "done", login, "sync")
+    yield Case("sync-up", "mine", "s3://canary/up/", [SECRET], "done", there, "sync")
+    wrong = canary("sync")
+    bad = {"username": USER, "password": wrong}
+    yield Case("sync-wrong", ftp.address("tree/"), "w", [wrong], "waiting", bad, "sync")
+    failing = {**there, "secret_access_key": canary("sync-up")}
+    secrets = [failing["secret_access_key"]]
+    yield Case("sync-up-wrong", "mine", "s3://canary/no/", secrets, "waiting", failing, "sync")
+
+
+async def test_copies_and_synchronisations(run, web, home, tmp_path, jp_root_dir):
+    for name in ("s3", "ftp"):
+        (tmp_path / name).mkdir()
+    (jp_root_dir / "mine").mkdir()
+    (jp_root_dir / "mine" / "a.bin").write_bytes(DATA)
+    with running_rclone(tmp_path / "s3") as s3, running_ftp(tmp_path / "ftp") as ftp:
+        s3.client().create_bucket(Bucket="canary")
+        s3.client().put_object(Bucket="canary", Key="f.bin", Body=DATA)
+        (ftp.files / "tree").mkdir()
+        (ftp.files / "tree" / "f.bin").write_bytes(DATA)
+        await run(list(between_cases(s3, web, ftp)))
 
 
 async def test_proxies(run, web, home, monkeypatch):
