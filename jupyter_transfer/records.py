@@ -59,7 +59,11 @@ def append(fd: int, record: Record, *, sync: bool = True) -> None:
     """Add a record to the journal `fd`; it is on disk when this returns, unless `sync` is False:
     then it survives the end of this process only. Raises ``disk_full``, ``io_error`` …; then the
     journal is as it was."""
-    data = as_line(record)
+    append_lines(fd, as_line(record), sync=sync)
+
+
+def append_lines(fd: int, data: bytes, *, sync: bool) -> None:
+    """As `append`, for lines that `as_line` has made."""
     try:
         end = os.lseek(fd, 0, os.SEEK_END)
         try:
@@ -153,6 +157,10 @@ class RecordFile:
     def append(self, record: Record, *, sync: bool = True) -> None:
         """See `append`."""
         append(self._fd, record, sync=sync)
+
+    def append_lines(self, data: bytes) -> None:
+        """See `append_lines`; nothing is synced."""
+        append_lines(self._fd, data, sync=False)
 
     def sync(self) -> None:
         """Bring what was added to the disk; threads that do so at once share the work. Raises

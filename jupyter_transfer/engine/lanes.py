@@ -100,7 +100,9 @@ class Lanes:
         self._report = report
         self._open_lane = open_lane
         self._count = count
-        self._change = threading.Condition()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)  # for a lane
+        self._news = threading.Condition(self._lock)  # for who fills them
         self._waiting: deque[Found] = deque()
         self._finished: deque[Finished] = deque()
         self._under_way = self._files = self._idle = 0
@@ -114,17 +116,17 @@ class Lanes:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with self._change:
+        with self._lock:
             self._closing.set()
             self._waiting.clear()
-            self._change.notify_all()
+            self._work.notify_all()
         for thread in self._threads:
             thread.join()
 
     @property
     def bytes(self) -> int:
         """Bytes that were sent of files that are not collected yet."""
-        with self._change:
+        with self._lock:
             done = sum(finished.bytes for finished in self._finished)
             return done + sum(tally.bytes for tally in self._tallies)
 
@@ -135,29 +137,35 @@ class Lanes:
 
     def has_room(self, found: Found) -> bool:
         """Whether `found` can be put now."""
-        with self._change:
+        with self._lock:
             full = self._files >= QUEUED * self._count or self._under_way + found.size > AT_RISK
             return not full or self._files == 0
 
     def put(self, found: Found) -> None:
         """Let a lane send `found`."""
-        with self._change:
+        with self._lock:
             self._files += 1
             self._under_way += found.size
             self._waiting.append(found)
-            self._change.notify_all()
+            self._work.notify()
             if len(self._waiting) <= self._idle or len(self._threads) >= self._count:
                 return
         thread = threading.Thread(target=self._run, name="lane", daemon=True)
         self._threads.append(thread)
         thread.start()
 
+    def _is_urgent(self) -> bool:
+        """Whether the lanes are about to have nothing to do. To wake another thread for each file
+        would cost as much as the file: on one interpreter they wait for each other."""
+        few = len(self._waiting) <= self._count
+        return self._failure is not None or (few and bool(self._finished))
+
     def collect(self, seconds: float) -> list[Finished]:
-        """What was finished since the last time; waits at most `seconds` for something. Raises
+        """What was finished since the last time; waits at most `seconds` for much. Raises
         whatever ended a lane, such as `Stopped`."""
-        with self._change:
-            if not self._finished and self._failure is None and self._files:
-                self._change.wait(seconds)
+        with self._lock:
+            if not self._is_urgent() and self._files:
+                self._news.wait(seconds)
             if self._failure is not None:
                 raise self._failure
             finished, self._finished = list(self._finished), deque()
@@ -168,7 +176,7 @@ class Lanes:
     @property
     def busy(self) -> bool:
         """Whether something was put that is not collected yet."""
-        with self._change:
+        with self._lock:
             return self._files > 0 or bool(self._finished)
 
     # -- a lane --
@@ -177,29 +185,30 @@ class Lanes:
         control = LaneControl(self._control, self._closing)
         try:
             with self._open_lane(control, self._notes) as lane:
-                with self._change:
+                with self._lock:
                     self._tallies.append(lane.tally)
                 while (found := self._next()) is not None:
                     finished = self._outgoing.deliver(lane, found)
-                    with self._change:
+                    with self._lock:
                         lane.tally.bytes = 0
                         self._files -= 1
                         self._under_way -= found.size
                         self._finished.append(finished)
-                        self._change.notify_all()
+                        if self._is_urgent():
+                            self._news.notify()
         except BaseException as failure:  # told by `collect`, in the thread that can act on it
-            with self._change:
+            with self._lock:
                 self._failure = self._failure or failure
-                self._change.notify_all()
+                self._news.notify()
 
     def _next(self) -> Found | None:
-        with self._change:
+        with self._lock:
             self._idle += 1
             try:
                 while not self._waiting:
                     if self._closing.is_set():
                         return None
-                    self._change.wait()
+                    self._work.wait()
                 return self._waiting.popleft()
             finally:
                 self._idle -= 1

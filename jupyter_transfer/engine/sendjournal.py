@@ -22,7 +22,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ..backends.base import Validators
-from ..records import Record, RecordFile
+from ..errors import TransferError
+from ..records import Record, RecordFile, as_line
 from .local import Identity
 from .original import State
 
@@ -86,6 +87,7 @@ class SendJournal:
         self.done: dict[str, tuple[State, Record]] = {}
         self._file: RecordFile | None = None
         self._lock = threading.Lock()
+        self._unwritten: list[bytes] = []
         if state_dir is None:
             return
         self._file = RecordFile(os.path.join(state_dir, "jobs"), f"{id}.journal")
@@ -116,12 +118,28 @@ class SendJournal:
             self.begun.pop(record["drop"], None)
 
     def _add(self, record: Record, *, sync: bool = True) -> None:
+        line = as_line(record)
+        self._unwritten.append(line)
         with self._lock:
-            if self._file is not None:
-                self._file.append(record, sync=False)
+            if line in self._unwritten:
+                self._write(line)
             self._learn(record)
         if self._file is not None and sync:
             self._file.sync()
+
+    def _write(self, own: bytes) -> None:
+        """Write what all lanes have to say: who comes first does so for those that wait. After a
+        failure each of them tries by itself."""
+        lines = list(self._unwritten)
+        try:
+            if self._file is not None:
+                self._file.append_lines(b"".join(lines))
+        except TransferError:
+            lines = [own]
+            raise
+        finally:
+            for line in lines:
+                self._unwritten.remove(line)
 
     def begin(
         self,
@@ -148,8 +166,7 @@ class SendJournal:
         is known to be ours, whatever happens. Where it is `published` already the service knows
         as much."""
         if published:
-            with self._lock:
-                self._learn({"whole": path})
+            self._learn({"whole": path})
         else:
             self._add({"whole": path})
 
