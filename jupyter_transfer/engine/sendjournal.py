@@ -161,14 +161,14 @@ class SendJournal:
             sync=sync,
         )
 
-    def whole(self, path: str, *, published: bool = False) -> None:
-        """All of `path` is there. On disk before the file gets its name: what stands there then
-        is known to be ours, whatever happens. Where it is `published` already the service knows
-        as much."""
+    def whole(self, path: str, *, sync: bool = True, published: bool = False) -> None:
+        """All of `path` is there. With `sync` on disk before the file gets its name: what stands
+        there then is known to be ours, whatever happens. Where it is `published` already the
+        service knows as much."""
         if published:
             self._learn({"whole": path})
         else:
-            self._add({"whole": path})
+            self._add({"whole": path}, sync=sync)
 
     def finish(self, path: str, identity: State, row: Record) -> None:
         """`path` is done, as `row` of the report says. Lost in a power cut, this is found anew."""

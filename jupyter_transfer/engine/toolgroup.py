@@ -132,7 +132,7 @@ class ToolGroup:
         if not whole:
             return []
         for member in whole:
-            self._journal.whole(member.found.path)
+            self._journal.whole(member.found.path, sync=member is whole[-1])
         entries = self._backend.finish([member.sink for member in whole])
         return [
             finished
