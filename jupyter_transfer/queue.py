@@ -14,27 +14,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .allowances import NO_LIMITS, Allowance, Allowances
+from .allowances import Allowance, Allowances
 from .decisions import accept
 from .errors import TransferError
 from .jobs import JobTable
-from .meter import Meter
 from .retries import RULES, Retries, Rule, attempt_after
+from .runner import Activity, Runner
 from .schedule import Schedule, Services, starts_at
 from .secrets import Held, Vault
-from .spec import Job, JobSpec, Progress, State, iso_time, now, scheduled
+from .spec import Job, JobSpec, State, iso_time, now, scheduled
 from .streams import Streams
 from .timetable import parse_limit
-from .workers import Message, Worker, WorkerPool, secrets_message
+from .workers import Message, Worker, WorkerPool
 
 CLOCK = 1.0
 """Seconds between two looks at the clock while a timetable holds or a job is planned."""
 
 FORGET_BATCH = 200
 """Finished jobs that are forgotten together."""
-
-FILES_BATCH = 200
-"""Report rows that are saved together."""
 
 
 @dataclass
@@ -48,23 +45,6 @@ class QueueSettings:
     """What all jobs together may use."""
     context: dict[str, Any] = field(default_factory=dict)
     """What every worker must know: root, allow_hidden, direct_from, policy, ca_file."""
-
-
-@dataclass
-class _Activity:
-    """A job that is running, or about to."""
-
-    bytes_before: int
-    task: asyncio.Task[None] | None = None
-    worker: Worker | None = None
-    order: str | None = None
-    """``pause`` or ``cancel``, if a person asked for it."""
-    allowance: Allowance = NO_LIMITS
-    """What its worker was told that it may use."""
-    meter: Meter = field(default_factory=Meter)
-    files: list[dict[str, Any]] = field(default_factory=list)
-    """Report rows that are not saved yet."""
-    saving: asyncio.Future[None] | None = None
 
 
 class Queue:
@@ -94,13 +74,20 @@ class Queue:
         self._streams = streams
         self._pool = pool
         self._settings = settings
-        self._on_published = on_published
-        self._keep_alive = keep_alive
         self._log = log
-        self._active: dict[str, _Activity] = {}
+        self._vault = Vault()
+        self._runner = Runner(
+            jobs,
+            pool,
+            self._vault,
+            settings.context,
+            on_published=on_published,
+            keep_alive=keep_alive,
+            log=log,
+        )
+        self._active = self._runner.active
         self._retries = Retries()
         self._line = Schedule()
-        self._vault = Vault()
         self._timer: asyncio.TimerHandle | None = None
         self._clock: asyncio.TimerHandle | None = None
         self._recovery: asyncio.Future[None] | None = None
@@ -172,8 +159,12 @@ class Queue:
     ) -> tuple[list[dict[str, Any]], int]:
         """A page of the report of a job, failed files first, and how many rows there are."""
         await self.get(id, owner)
-        await self._save_files(id)
+        await self._runner.save_files(id)
         return await self._jobs.files(id, state, limit, offset)
+
+    async def tell_delivered(self, worker: Worker, source: str) -> None:
+        """See `Runner.tell_delivered`."""
+        await self._runner.tell_delivered(worker, source)
 
     async def enter(self, id: str, owner: str, options: dict[str, Any], held: Held) -> None:
         """Credentials for a job: what it `held` is kept in memory, `options` in its row."""
@@ -253,7 +244,7 @@ class Queue:
     async def _forget(self, jobs: list[Job]) -> None:
         for job in jobs:
             if job.state is State.FAILED and job.kind != "download" and job.started is not None:
-                await self._discard(job)  # what it kept for a retry
+                await self._runner.discard(job)  # what it kept for a retry
             self._vault.drop(job.id)
         await self._jobs.remove(*jobs)
 
@@ -272,10 +263,7 @@ class Queue:
         activity = self._active.get(job.id)
         if activity is None:
             return await self._halt_idle(job, state)
-        if activity.order != "cancel":
-            activity.order = order
-        if activity.worker is not None:
-            activity.worker.send({"op": activity.order})
+        activity.halt(order)
         if activity.task is not None:
             await asyncio.wait([activity.task], timeout=5)
         return await self.get(job.id, job.owner)
@@ -286,19 +274,9 @@ class Queue:
         job = await self._jobs.put(job.moved(state, reason=None, finished=finished))
         if state is State.CANCELLED:
             if job.started is not None:
-                await self._discard(job)
+                await self._runner.discard(job)
             self._vault.drop(job.id)
         return job
-
-    async def _discard(self, job: Job) -> None:
-        """Have a worker remove what an unfinished job left on disk."""
-        worker = await self._pool.take()
-        try:
-            await worker.request({**self._message(job), "op": "discard"}, "end")
-        except TransferError as error:
-            self._log.warning("The leftovers of job %s were not removed: %s", job.id, error)
-        finally:
-            self._pool.give_back(worker)
 
     # -- running --
 
@@ -317,7 +295,7 @@ class Queue:
             next_id = self._line.take(self._may_start, self._has_room)
             if next_id is None:
                 break
-            activity = _Activity(self._jobs.live[next_id].progress.bytes_done)
+            activity = Activity(self._jobs.live[next_id].progress.bytes_done)
             self._active[next_id] = activity
             activity.task = asyncio.ensure_future(self._run(next_id, activity))
         planned = self._line.next(clock)
@@ -341,9 +319,13 @@ class Queue:
     def _has_room(self, services: Services) -> bool:
         return self._settings.allowances.has_room(services, self._running())
 
-    async def _run(self, id: str, activity: _Activity) -> None:
+    async def _run(self, id: str, activity: Activity) -> None:
         try:
-            end = await self._run_in_worker(self._jobs.live[id], activity)
+            self._retries.now(id)
+            job = self._jobs.live[id]
+            job = job.moved(State.RUNNING, reason=None, started=job.started or now())
+            job = await self._jobs.put(job)
+            end = await self._runner.run(job, activity, lambda: self._share_of(id))
         except TransferError as error:
             end = {"state": "failed", "error": error.as_dict()}
         except Exception:
@@ -354,111 +336,19 @@ class Queue:
             return
         saved = False
         try:
-            await self._save_files(id)
+            await self._runner.save_files(id)
             await self._settle(self._jobs.live[id], activity, end)
             saved = True
         except TransferError as error:
             # The row could not be saved (its disk is full): the job is what memory says.
             self._log.error("The state of job %s was not saved: %s", id, error)
         finally:
-            self._release(activity, saved)
+            self._runner.release(activity, saved)
             del self._active[id]
             self._share_out()
             self._schedule()
 
-    async def _run_in_worker(self, job: Job, activity: _Activity) -> Message:
-        self._retries.now(job.id)
-        job = job.moved(State.RUNNING, reason=None, started=job.started or now())
-        job = await self._jobs.put(job)
-        if job.options.get("credential") == "memory" and job.id not in self._vault:
-            error = TransferError(
-                "needs_credentials",
-                "The credentials were kept in memory only, and the server was restarted.",
-                "Enter them again; the transfer goes on from where it stopped.",
-                detail={"options": job.options.get("credential_options") or ["password"]},
-            )
-            return {"state": "waiting", "error": error.as_dict()}
-        await self._jobs.forget_planned(job)
-        worker = activity.worker = await self._pool.take()
-        await self.tell_delivered(worker, job.source)
-        if activity.order is not None:
-            raise TransferError("cancelled", "It was halted before it began.")
-        activity.allowance = self._settings.allowances.shared(self._running())[job.id]
-        self._share_out()
-        message = self._message(job, activity.allowance)
-        message |= {"op": "run"}
-        return await worker.request(message, "end", lambda e: self._on_event(job.id, e))
-
-    def _release(self, activity: _Activity, saved: bool) -> None:
-        """Give the worker back once its job's outcome is `saved`; only then it may forget the
-        journals that tell the same. If the outcome could not be saved, they stay."""
-        worker, activity.worker = activity.worker, None
-        if worker is None:
-            return
-        if not saved:
-            self._pool.retire(worker)
-            return
-        worker.send({"op": "saved"})
-        self._pool.give_back(worker)
-
-    async def tell_delivered(self, worker: Worker, source: str) -> None:
-        """Tell `worker` what earlier jobs delivered from `source`, as fast as it listens."""
-        await worker.feed({"op": "delivered", "source": source, "rows": []})
-        async for rows in self._jobs.delivered(source):
-            await worker.feed({"op": "delivered", "rows": rows})
-
-    def _message(self, job: Job, allowance: Allowance = NO_LIMITS) -> Message:
-        return {
-            **self._settings.context,
-            "job": {
-                "id": job.id,
-                "kind": job.kind,
-                "source": job.source,
-                "destination": job.destination,
-                "options": job.options,
-                "bandwidth": allowance.bandwidth,
-                "connections": allowance.connections,
-            },
-            **secrets_message(self._vault.get(job.id)),
-        }
-
-    def _on_event(self, id: str, event: Message) -> None:
-        activity, job = self._active[id], self._jobs.live[id]
-        kind = event.get("event")
-        if kind == "progress":
-            counts = event["progress"]
-            progress = activity.meter.measure(Progress.from_dict(counts), counts["bytes_moved"])
-            self._move(replace(job, progress=progress))
-        elif kind == "state":
-            self._move(replace(job, phase=event["note"] or None))
-        elif kind == "note":
-            remark = TransferError(event["code"], event["message"])
-            self._move(replace(job, reason=remark.as_dict()))
-        elif kind == "file":
-            activity.files.append(event["file"])
-            if _is_published(event["file"]):
-                self._on_published(event["file"]["path"])
-
-    def _move(self, job: Job) -> None:
-        self._keep_alive()
-        self._jobs.move(job)
-        activity = self._active[job.id]
-        if len(activity.files) >= FILES_BATCH and activity.saving is None:
-            activity.saving = asyncio.ensure_future(self._save_files(job.id))
-
-    async def _save_files(self, id: str) -> None:
-        """Write the report rows that have come in since the last time."""
-        activity = self._active.get(id)
-        if activity is None:
-            return
-        files, activity.files = activity.files, []
-        try:
-            if files:
-                await self._jobs.save_files(self._jobs.live[id], files)
-        finally:
-            activity.saving = None
-
-    async def _settle(self, job: Job, activity: _Activity, end: Message) -> None:
+    async def _settle(self, job: Job, activity: Activity, end: Message) -> None:
         """Put `job` into the state in which its worker left it."""
         state = State(end["state"])
         error = TransferError.from_dict(end["error"]) if end.get("error") else None
@@ -467,7 +357,7 @@ class Queue:
             # It failed while it was being halted: a person's word counts more.
             state, error = (State.PAUSED if activity.order == "pause" else State.CANCELLED), None
             if state is State.CANCELLED:
-                await self._discard(job)
+                await self._runner.discard(job)
         if state is State.FAILED and error is not None:
             progressed = job.progress.bytes_done > activity.bytes_before
             most = job.options.get("max_retries", self._settings.max_retries)
@@ -503,6 +393,13 @@ class Queue:
     def _running(self) -> list[Job]:
         return [self._jobs.live[id] for id in self._active if id in self._jobs.live]
 
+    def _share_of(self, id: str) -> Allowance:
+        """What the job `id`, whose worker is ready, may use; the others are told what is left."""
+        allowance = self._settings.allowances.shared(self._running())[id]
+        self._active[id].allowance = allowance
+        self._share_out()
+        return allowance
+
     def _share_out(self) -> None:
         """Tell every running worker what it may use now, where that has changed."""
         if self._clock is not None:
@@ -511,19 +408,9 @@ class Queue:
         running = self._running()
         allowances = self._settings.allowances
         for id, allowance in allowances.shared(running).items():
-            activity = self._active[id]
-            if activity.worker is not None and activity.allowance != allowance:
-                activity.allowance = allowance
-                activity.worker.send({"op": "bandwidth", "value": allowance.bandwidth})
-                activity.worker.send({"op": "connections", "value": allowance.connections})
+            self._active[id].allow(allowance)
         if running and allowances.follows_clock(running) and not self._stopping:
             self._clock = asyncio.get_running_loop().call_later(CLOCK, self._share_out)
-
-
-def _is_published(file: Message) -> bool:
-    """Whether the report row `file` tells of a new file on the disk."""
-    gone = file.get("action") == "delete" or file.get("address")
-    return file["state"] == "done" and not gone
 
 
 def _in_memory(held: Held) -> dict[str, Any]:

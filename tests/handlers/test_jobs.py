@@ -328,7 +328,7 @@ async def test_backends(ask):
     backends = json.loads((await ask("backends")).body)["backends"]
     http = next(backend for backend in backends if backend["name"] == "http")
     assert set(http["schemes"]) == {"http", "https"}
-    names = {"name", "type", "help", "default", "secret", "choices", "required"}
+    names = {"name", "type", "help", "default", "secret", "choices", "required", "side"}
     assert all(set(option) == names for option in http["options"])
 
 
