@@ -1,4 +1,4 @@
-"""Syncs from the disk to real services: S3 (moto, rclone), SFTP, FTP."""
+"""Syncs from the disk to real services: S3 (moto, rclone), SFTP, FTP, a remote of rclone."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from jupyter_transfer.secrets import Credential
 
 from ..servers import s3 as s3_module
 from ..servers.ftp import PASSWORD, USER, FtpServer, running_ftp
+from ..servers.rclone import write_config
 from ..servers.s3 import KEY, SECRET, S3Server, running_moto
 from ..servers.sshd import PASSPHRASE, Sshd, running_sshd
 from .conftest import Harness
@@ -127,10 +128,10 @@ def on_s3(harness: Harness, moto: S3Server, request: pytest.FixtureRequest) -> G
     return of_s3(harness, moto, f"b{abs(hash(request.node.name))}")
 
 
-@pytest.fixture(params=["moto", "rclone", "sftp", "ftp"])
+@pytest.fixture(params=["moto", "rclone s3", "sftp", "ftp", "rclone"])
 def goal(harness: Harness, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Goal:
     kind = request.param
-    if kind in ("moto", "rclone"):
+    if kind in ("moto", "rclone s3"):
         server = request.getfixturevalue("moto" if kind == "moto" else "served")
         return of_s3(harness, server, f"b{abs(hash(request.node.name))}")
     if kind == "sftp":
@@ -141,6 +142,11 @@ def goal(harness: Harness, request: pytest.FixtureRequest, tmp_path: Path, monke
         monkeypatch.setenv("HOME", str(home))
         folder, address = sshd.files / tmp_path.name, sshd.address(sshd.files / tmp_path.name)
         options = {"key_file": str(sshd.key), "passphrase": PASSPHRASE}
+    elif kind == "rclone":
+        folder, address, options = tmp_path / "remote", "rclone://it", {}
+        folder.mkdir()
+        monkeypatch.setenv("RCLONE_CONFIG", str(tmp_path / "rclone.conf"))
+        write_config(tmp_path / "rclone.conf", it={"type": "alias", "remote": str(folder)})
     else:
         ftp = request.getfixturevalue("ftp")
         folder, address, options = ftp.files / tmp_path.name, ftp.address(tmp_path.name), {}
