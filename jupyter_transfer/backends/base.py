@@ -452,6 +452,11 @@ class Backend(ABC):
         it alone; else False, and `find` has to be asked."""
         return False
 
+    def held(self, address: str) -> Iterator[Entry]:
+        """The files below the folder `address`, lazily, where files are sent to: all that lies
+        there, not what is shown to the public."""
+        return self.entries(address)
+
     def join(self, address: str, path: str) -> str:
         """The address of what lies at the relative `path` below the folder `address`."""
         return f"{address.rstrip('/')}/{quote(path, errors='surrogateescape')}"

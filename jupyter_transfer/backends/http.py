@@ -4,7 +4,7 @@ that a Metalink describes."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlsplit
@@ -35,7 +35,7 @@ class HttpBackend(Backend):
     name = "http"
     title = "Web address (HTTP, HTTPS)"
     schemes = SCHEMES
-    can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send"})
+    can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send", "delete"})
     options: ClassVar[tuple[Option, ...]] = (
         Option(
             "filename",
@@ -240,6 +240,22 @@ class HttpBackend(Backend):
     def find(self, address: str) -> Entry | None:
         """What stands at `address`, by PROPFIND or HEAD."""
         return self._web_server(address).find(str(_parse(address)))
+
+    def held(self, address: str) -> Iterator[Entry]:
+        """By PROPFIND: what a listing of a web server shows is not what lies there. Raises
+        ``bad_request`` for a server that does not speak WebDAV."""
+        server, url = self._web_server(address), str(_parse(address))
+        if not server.speaks_webdav(url):
+            raise TransferError(
+                "bad_request",
+                "This server does not speak WebDAV, so it does not tell what lies there.",
+                "Send the folder instead.",
+            )
+        return server.files_below(url)
+
+    def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:
+        """Remove files, one after the other."""
+        return [self._web_server(one.address).delete(one.address) for one in entries]
 
     def sink(self, address: str, source: SourceFile) -> Sink:
         """A temporary name and MOVE where the server speaks WebDAV, else a plain PUT."""

@@ -12,20 +12,22 @@ from __future__ import annotations
 import re
 import secrets
 from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import TransferError
 from .base import Answer, Caller, Digest, Entry
 from .sink import Gone, Outlet, Sink, SourceFile, Span, State
-from .webdav import PROPFIND, entries_in, validators_of
+from .webdav import PROPFIND, entries_in, members_in, validators_of
 
 Headers = Callable[[str], Mapping[str, str]]
 """What goes with every request to an address: the credential, and what the person adds."""
 
 _MISSING = (404, 410)
 _NAME_ROOM = 200
+_DEEPEST = 128
 
 
 class WebServer:
@@ -102,6 +104,29 @@ class WebServer:
             int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
         )
         return Entry(name, address, size, validators_of(answer.headers))
+
+    def files_below(self, folder: str, below: str = "") -> Iterator[Entry]:
+        """The files below the address `folder`, which ends in ``/``, of a server that speaks
+        WebDAV. Raises what its answers mean."""
+        answer = self.call(folder, "PROPFIND", {"Depth": "1"})
+        if answer.status != 207:
+            raise refusal(answer)
+        for entry in members_in(answer):
+            path = below + entry.path
+            if not path.endswith("/"):
+                yield replace(entry, path=path, member=True)
+            elif path.count("/") > _DEEPEST:
+                raise TransferError("remote_lied", "The folders of this server have no end.")
+            else:
+                yield from self.files_below(entry.address, path)
+
+    def delete(self, address: str) -> TransferError | None:
+        """Remove the file `address`; what went wrong, or None."""
+        try:
+            answer = self.call(address, "DELETE")
+        except TransferError as error:
+            return error
+        return None if answer.status in (200, 202, 204, *_MISSING) else refusal(answer)
 
     def make_folder(self, address: str) -> None:
         """Make the folder `address`, which ends in ``/``, and those above it that are missing,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
 from ..errors import TransferError
@@ -34,6 +35,10 @@ _SIZES = {"sha256": 64, "sha1": 40, "md5": 32}
 def entries_in(answer: Answer) -> list[Entry]:
     """What a multi-status answer to `PROPFIND` describes; the `path` of an entry is its last
     segment, that of a folder ends in ``/``. Raises ``remote_lied``."""
+    return [entry for _, entry in _described(answer)]
+
+
+def _described(answer: Answer) -> Iterator[tuple[str, Entry]]:
     from defusedxml import DefusedXmlException  # noqa: PLC0415 - in a worker only
     from defusedxml.ElementTree import fromstring  # noqa: PLC0415
 
@@ -43,19 +48,32 @@ def entries_in(answer: Answer) -> list[Entry]:
         host = urlsplit(answer.url).hostname
         raise TransferError("remote_lied", f"“{host}” sent an answer that is no XML.") from None
     date = answer.headers.get("date")
-    return [
-        entry for item in root.iter(f"{_DAV}response") if (entry := _entry(item, answer.url, date))
-    ]
+    for item in root.iter(f"{_DAV}response"):
+        href = (item.findtext(f"{_DAV}href") or "").strip()
+        if href:
+            yield href, _entry(item, href, answer.url, date)
 
 
-def _entry(item: Element, base: str, date: str | None) -> Entry | None:
-    href = (item.findtext(f"{_DAV}href") or "").strip()
+def members_in(answer: Answer) -> list[Entry]:
+    """What a multi-status answer to `PROPFIND` with ``Depth: 1`` describes directly in the folder
+    that was asked about, as `entries_in` does, but each with its own address. Raises
+    ``remote_lied``."""
+    folder = answer.url.rstrip("/") + "/"
+    here = unquote(urlsplit(folder).path)
+    members = []
+    for href, entry in _described(answer):
+        name = entry.path.rstrip("/")
+        if name and unquote(urlsplit(href).path).rstrip("/") == here + name:
+            tail = "/" if entry.path.endswith("/") else ""
+            members.append(replace(entry, address=folder + quote(name) + tail))
+    return members
+
+
+def _entry(item: Element, href: str, base: str, date: str | None) -> Entry:
     found = {}
     for group in item.iter(f"{_DAV}propstat"):
         if " 200" in (group.findtext(f"{_DAV}status") or " 200"):
             found.update({prop.tag: prop for box in group.iter(f"{_DAV}prop") for prop in box})
-    if not href:
-        return None
     kind = found.get(f"{_DAV}resourcetype")
     folder = kind is not None and kind.find(f"{_DAV}collection") is not None
     name = unquote(urlsplit(href).path.rstrip("/").rpartition("/")[2])

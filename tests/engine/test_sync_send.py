@@ -1,4 +1,4 @@
-"""Syncs from the disk to real services: S3 (moto, rclone), SFTP, FTP, a remote of rclone."""
+"""Syncs from the disk to real services: S3, SFTP, FTP, WebDAV, a remote of rclone."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ from jupyter_transfer.secrets import Credential
 
 from ..servers import s3 as s3_module
 from ..servers.ftp import PASSWORD, USER, FtpServer, running_ftp
+from ..servers.nginx import Nginx
 from ..servers.rclone import write_config
 from ..servers.s3 import KEY, SECRET, S3Server, running_moto
 from ..servers.sshd import PASSPHRASE, Sshd, running_sshd
+from ..servers.webdav import WebDav, running_webdav
 from .conftest import Harness
 from .test_sync_fetch import read, write
 
@@ -46,6 +48,12 @@ def sshd(tmp_path_factory) -> Iterator[Sshd]:
 @pytest.fixture(scope="module")
 def ftp(tmp_path_factory) -> Iterator[FtpServer]:
     with running_ftp(tmp_path_factory.mktemp("ftp")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def dav(tmp_path_factory) -> Iterator[WebDav]:
+    with running_webdav(tmp_path_factory.mktemp("dav") / "files") as server:
         yield server
 
 
@@ -128,7 +136,7 @@ def on_s3(harness: Harness, moto: S3Server, request: pytest.FixtureRequest) -> G
     return of_s3(harness, moto, f"b{abs(hash(request.node.name))}")
 
 
-@pytest.fixture(params=["moto", "rclone s3", "sftp", "ftp", "rclone"])
+@pytest.fixture(params=["moto", "rclone s3", "sftp", "ftp", "rclone", "webdav"])
 def goal(harness: Harness, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch) -> Goal:
     kind = request.param
     if kind in ("moto", "rclone s3"):
@@ -142,6 +150,9 @@ def goal(harness: Harness, request: pytest.FixtureRequest, tmp_path: Path, monke
         monkeypatch.setenv("HOME", str(home))
         folder, address = sshd.files / tmp_path.name, sshd.address(sshd.files / tmp_path.name)
         options = {"key_file": str(sshd.key), "passphrase": PASSPHRASE}
+    elif kind == "webdav":
+        dav = request.getfixturevalue("dav")
+        folder, address, options = dav.files / tmp_path.name, f"{dav.url}/{tmp_path.name}", {}
     elif kind == "rclone":
         folder, address, options = tmp_path / "remote", "rclone://it", {}
         folder.mkdir()
@@ -321,3 +332,12 @@ def test_what_lies_behind_a_link_that_leads_out_is_left_alone(on_s3: Goal, tmp_p
     on_s3.write({"link": "there"})
     assert on_s3.sync(approve=True).state == "done"
     assert on_s3.read() == {"a": b"1", "link": b"there"}
+
+
+def test_a_server_that_does_not_list_is_left_alone(harness: Harness, nginx: Nginx):
+    write(harness.folder / "src", {"a": "1"})
+    write(nginx.files / "plain", {"gone": "2"})
+    outcome = harness.run("src", f"{nginx.url}/plain/", kind="sync", approve=True)
+    assert outcome.error is not None
+    assert (outcome.state, outcome.error.code) == ("failed", "bad_request")
+    assert read(nginx.files / "plain") == {"gone": b"2"}

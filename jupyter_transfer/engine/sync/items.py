@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...backends.base import Backend, Digest, Entry, Validators
+from ...backends.base import Digest, Entry, Validators
 from ...errors import TransferError
 from ...names import is_sent_part, join_path
 from ...paths import Root
@@ -95,10 +95,10 @@ class Item:
         )
 
 
-def remote_items(backend: Backend, address: str, filters: Filters, trash: str) -> Iterator[Item]:
-    """The files below the folder `address` of a service, without what lies in the folder
-    `trash`, and without what is on its way there. Raises `TransferError`."""
-    for entry in backend.entries(address):
+def remote_items(entries: Iterable[Entry], filters: Filters, trash: str) -> Iterator[Item]:
+    """The files that a service lists, without what lies in the folder `trash`, and without what is
+    on its way there. Raises `TransferError`."""
+    for entry in entries:
         if not _within(entry.path, trash) and not is_sent_part(entry.path):
             meant = filters.admit(entry.path, entry.size, entry.mtime_ns)
             yield Item.of_entry(entry.path, entry, meant=meant)

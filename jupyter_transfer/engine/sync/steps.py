@@ -120,7 +120,7 @@ class Planner:
         with at_source() if self._ends.source is not None else nullcontext():
             if "send" in backend.can:
                 require_folder(backend.find(address), "the source")
-            yield from remote_items(backend, slashed(address), self._filters, self._trash)
+            yield from remote_items(backend.entries(slashed(address)), self._filters, self._trash)
 
     def _targets(self) -> Iterator[Item]:
         ends = self._ends
@@ -131,7 +131,8 @@ class Planner:
         if there is None:
             return
         require_folder(there, "the destination")
-        yield from remote_items(ends.backend, slashed(ends.address), self._filters, self._trash)
+        held = ends.backend.held(slashed(ends.address))
+        yield from remote_items(held, self._filters, self._trash)
 
     def _kept(self) -> Iterator[Item]:
         ends = self._ends
