@@ -252,7 +252,7 @@ def test_what_changed_after_the_plan_is_left_alone(side: Side, monkeypatch):
     outcome = side.sync(approve=True)
     assert outcome.state == "failed"
     assert outcome.error is not None
-    assert outcome.error.code == "changed"
+    assert (outcome.error.code, outcome.error.retryable) == ("changed", False)
     assert read(side.target) == {"a": b"mine", "c": b"mine", "gone": b"2"}
 
 

@@ -99,6 +99,7 @@ def _changed(path: str) -> TransferError:
         "changed",
         f"“{path}” changed after the plan was made; it is left as it is.",
         "Sync again, with a new plan.",
+        retryable=False,  # a new plan by itself would replace what somebody has just written
     )
 
 
