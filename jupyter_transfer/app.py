@@ -17,6 +17,7 @@ from tornado.ioloop import IOLoop
 from traitlets import Bool, Enum, Int, List, Unicode, Union, default
 
 from . import events
+from .abandoned import Abandoned
 from .admission import JobAdmission
 from .allowances import Allowances
 from .archives.manager import Archives
@@ -24,7 +25,7 @@ from .errors import TransferError
 from .handlers import routes
 from .history import History
 from .jobs import JobTable
-from .leftovers import Leftovers
+from .leftovers import LEFT_AFTER, Leftovers
 from .net import Policy
 from .paths import DIRECT_FROM, Root
 from .queue import Queue, QueueSettings
@@ -179,6 +180,11 @@ class TransferApp(ExtensionApp):
     def leftovers(self) -> Leftovers:
         """What interrupted transfers have left on the disk. Raises ``not_local``."""
         return Leftovers(self.root, self.store)
+
+    @property
+    def abandoned(self) -> Abandoned:
+        """What sends have left at services."""
+        return Abandoned(os.path.dirname(self.store.path), self.store, self.queue.ask, LEFT_AFTER)
 
     async def look(
         self, operation: str, url: str, options: dict[str, Any], held: Held, **more: Any

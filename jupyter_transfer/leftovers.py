@@ -34,7 +34,8 @@ class Leftovers:
 
     def find(self) -> dict[str, Any]:
         """The leftovers below the root as the contract's JSON: each with id, path, size (bytes on
-        the disk) and modified; whether the look was complete, and bytes in all."""
+        the disk), modified and where (``disk``); whether the look was complete, and bytes in
+        all."""
         found: list[dict[str, Any]] = []
         complete, deadline = True, time.monotonic() + MOST_SECONDS
         for folder in self._root.staging_parents():
@@ -47,6 +48,7 @@ class Leftovers:
                     "path": join_path(join_path(folder, STAGING), one.id),
                     "size": one.size,
                     "modified": iso_time(one.modified),
+                    "where": "disk",
                 }
                 for one in staged(self._root, folder)
                 if self._is_left(one)

@@ -278,6 +278,10 @@ class Queue:
             self._vault.drop(job.id)
         return job
 
+    async def ask(self, job: Job, operation: str) -> Message:
+        """See `Runner.ask`."""
+        return await self._runner.ask(job, operation)
+
     # -- running --
 
     def _schedule(self) -> None:

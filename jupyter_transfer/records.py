@@ -189,3 +189,12 @@ class RecordFile:
         with suppress(OSError):
             os.unlink(self._path)
         self.close()
+
+
+def record_files(folder: str) -> Iterator[tuple[str, float]]:
+    """The names of the files in a folder of our own, and when each was written to last, in seconds
+    since 1970. A folder that is not there has none."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(OSError):
+                yield entry.name, entry.stat(follow_symlinks=False).st_mtime

@@ -119,13 +119,22 @@ class Runner:
 
     async def discard(self, job: Job) -> None:
         """Have a worker remove what an unfinished job left on disk or at a service."""
-        worker = await self._pool.take()
         try:
-            await worker.request({**self._message(job), "op": "discard"}, "end")
+            await self.ask(job, "discard")
         except TransferError as error:
             self._log.warning("The leftovers of job %s were not removed: %s", job.id, error)
+
+    async def ask(self, job: Job, operation: str) -> Message:
+        """What a worker answers to ``discard`` (remove what `job` has left) or ``left`` (how much
+        there is of it at a service: `size`). Raises what it failed of."""
+        worker = await self._pool.take()
+        try:
+            end = await worker.request({**self._message(job), "op": operation}, "end")
         finally:
             self._pool.give_back(worker)
+        if end.get("error") is not None:
+            raise TransferError.from_dict(end["error"])
+        return end
 
     async def tell_delivered(self, worker: Worker, source: str) -> None:
         """Tell `worker` what earlier jobs delivered from `source`, as fast as it listens."""

@@ -31,7 +31,7 @@ from .backends.base import Context
 from .engine.browse import browse
 from .engine.control import Control, Message, as_transfer_error
 from .engine.delivered import Delivered
-from .engine.job import JobRequest, Outcome, Run, discard, make_run
+from .engine.job import JobRequest, Outcome, Run, discard, left, make_run
 from .engine.planning import plan
 from .engine.preview import preview
 from .errors import TransferError
@@ -186,6 +186,8 @@ class Worker:
             self._run(message)
         elif operation == "discard":
             self._discard(message)
+        elif operation == "left":
+            self._left(message)
         elif operation in ("probe", "browse"):
             self._look(operation, message)
         elif operation == "plan":
@@ -231,6 +233,15 @@ class Worker:
         except Exception as failure:
             error = as_transfer_error(failure)
         self._end(Outcome("cancelled", error))
+
+    def _left(self, message: Message) -> None:
+        size, error = None, None
+        try:
+            job = message["job"]
+            size = left(JobRequest.from_dict(job), _context(message, job))
+        except Exception as failure:
+            error = as_transfer_error(failure)
+        self._pipe.send("end", size=size, error=_error(error))
 
     def _end(self, outcome: Outcome) -> None:
         self._pipe.send(

@@ -4,7 +4,7 @@ A worker (`jupyter_transfer.worker`) imports what is heavy, opens connections an
 that the server's loop does none of it. It ends by itself as soon as its standard input closes:
 when the server dies, in whatever way, its workers die with it.
 
-Messages to a worker: ``delivered``, ``run``, ``discard``, ``probe``, ``plan``, ``pause``,
+Messages to a worker: ``delivered``, ``run``, ``discard``, ``left``, ``probe``, ``plan``, ``pause``,
 ``cancel``, ``bandwidth``. From it: ``ready``, ``progress``, ``state``, ``file``, ``note`` and, as
 the last of a job, ``end``; a probe is answered by one ``probe``, a plan by one ``plan``.
 """

@@ -32,6 +32,7 @@ from .retry import Retries
 from .run import JobRequest
 from .send import FileSend, Sent
 from .sendjournal import SendJournal, Target
+from .sendleft import held
 from .sendrun import SendRun, discard_begun, require_send
 from .sendtarget import SendTargets
 from .servicecopy import ServiceFile
@@ -293,8 +294,16 @@ def journal_of(request: JobRequest, context: Context) -> SendJournal:
         request.source,
         request.destination,
         kind="copy",
+        options=request.options,
         read_state=RemoteState.from_json,
     )
+
+
+def left(request: JobRequest, context: Context) -> int:
+    """Bytes that the destination holds of what an unfinished copy has begun. Raises
+    `TransferError`."""
+    there = destination_of(request, context)
+    return held(journal_of(request, context), request.destination, there)
 
 
 def discard(root: Root, request: JobRequest, context: Context) -> None:

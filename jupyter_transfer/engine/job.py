@@ -8,12 +8,12 @@ from ..backends import find, is_remote
 from ..backends.base import Context
 from ..errors import TransferError
 from ..paths import Root
-from . import copyrun, fetchrun, sendrun, toolrun
+from . import copyrun, fetchrun, sendleft, sendrun, toolrun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run
 from .sync import copying, fetching, sending
 
-__all__ = ["JobRequest", "Outcome", "Run", "discard", "make_run"]
+__all__ = ["JobRequest", "Outcome", "Run", "discard", "left", "make_run"]
 
 
 def make_run(
@@ -62,6 +62,14 @@ _DISCARDS = {
     "sync": _discard_sync,
     "copy": copyrun.discard,
 }
+_LEFT = {"send": sendleft.left, "sync": sendleft.left, "copy": copyrun.left}
+
+
+def left(request: JobRequest, context: Context) -> int | None:
+    """Bytes that an unfinished job has left at a service; None where that cannot be known. Raises
+    `TransferError`."""
+    ask = _LEFT.get(_known(request.kind))
+    return None if ask is None else ask(request, context)
 
 
 def _sends_itself(address: str) -> bool:

@@ -4,6 +4,7 @@ It lies in the state folder, not beside the user's files, which may not be ours 
 Records, oldest first::
 
     {"kind": "send", "version": 1, "route": "<sha256 of source and destination>"}
+    {"job": {"kind": …, "source": …, "destination": …, "options": …}}   to remove it without a row
     {"begin": "a/b", "file": <State>, "target": {...}, "state": {...}}
     {"whole": "a/b"}             all of it is there; now it gets its final name
     {"done": "a/b", "row": {...}}     the row of the report
@@ -67,6 +68,7 @@ class SendJournal:
 
     Parameters
     ----------
+    options: of the job, as its row has them: nothing secret.
     read_state: the state of a file from the JSON that it made of itself.
 
     Raises ``conflict`` while another process has it, ``disk_full`` …
@@ -80,6 +82,7 @@ class SendJournal:
         destination: str,
         *,
         kind: str = "send",
+        options: Mapping[str, Any] | None = None,
         read_state: Callable[[Any], State] = Identity.from_json,
     ) -> None:
         self._read_state = read_state
@@ -98,6 +101,8 @@ class SendJournal:
                 self._learn(record)
         elif not records:
             self._file.append(header)
+            told = {"kind": kind, "source": source, "destination": destination}
+            self._file.append({"job": {**told, "options": dict(options or {})}})
         else:
             raise AssertionError("a job never changes its addresses")
 

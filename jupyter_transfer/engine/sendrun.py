@@ -102,8 +102,7 @@ class SendRun(Run):
             waited += 0.1
 
     def _make_journal(self) -> SendJournal:
-        request = self._request
-        return SendJournal(self._context.state_dir, request.id, request.source, request.destination)
+        return journal_of(self._request, self._context)
 
     @property
     def _there(self) -> Context:
@@ -272,6 +271,17 @@ def require_send(backend: Backend) -> None:
         )
 
 
+def journal_of(request: JobRequest, context: Context) -> SendJournal:
+    """The journal of the job. Raises ``conflict`` while another process has it."""
+    return SendJournal(
+        context.state_dir,
+        request.id,
+        request.source,
+        request.destination,
+        options=request.options,
+    )
+
+
 def take_back(journal: SendJournal, destination: str, context: Context) -> None:
     """Remove from the service what `journal` says was begun. Raises `TransferError`."""
     until = time.monotonic() + CLEANING
@@ -294,8 +304,7 @@ def take_back(journal: SendJournal, destination: str, context: Context) -> None:
 
 def discard(root: Root, request: JobRequest, context: Context) -> None:
     """Remove what an unfinished send left at the service, and its journal."""
-    journal = SendJournal(context.state_dir, request.id, request.source, request.destination)
-    discard_begun(journal, request.destination, context)
+    discard_begun(journal_of(request, context), request.destination, context)
 
 
 def discard_begun(journal: SendJournal, destination: str, context: Context) -> None:

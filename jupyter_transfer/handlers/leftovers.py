@@ -1,9 +1,10 @@
-"""What interrupted transfers have left on the disk and nobody owns any more."""
+"""What interrupted transfers have left on the disk and at services, and nobody owns any more."""
 
 from __future__ import annotations
 
 import asyncio
 
+from ..abandoned import PREFIX
 from .base import TransferHandler, allow
 
 
@@ -14,8 +15,11 @@ class LeftoversHandler(TransferHandler):
 
     @allow(("read", "transfers"), ("read", "contents"))
     async def get(self) -> None:
-        """``{leftovers: [{id, path, size, modified}], bytes, complete}``, the largest first."""
-        self.write_json(await asyncio.to_thread(self.transfer.leftovers.find))
+        """``{leftovers: [{id, path, size, modified, where}], bytes, complete}``: those on the disk,
+        the largest first, then those at services. `bytes` are those of the disk."""
+        found = await asyncio.to_thread(self.transfer.leftovers.find)
+        found["leftovers"] += await self.transfer.abandoned.find()
+        self.write_json(found)
 
 
 class LeftoverHandler(TransferHandler):
@@ -23,8 +27,13 @@ class LeftoverHandler(TransferHandler):
 
     @allow(("write", "transfers"), ("write", "contents"))
     async def delete(self, id: str) -> None:
-        """Remove it from the disk."""
-        await asyncio.to_thread(self.transfer.leftovers.remove, id)
+        """Remove it from the disk or its service; with ``?forget=1`` one at a service is only
+        forgotten."""
+        if id.startswith(PREFIX):
+            forget = self.get_query_argument("forget", "0") == "1"
+            await self.transfer.abandoned.remove(id, forget=forget)
+        else:
+            await asyncio.to_thread(self.transfer.leftovers.remove, id)
         self.set_status(204)
         self.finish()
 

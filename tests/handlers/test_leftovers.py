@@ -13,11 +13,19 @@ from pathlib import Path
 import pytest
 
 from jupyter_transfer import history
+from jupyter_transfer.backends.base import Context
+from jupyter_transfer.engine.control import Control
+from jupyter_transfer.engine.job import JobRequest, make_run
+from jupyter_transfer.engine.local import Identity
+from jupyter_transfer.engine.sendjournal import SendJournal, Target
 from jupyter_transfer.leftovers import LEFT_AFTER
+from jupyter_transfer.paths import Root
 from jupyter_transfer.spec import Job, JobSpec, State, iso_time
 
 from ..conftest import error_of, until
+from ..engine.conftest import LOOPBACK, Recorder
 from ..servers.chaos import Resource, noise, running_chaos, status, times
+from ..servers.s3 import KEY, SECRET, running_moto
 
 OLD = time.time() - LEFT_AFTER - 60
 
@@ -53,6 +61,16 @@ def listed(ask):
         assert answer["complete"] is True
         assert answer["bytes"] == sum(one["size"] for one in answer["leftovers"])
         return answer["leftovers"]
+
+    return get
+
+
+@pytest.fixture
+def listed_all(ask):
+    """Also those of which the size is not known."""
+
+    async def get() -> list[dict]:
+        return json.loads((await ask("leftovers")).body)["leftovers"]
 
     return get
 
@@ -111,6 +129,113 @@ async def test_what_an_upload_may_still_need_is_no_leftover(tus, listed, jp_root
 async def test_made_up_ids(ask, id):
     response = await ask("leftovers", id, method="DELETE")
     assert error_of(response)["code"] in ("not_found", "invalid_path")
+
+
+# ---- at services --------------------------------------------------------------------------------
+
+DEAD = "http://127.0.0.1:9/dav/f.bin"
+
+
+@pytest.fixture
+def jobs_dir(transfer_app) -> Path:
+    return Path(transfer_app.store.path).parent / "jobs"
+
+
+@pytest.fixture
+def abandon(jobs_dir):
+    """A journal of a send that has begun one file, as a process that was killed leaves it."""
+
+    def make(id: str, *, age: float = OLD, begun: bool = True) -> Path:
+        journal = SendJournal(str(jobs_dir.parent), id, "f.bin", DEAD, options={"conflict": "skip"})
+        if begun:
+            journal.begin("f.bin", Identity(9, 1, 1), Target(DEAD), {"part": "x"})
+        journal.close()
+        path = jobs_dir / f"{id}.journal"
+        os.utime(path, (age, age))
+        return path
+
+    return make
+
+
+async def test_a_service_that_is_gone_can_only_be_forgotten(ask, listed_all, abandon):
+    path = abandon("a" * 32)
+    (one,) = await listed_all()
+    assert (one["where"], one["path"], one["size"]) == ("service", DEAD, None)
+    assert error_of(await remove(ask, one))["code"] == "connect_failed"
+    assert await listed_all() == [one]
+    assert (await ask("leftovers", one["id"], method="DELETE", params={"forget": "1"})).code == 204
+    assert await listed_all() == []
+    assert not path.exists()
+    assert error_of(await remove(ask, one))["code"] == "not_found"
+
+
+async def test_sends_that_may_go_on_have_abandoned_nothing(listed_all, abandon):
+    path = abandon("a" * 32)
+    with open(path) as journal:
+        fcntl.flock(journal, fcntl.LOCK_EX)
+        assert await listed_all() == []
+    os.utime(path)
+    assert await listed_all() == []
+    assert path.exists()
+
+
+@pytest.mark.parametrize("state", list(State))
+async def test_sends_whose_jobs_are_known(listed_all, abandon, transfer_app, state):
+    job = Job.new(JobSpec("send", "f.bin", DEAD), "owner")
+    transfer_app.store.job_save(replace(job, state=state))
+    abandon(job.id)
+    assert bool(await listed_all()) is (state in (State.DONE, State.CANCELLED))
+
+
+async def test_a_journal_that_knows_nothing_is_removed(listed_all, abandon):
+    path = abandon("a" * 32, begun=False)
+    assert await listed_all() == []
+    assert not path.exists()
+
+
+async def test_an_upload_of_s3_is_listed_with_what_is_there_and_removed(
+    ask, listed_all, jp_root_dir, jobs_dir, monkeypatch, tmp_path_factory
+):
+    monkeypatch.setenv("LEFTOVERS_SECRET", SECRET)
+    (jp_root_dir / "big.bin").write_bytes(noise(32 << 20))
+    with running_moto(tmp_path_factory.mktemp("moto")) as server:
+        client = server.client()
+        client.create_bucket(Bucket="left")
+        options = {"endpoint": server.url, "access_key_id": KEY}
+        references = {**options, "secret_access_key": "env:LEFTOVERS_SECRET"}
+        interrupted(jp_root_dir, jobs_dir, references, {**options, "secret_access_key": SECRET})
+        (upload,) = client.list_multipart_uploads(Bucket="left")["Uploads"]
+
+        async def agrees() -> bool:  # a part that was cut off may still come in
+            (one,) = await listed_all()
+            assert one["path"] == "s3://left/d/big.bin"
+            parts = client.list_parts(Bucket="left", Key="d/big.bin", UploadId=upload["UploadId"])
+            return one["size"] == sum(part["Size"] for part in parts.get("Parts", ())) >= 8 << 20
+
+        await until(agrees)
+        (one,) = await listed_all()
+        assert (await remove(ask, one)).code == 204
+        assert not client.list_multipart_uploads(Bucket="left").get("Uploads")
+    assert await listed_all() == []
+    assert list(jobs_dir.iterdir()) == []
+
+
+def interrupted(folder: Path, jobs_dir: Path, row: dict, options: dict) -> None:
+    """A send of ``big.bin`` that stops in its middle; nobody knows its job any more."""
+    root, report, control = Root(str(folder)), Recorder(), Control(100 << 20)
+
+    def pause(counts: dict) -> None:
+        if counts["bytes_done"] > 16 << 20:
+            control.pause()
+
+    report.on_progress = pause
+    request = JobRequest("b" * 32, "big.bin", "s3://left/d/big.bin", row, (), "send")
+    context = Context(options, LOOPBACK, state_dir=str(jobs_dir.parent))
+    run = make_run(root, request, context, control, report)
+    assert run.run().state == "paused"
+    run.close()
+    root.close()
+    os.utime(jobs_dir / f"{'b' * 32}.journal", (OLD, OLD))
 
 
 # ---- history ------------------------------------------------------------------------------------
