@@ -522,6 +522,35 @@ class TestSendLocal(SendContract):
         assert time.monotonic() - asked[0] < 1
         assert site.names() == []
 
+    @pytest.mark.parametrize("how", ["pause", "cancel"])
+    def test_many_files_that_are_stopped(self, harness, site, how):
+        """What is whole is known when it goes on; nothing else stays."""
+        (harness.folder / "d").mkdir()
+        files = {f"{number}.bin": noise(20_000, seed=number) for number in range(60)}
+        for name, data in files.items():
+            (harness.folder / "d" / name).write_bytes(data)
+        harness.control.bandwidth.rate = 600_000
+        asked = []
+
+        def stop(counts):
+            if counts["bytes_done"] > 100_000 and not asked:
+                asked.append(time.monotonic())
+                getattr(harness.control, how)()
+
+        harness.report.on_progress = stop
+        outcome = self.job(harness, site.access("o"), "d")
+        assert outcome.state == {"pause": "paused", "cancel": "cancelled"}[how]
+        assert time.monotonic() - asked[0] < 2
+        done = {f"o/{row['path'].removeprefix('d/')}" for row in harness.report.files}
+        assert {name for name in site.names() if not name.startswith("o/.")} == done
+        if how == "cancel":
+            assert site.leftovers() == []
+            return
+        harness.fresh_control()
+        assert self.job(harness, site.access("o"), "d").state == "done"
+        assert {name.removeprefix("o/"): site.read(name) for name in site.names()} == files
+        assert harness.report.counts[-1]["files_done"] == 60
+
     def test_a_file_that_changes_meanwhile(self, harness, site):
         path = harness.folder / "f.bin"
         path.write_bytes(noise(4_000_000))
