@@ -294,7 +294,7 @@ def journal_of(request: JobRequest, context: Context) -> SendJournal:
         request.source,
         request.destination,
         kind="copy",
-        options=request.options,
+        options=request.open_options,
         read_state=RemoteState.from_json,
     )
 

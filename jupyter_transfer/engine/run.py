@@ -14,10 +14,12 @@ from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
 
+from ..backends import secret_names
 from ..backends.base import Context
 from ..errors import TransferError
+from ..joboptions import JOB_SECRETS
 from ..paths import Root
-from ..secrets import redact
+from ..secrets import is_reference, redact
 from .control import Control, Message, Report, Stopped, Tally, as_transfer_error
 from .delivered import Delivered, Row
 from .target import Targets
@@ -56,6 +58,17 @@ class JobRequest:
             delivered,
             job.get("kind", "fetch"),
         )
+
+    @property
+    def open_options(self) -> dict[str, Any]:
+        """The options without values that are secret; references to such are none. Raises
+        ``unsupported_scheme``."""
+        hidden = secret_names(self.source, self.destination) | JOB_SECRETS
+        return {
+            name: value
+            for name, value in self.options.items()
+            if name not in hidden or is_reference(value)
+        }
 
     def targets(self, root: Root) -> Targets:
         """Where its files land. Raises ``bad_request``."""

@@ -278,7 +278,7 @@ def journal_of(request: JobRequest, context: Context) -> SendJournal:
         request.id,
         request.source,
         request.destination,
-        options=request.options,
+        options=request.open_options,
     )
 
 

@@ -197,13 +197,15 @@ async def test_an_upload_of_s3_is_listed_with_what_is_there_and_removed(
     ask, listed_all, jp_root_dir, jobs_dir, monkeypatch, tmp_path_factory
 ):
     monkeypatch.setenv("LEFTOVERS_SECRET", SECRET)
-    (jp_root_dir / "big.bin").write_bytes(noise(32 << 20))
+    (jp_root_dir / "big.bin").write_bytes(noise(48 << 20))
     with running_moto(tmp_path_factory.mktemp("moto")) as server:
         client = server.client()
         client.create_bucket(Bucket="left")
         options = {"endpoint": server.url, "access_key_id": KEY}
         references = {**options, "secret_access_key": "env:LEFTOVERS_SECRET"}
         interrupted(jp_root_dir, jobs_dir, references, {**options, "secret_access_key": SECRET})
+        (journal,) = jobs_dir.iterdir()
+        assert SECRET not in journal.read_text()
         (upload,) = client.list_multipart_uploads(Bucket="left")["Uploads"]
 
         async def agrees() -> bool:  # a part that was cut off may still come in
@@ -222,10 +224,10 @@ async def test_an_upload_of_s3_is_listed_with_what_is_there_and_removed(
 
 def interrupted(folder: Path, jobs_dir: Path, row: dict, options: dict) -> None:
     """A send of ``big.bin`` that stops in its middle; nobody knows its job any more."""
-    root, report, control = Root(str(folder)), Recorder(), Control(100 << 20)
+    root, report, control = Root(str(folder)), Recorder(), Control(20 << 20)
 
     def pause(counts: dict) -> None:
-        if counts["bytes_done"] > 16 << 20:
+        if counts["bytes_done"] > 17 << 20:
             control.pause()
 
     report.on_progress = pause
