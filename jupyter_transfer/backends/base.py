@@ -245,6 +245,8 @@ class Locator:
     pieces: digests of the pieces of the file, used with `digest`.
     unverified: why there is no `digest` (a code of `jupyter_transfer.engine.verify`), where the
         backend knows it better than the headers of an answer tell.
+    digest_of: ETag of the state that `digest` is of, where the service stated both: a file that has
+        another one by now has another digest, too.
     if_match: whether requests for parts may carry ``If-Match`` with the ETag found first: the
         service then refuses to send a part of another state at all.
     stated: reads what is this service's own in the headers of an answer (names in lower case).
@@ -262,6 +264,7 @@ class Locator:
     mirrors: tuple[str, ...] = ()
     pieces: Pieces | None = None
     unverified: str | None = None
+    digest_of: str | None = None
     if_match: bool = False
     stated: Callable[[Mapping[str, str]], Stated] | None = None
     recheck: bool = False

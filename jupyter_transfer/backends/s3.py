@@ -261,6 +261,7 @@ class S3Backend(Backend):
             size=entry.size,
             validators=validators,
             digest=entry.digest,
+            digest_of=entry.validators.etag,
             if_match=True,
             stated=stated_by,
         )

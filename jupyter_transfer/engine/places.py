@@ -94,6 +94,8 @@ class Places:
         ask = probe_file if is_file else probe
         remote = ask(self._transport, place, self._control.check)
         if not self.elsewhere:
+            if remote.digest is None:  # that of the locator is of another state
+                self._known = replace(self._known, digest=None)
             self._learn(remote)
         known = self._known
         remote = replace(remote, digest=known.digest, pieces=known.pieces)

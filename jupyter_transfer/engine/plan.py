@@ -179,7 +179,7 @@ def describe(exchange: Exchange, locator: Locator, first: Url, name: str | None 
         ranges=ranges and coding is None,
         coding=coding,
         name=name,
-        digest=locator.digest,
+        digest=_digest_of(locator, validators_in(headers)),
         if_match=locator.if_match,
         reader=locator.stated,
         answer=headers.as_dict(),
@@ -191,6 +191,13 @@ def describe(exchange: Exchange, locator: Locator, first: Url, name: str | None 
         ),
         recheck=locator.recheck,
     )
+
+
+def _digest_of(locator: Locator, there: Validators) -> Digest | None:
+    """The digest of `locator`, unless it is that of another state than is `there`."""
+    if locator.digest_of and Validators(etag=locator.digest_of).contradicts(there):
+        return None
+    return locator.digest
 
 
 # ---- reading an answer ------------------------------------------------------------------------
