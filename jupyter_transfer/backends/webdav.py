@@ -62,8 +62,10 @@ def members_in(answer: Answer) -> list[Entry]:
     here = unquote(urlsplit(folder).path)
     members = []
     for href, entry in _described(answer):
-        name = entry.path.rstrip("/")
-        if name and unquote(urlsplit(href).path).rstrip("/") == here + name:
+        name = entry.path.removesuffix("/")
+        if name in ("", ".", "..") or "/" in name:
+            continue  # it is no member: what is asked for by it lies elsewhere
+        if unquote(urlsplit(href).path).rstrip("/") == here + name:
             tail = "/" if entry.path.endswith("/") else ""
             members.append(replace(entry, address=folder + quote(name) + tail))
     return members

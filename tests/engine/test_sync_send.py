@@ -241,6 +241,16 @@ def test_more_than_may_be_deleted(on_s3: Goal):
     assert set(on_s3.read()) == {"x", "y"}
 
 
+def test_what_no_disk_can_hold_is_left_alone(on_s3: Goal):
+    """A deletion of ``t/../x`` may be one of ``x``, as some in between understand it."""
+    write(on_s3.source, {"a": "1"})
+    odd = {"../x": "1", "s/../../y": "2", "./z": "3", "s//w": "4"}
+    on_s3.write({"gone": "5", **odd})
+    assert on_s3.sync(approve=True).state == "done"
+    assert set(on_s3.read()) == {"a", *odd}
+    assert on_s3.actions() == {"a": "copy", "gone": "delete"}
+
+
 def test_many_deletions(on_s3: Goal):
     write(on_s3.source, {"a": "1"})
     on_s3.write({f"x{n:03}": "1" for n in range(2 * sending.DELETED_AT_ONCE + 5)})
