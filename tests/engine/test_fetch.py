@@ -318,3 +318,14 @@ def test_an_old_part_of_another_source_is_not_used(harness, chaos):
     assert harness.run(chaos.add("/g", Resource(DATA)), "f").state == "done"
     assert (harness.folder / "f").read_bytes() == DATA
     assert os.listdir(harness.folder) == ["f"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300 + ".bin", "%E7%A9%BA" * 100 + ".tar.gz"])
+def test_a_file_whose_name_was_shortened_is_known_the_second_time(harness, chaos, name):
+    url = chaos.add(f"/{name}", Resource(noise(1000)))
+    assert harness.run(url).state == "done"
+    (path,) = harness.visible()
+    assert len(path.encode()) <= 255
+    assert harness.run(url, id="again", delivered=harness.delivered(url)).state == "done"
+    assert harness.report.files[-1]["state"] == "present"
+    assert harness.visible() == [path]
