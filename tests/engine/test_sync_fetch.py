@@ -404,6 +404,18 @@ def test_a_trash_of_another_name(side: Side):
     assert (data, more) == (b"2", [])
 
 
+def test_what_was_not_replaced_is_not_in_the_trash(harness: Harness, chaos: ChaosServer):
+    refused = Resource(b"1")
+    refused.faults.append(lambda connection: connection.head(403, {"Content-Length": "0"}) or True)
+    chaos.resources |= {"/t/": listed("""[{"name": "a", "type": "file", "size": 1}]""")}
+    chaos.resources["/t/a"] = refused
+    write(harness.folder / "mirror", {"a": "older", "gone": "2"})
+    outcome = harness.run(f"{chaos.url}/t/", "mirror", kind="sync", approve=True, trash=True)
+    assert outcome.state == "failed"
+    assert read(harness.folder / "mirror") == {"a": b"older", "gone": b"2"}
+    assert not (harness.folder / "mirror" / "transfer-trash").exists()
+
+
 # ---- comparing --------------------------------------------------------------------------------
 
 

@@ -25,7 +25,7 @@ from .options import trash_of
 from .plan import SyncPlan
 from .shown import ShownPlan
 from .steps import Ends, Notes, Planner, agreed
-from .trash import LocalTrash, Trash
+from .trash import LocalTrash
 
 
 class SyncTargets(Targets):
@@ -46,9 +46,9 @@ class SyncTargets(Targets):
         """The file that lands at `path` comes next; `item` stands there now."""
         self._expected[path] = item
 
-    def settled(self, path: str) -> bool:
-        """The file at `path` is finished; whether it was to replace another one."""
-        return self._expected.pop(path, None) is not None
+    def settled(self, path: str) -> Item | None:
+        """The file at `path` is finished; what it was to replace."""
+        return self._expected.pop(path, None)
 
     def decide(self, path: str, remote: Described, *, ask: bool = False) -> Decision:
         """See `Targets.decide`."""
@@ -111,7 +111,7 @@ class SyncFetchRun(FetchRun):
         self._shown = ShownPlan(self._context.state_dir, self._request.id)
         self._landing = SyncTargets(self._root, self._request)
         self._ends: Ends | None = None
-        self._trash: Trash | None = None
+        self._trash: LocalTrash | None = None
         self._over = False
 
     def run(self) -> Outcome:
@@ -206,7 +206,9 @@ class SyncFetchRun(FetchRun):
 
     def _settle(self, message: Message, error: TransferError | None) -> None:
         replaced = self._landing.settled(message["path"])
-        action = "replace" if replaced else "copy"
+        action = "copy" if replaced is None else "replace"
+        if error is not None and replaced is not None and self._trash is not None:
+            self._trash.forget(replaced)
         super()._settle({**message, "action": action}, error)
 
     def _delete(self, doomed: Iterator[Item]) -> None:

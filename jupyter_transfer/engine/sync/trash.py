@@ -66,6 +66,15 @@ class LocalTrash(Trash):
         """Another name for it."""
         return self._place(self._root.move, join_path(self._top, item.path), item.path)
 
+    def forget(self, item: Item) -> None:
+        """Take back `keep` of a file that was not replaced after all."""
+        target = join_path(self._top, join_path(self.folder, item.path))
+        with suppress(TransferError):
+            still = self._root.lstat(join_path(self._top, item.path)).st_ino == item.inode
+            if still and self._root.lstat(target).st_ino == item.inode:
+                self._root.remove(target)
+                self._root.remove_empty(split_path(target)[0], self._top)
+
     def _place(self, act: Callable[[str, str], None], path: str, relative: str) -> str:
         """A name of the trash that is free."""
         folder, name = split_path(join_path(self.folder, relative))
