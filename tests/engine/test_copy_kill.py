@@ -16,9 +16,9 @@ from ..servers.worker import run_message
 from .killing import Killing
 
 MIB = 1 << 20
-SIZE = 48 * MIB
+SIZE = 40 * MIB
 AT_RISK = 16 * MIB
-KILLS = [4, pytest.param(40, marks=pytest.mark.soak)]
+KILLS = [3, pytest.param(40, marks=pytest.mark.soak)]
 
 
 class KillingCopies(Killing):
