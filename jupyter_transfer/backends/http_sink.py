@@ -210,7 +210,7 @@ class DavSink(Sink):
     """A file that is sent to a temporary name, which then becomes the final one."""
 
     in_order = True
-    states = ("md5", "sha1", "sha256")  # Owncloud's property
+    states = ("md5", "sha1")  # Owncloud's property, as servers fill it
 
     def __init__(self, server: WebServer, address: str, source: SourceFile) -> None:
         self.piece_size = max(1, source.size)
