@@ -277,11 +277,16 @@ def sink_of(
     return backend.sink(target.address, source)
 
 
+def sink_for(backend: Backend, path: str, begun: Begun) -> Sink:
+    """The sink that took what was begun of `path`; `begin` it with its state."""
+    entry = Entry(path, begun.target.address) if by_service(begun) else None
+    return sink_of(backend, path, begun.identity, begun.target, entry=entry)
+
+
 def begun_sink(backend: Backend, path: str, begun: Begun) -> Sink | None:
     """The sink that took what was begun of `path`, to be aborted; None where the service knows
     nothing of it any more. Raises `TransferError`."""
-    of_service = Entry(path, begun.target.address) if by_service(begun) else None
-    sink = sink_of(backend, path, begun.identity, begun.target, entry=of_service)
+    sink = sink_for(backend, path, begun)
     try:
         sink.begin(begun.state)
     except Gone:

@@ -10,7 +10,7 @@ from ..backends.sink import Gone
 from ..errors import TransferError
 from .client import opened
 from .run import JobRequest
-from .send import sink_of
+from .send import sink_for
 from .sendjournal import Begun, SendJournal
 from .sendrun import journal_of
 from .spans import Spans
@@ -43,5 +43,5 @@ def held(journal: SendJournal, destination: str, context: Context) -> int:
 
 def _held(backend: Backend, path: str, begun: Begun) -> int:
     with suppress(Gone):
-        return Spans(sink_of(backend, path, begun.identity, begun.target).begin(begun.state)).total
+        return Spans(sink_for(backend, path, begun).begin(begun.state)).total
     return 0

@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_transfer.backends import filetree, s3copy, s3sink
 from jupyter_transfer.engine import inflow, lanes, run, sendrun, unsized
-from jupyter_transfer.engine.job import JobRequest, discard
+from jupyter_transfer.engine.job import JobRequest, discard, left
 from jupyter_transfer.secrets import Credential
 
 from ..servers.chaos import (
@@ -299,6 +299,7 @@ def test_a_copy_in_parts_that_is_stopped(
     assert len(bucket.uploads()) == (then != "cancel")
     if then == "discard":
         request = JobRequest("job", *ends, bucket.options(), (), "copy")
+        assert left(request, harness.context(bucket.options())) == 5 * MIB
         discard(harness.root, request, harness.context(bucket.options()))
     elif then == "go on":
         harness.fresh_control()
