@@ -123,6 +123,17 @@ export class TransferApi {
     });
   }
 
+  /**
+   * Change the speed limit (bytes a second such as `5M`, a timetable, '' for
+   * none) or the priority of a job that goes on.
+   */
+  tuneJob(
+    id: string,
+    changes: { bandwidth?: string; priority?: number }
+  ): Promise<IJob> {
+    return this._json<IJob>('PATCH', `jobs/${encodeURIComponent(id)}`, changes);
+  }
+
   /** Cancel a live job; forget a finished one. */
   async deleteJob(id: string): Promise<void> {
     await this._json('DELETE', `jobs/${encodeURIComponent(id)}`);

@@ -196,12 +196,12 @@ async function startFromAddress(
   address: unknown,
   path: unknown
 ): Promise<void> {
-  const request = await askAddress({
+  const started = await askAddress({
     ...formOptions(context),
     address: typeof address === 'string' ? address : '',
     folder: typeof path === 'string' ? path : context.place.folder
   });
-  await startJobs(context, request ? [request] : []);
+  await showStarted(context, started);
 }
 
 async function sendTo(context: ICommandContext, paths: unknown): Promise<void> {
@@ -225,12 +225,12 @@ async function sendTo(context: ICommandContext, paths: unknown): Promise<void> {
     return;
   }
   const last = model.lastSend;
-  const requests = await askDestination({
+  const started = await askDestination({
     ...formOptions(context),
     items,
     folder: last ? folderOfSend(last.source, last.destination) : ''
   });
-  await startJobs(context, requests ?? []);
+  await showStarted(context, started);
 }
 
 function formOptions(context: ICommandContext): IFormOptions {
@@ -239,24 +239,17 @@ function formOptions(context: ICommandContext): IFormOptions {
     api,
     format,
     conflict: policyOf(conflict()),
-    recent: model.recentAddresses
+    recent: model.recentAddresses,
+    start: request => api.startJob(request)
   };
 }
 
-async function startJobs(
+async function showStarted(
   context: ICommandContext,
-  requests: readonly IJobRequest[]
+  started: readonly IJobRequest[] | null
 ): Promise<void> {
-  if (requests.length === 0) {
-    return;
-  }
-  try {
-    for (const request of requests) {
-      await context.api.startJob(request);
-    }
+  if (started) {
     context.showPanel();
-  } catch (reason) {
-    report(reason, context.format);
   }
   await context.model.refresh();
 }

@@ -9,12 +9,21 @@ import type { Widget } from '@lumino/widgets';
 export interface IForm<T> extends Widget, Dialog.IBodyWidget<T> {
   /** Emitted after the form was drawn anew. */
   readonly changed: ISignal<unknown, void>;
+
+  getValue(): T;
+
+  /**
+   * Do what was filled in; the form stays, and says why, where it cannot be done.
+   *
+   * @returns Whether it was done.
+   */
+  submit(): Promise<boolean>;
 }
 
 /**
- * Show `form`.
+ * Show `form` until it is submitted.
  *
- * @param accept - The label of the button that accepts it.
+ * @param accept - The label of the button that submits it.
  * @returns What was filled in; null when the person thought better of it.
  */
 export async function showForm<T>(
@@ -33,11 +42,32 @@ export async function showForm<T>(
   return button.accept ? value : null;
 }
 
+/** The index of the button that cancels. */
+const CANCEL = 0;
+
 class FormDialog<T> extends Dialog<T> {
   constructor(options: Partial<Dialog.IOptions<T>> & { body: IForm<T> }) {
     super(options);
+    this._form = options.body;
     this.addClass('jp-TransfersFrom-dialog');
-    options.body.changed.connect(() => this._checkValidation());
+    this._form.changed.connect(() => this._checkValidation());
     void this.ready.then(() => this._checkValidation());
   }
+
+  resolve(index?: number): void {
+    if (index === CANCEL) {
+      super.resolve(index);
+    } else if (!this._busy) {
+      this._busy = true;
+      void this._form.submit().then(done => {
+        this._busy = false;
+        if (done) {
+          super.resolve(index);
+        }
+      });
+    }
+  }
+
+  private _busy = false;
+  private _form: IForm<T>;
 }

@@ -20,20 +20,19 @@ export interface IFromOptions extends IFormOptions {
 }
 
 /**
- * Ask for an address.
+ * Ask for an address and start the job.
  *
- * @returns The job to start; null when the person thought better of it.
+ * @returns What was started; null when the person thought better of it.
  */
 export async function askAddress(
   options: IFromOptions
-): Promise<IJobRequest | null> {
+): Promise<readonly IJobRequest[] | null> {
   const { trans } = options.format;
-  const requests = await showForm(
+  return showForm(
     new FromForm(options),
     trans.__('Transfer from an address'),
     trans.__('Start')
   );
-  return requests?.find(({ source }) => source !== '') ?? null;
 }
 
 class FromForm extends TransferForm {

@@ -34,6 +34,8 @@ export namespace CommandIDs {
   export const cancelOrRemove = 'jupyter-transfer:cancel-or-remove';
   export const retry = 'jupyter-transfer:retry';
   export const approve = 'jupyter-transfer:approve';
+  export const limitSpeed = 'jupyter-transfer:limit-speed';
+  export const doFirst = 'jupyter-transfer:do-first';
   export const review = 'jupyter-transfer:review';
   export const showFiles = 'jupyter-transfer:show-files';
   export const authenticate = 'jupyter-transfer:enter-credentials';

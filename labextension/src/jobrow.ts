@@ -37,6 +37,8 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
     attempt: job.attempt ?? 0,
     verified: job.verified,
     unverified: job.unverified ?? null,
+    limit: limitOf(job),
+    priority: job.priority,
     created: Date.parse(job.created),
     finished: job.finished === null ? null : Date.parse(job.finished),
     can: {
@@ -45,8 +47,12 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
       resume: state === 'paused' && !fetched,
       cancel: !over,
       retry:
-        (state === 'failed' || state === 'cancelled' || phase === 'retrying') &&
+        (state === 'failed' ||
+          state === 'cancelled' ||
+          phase === 'retrying' ||
+          isScheduled(job)) &&
         !fetched,
+      tune: !over && !fetched,
       review: state === 'waiting' && planOf(reason) !== null,
       approve: state === 'waiting' && reason?.code === 'needs_decision',
       authenticate: state === 'waiting' && reason?.code === 'needs_credentials',
@@ -67,7 +73,9 @@ function phaseOfJob(job: IJob): Phase {
   const { bytes_done, bytes_total } = job.progress;
   switch (job.state) {
     case 'queued':
-      return retryTime(job) === null ? 'waiting' : 'retrying';
+      return retryTime(job) === null || isScheduled(job)
+        ? 'waiting'
+        : 'retrying';
     case 'running':
       // All bytes are here and it still runs: they are being verified.
       return bytes_total && bytes_done >= bytes_total ? 'checking' : 'copying';
@@ -78,6 +86,11 @@ function phaseOfJob(job: IJob): Phase {
   }
 }
 
+/** Whether it waits for the time that it is planned for. */
+function isScheduled({ state, reason }: IJob): boolean {
+  return state === 'queued' && reason?.code === 'scheduled';
+}
+
 function retryTime(job: IJob): number | null {
   const value = job.reason?.retry_at ?? null;
   if (value === null) {
@@ -86,6 +99,14 @@ function retryTime(job: IJob): number | null {
   // Numbers are seconds since the epoch.
   const time = typeof value === 'number' ? value * 1000 : Date.parse(value);
   return Number.isNaN(time) ? null : time;
+}
+
+/** The speed limit as a person writes it; '' for none. */
+function limitOf({ options }: IJob): string {
+  const limit = options?.bandwidth ?? '';
+  return typeof limit === 'number' || typeof limit === 'string'
+    ? String(limit)
+    : '';
 }
 
 function nameOfJob(job: IJob): string {

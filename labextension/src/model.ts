@@ -27,6 +27,9 @@ import type { Uploader } from './uploads';
 /** Countdowns and rates change without news. */
 const TICK = 1000;
 
+/** What the server takes. */
+const MOST_PRIORITY = 1000;
+
 /** Addresses that are suggested. */
 const RECENT = 20;
 
@@ -147,6 +150,18 @@ export class TransferModel extends VDomModel {
     secrets: Readonly<Record<string, unknown>>
   ): Promise<void> {
     return this._all([this._api.changeJob(jobId(key), 'resume', secrets)]);
+  }
+
+  /** Limit the speed of a job: `5M`, a timetable, or '' for no limit. */
+  limit(key: string, bandwidth: string): Promise<void> {
+    return this._all([this._api.tuneJob(jobId(key), { bandwidth })]);
+  }
+
+  /** Let a job go before all others that wait. */
+  advance(key: string): Promise<void> {
+    const priorities = this._transfers.map(t => t.priority ?? 0);
+    const priority = Math.min(1 + Math.max(0, ...priorities), MOST_PRIORITY);
+    return this._all([this._api.tuneJob(jobId(key), { priority })]);
   }
 
   /** Forget finished rows; what arrived stays. */
@@ -347,7 +362,10 @@ export class TransferModel extends VDomModel {
 }
 
 export namespace TransferModel {
-  export type IApi = Pick<TransferApi, 'changeJob' | 'deleteJob' | 'jobFiles'>;
+  export type IApi = Pick<
+    TransferApi,
+    'changeJob' | 'deleteJob' | 'jobFiles' | 'tuneJob'
+  >;
   export type IFeed = Pick<JobFeed, 'changed' | 'jobs' | 'problem' | 'refresh'>;
   export type IUploads = Pick<
     Uploader,

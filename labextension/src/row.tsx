@@ -168,6 +168,9 @@ function retryLabel(transfer: ITransfer, format: Format): string {
     return trans.__('Retry now');
   }
   const code = transfer.error?.code ?? '';
+  if (code === 'scheduled') {
+    return trans.__('Start Now');
+  }
   if (code === 'needs_browser') {
     const { canReopen, isFolder } = transfer.error?.detail ?? {};
     if (canReopen) {

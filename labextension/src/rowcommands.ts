@@ -3,7 +3,7 @@
  * that has the focus, so that shortcuts and the context menu need none.
  */
 
-import { Clipboard } from '@jupyterlab/apputils';
+import { Clipboard, InputDialog } from '@jupyterlab/apputils';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import {
   closeIcon,
@@ -151,6 +151,25 @@ function addStateCommands(context: IRowContext): void {
       });
       return secrets && model.authenticate(t.key, secrets);
     }
+  });
+  add(CommandIDs.limitSpeed, {
+    label: trans.__('Limit the Speed…'),
+    applies: t => t.can.tune === true,
+    act: async t => {
+      const { button, value } = await InputDialog.getText({
+        title: trans.__('Speed limit of %1', t.name),
+        label: trans.__('Bytes a second, such as 5M; no limit if empty'),
+        text: t.limit
+      });
+      if (button.accept) {
+        await model.limit(t.key, (value ?? '').trim());
+      }
+    }
+  });
+  add(CommandIDs.doFirst, {
+    label: trans.__('Do It First'),
+    applies: t => t.can.tune === true && t.phase === 'waiting',
+    act: t => model.advance(t.key)
   });
   add(CommandIDs.cancel, {
     label: trans.__('Cancel'),

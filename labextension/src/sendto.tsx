@@ -24,10 +24,9 @@ export interface ISendOptions extends IFormOptions {
 }
 
 /**
- * Ask where to send `items`.
+ * Ask where to send `items` and start a job for each.
  *
- * @returns The jobs to start, one for each; null when the person thought better
- *   of it.
+ * @returns What was started; null when the person thought better of it.
  */
 export async function askDestination(
   options: ISendOptions

@@ -33,6 +33,8 @@ export interface IAbilities {
   /** Whether it waits for credentials that can be entered. */
   readonly authenticate: boolean;
   readonly remove: boolean;
+  /** Whether its speed and its place in the queue can be changed. */
+  readonly tune?: boolean;
 }
 
 export interface ITransfer {
@@ -72,6 +74,10 @@ export interface ITransfer {
   readonly verified: boolean | null;
   /** The code for why it is not verified. */
   readonly unverified?: string | null;
+  /** Bytes a second at most, or a timetable; '' for no limit of its own. */
+  readonly limit?: string;
+  /** What has more goes first. */
+  readonly priority?: number;
   /** Milliseconds since the epoch. */
   readonly created: number;
   readonly finished: number | null;

@@ -10,10 +10,12 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import * as React from 'react';
 import type { TransferApi } from './api';
+import { TransferError } from './api';
 import { DryRun } from './dryrun';
 import { DryRunView } from './dryrunview';
 import { Endpoint, givenOfBoth } from './endpoint';
 import { EndpointFields } from './endpointfields';
+import { explain } from './errors';
 import type { Format } from './format';
 import type { IBackend, IFormOption, IJobRequest, OptionValue } from './job';
 import { asRequested, jobOptions, syncOptions } from './joboptions';
@@ -31,6 +33,8 @@ export interface IFormOptions {
   readonly conflict: ConflictPolicy;
   /** Addresses that were used before, the last one first. */
   readonly recent: readonly string[];
+  /** Start a job. */
+  readonly start: (request: IJobRequest) => Promise<unknown>;
 }
 
 /** `copy` leaves alone what only the destination has, `sync` removes it. */
@@ -69,6 +73,24 @@ export abstract class TransferForm
       ...(this.synchronises && { kind: 'sync' as const }),
       options: this._given()
     }));
+  }
+
+  async submit(): Promise<boolean> {
+    try {
+      for (const request of this.getValue()) {
+        const key = JSON.stringify(request);
+        // Some may have been started before another was refused.
+        if (!this._started.has(key)) {
+          await this.options.start(request);
+          this._started.add(key);
+        }
+      }
+      return true;
+    } catch (reason) {
+      this._refusal = TransferError.from(reason);
+      this.update();
+      return false;
+    }
   }
 
   /** Source, destination and kind of each job, as long as it is no sync. */
@@ -170,9 +192,18 @@ export abstract class TransferForm
           format={format}
           onLook={() => void this._dryRun.look(this.getValue())}
         />
-        <p className="jp-TransfersFrom-hint">
-          {trans.__('It goes on when this tab is closed.')}
-        </p>
+        {this._refusal ? (
+          <p className="jp-TransfersFound-error" role="alert">
+            {format.sentences(
+              explain(this._refusal, format).what,
+              explain(this._refusal, format).remedy
+            )}
+          </p>
+        ) : (
+          <p className="jp-TransfersFrom-hint">
+            {trans.__('It goes on when this tab is closed.')}
+          </p>
+        )}
       </>
     );
   }
@@ -259,5 +290,7 @@ export abstract class TransferForm
   private _dryRun: DryRun;
   private _endpoints: Endpoint[] = [];
   private _manner: Manner = 'copy';
+  private _refusal: TransferError | null = null;
+  private _started = new Set<string>();
   private _values: Readonly<Record<string, OptionValue>> = {};
 }

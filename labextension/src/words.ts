@@ -17,7 +17,9 @@ export function stateText(
   const { trans } = format;
   switch (transfer.phase) {
     case 'waiting':
-      return trans.__('Waiting');
+      return transfer.error?.code === 'scheduled' && transfer.retryAt !== null
+        ? trans.__('Starts at %1', format.dateTime(transfer.retryAt))
+        : trans.__('Waiting');
     case 'copying':
       return trans.__('Copying');
     case 'checking':

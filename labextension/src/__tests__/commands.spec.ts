@@ -28,6 +28,7 @@ const SFTP = {
 describe('commands', () => {
   const api = {
     changeJob: jest.fn(async () => job('a')),
+    tuneJob: jest.fn(async () => job('a')),
     deleteJob: jest.fn(async () => undefined),
     jobFiles: jest.fn(async () => ({
       files: [{ path: 'data/a (1).bin', state: 'done', size: 3 }],
@@ -244,6 +245,27 @@ describe('commands', () => {
     );
     press(dialog, 'Close');
     await done;
+  });
+
+  it('limit the speed, and let a job go first', async () => {
+    show(
+      job('a', { priority: 3 }),
+      job('b', { options: { bandwidth: 5000 } }),
+      job('c', { state: 'done' })
+    );
+    const done = commands.execute(CommandIDs.limitSpeed, { key: 'job:b' });
+    const dialog = await dialogShown('input');
+    expect(dialog.querySelector('input')!.value).toBe('5000');
+    type(dialog.querySelector('input')!, ' 5M');
+    press(dialog, 'Ok');
+    await done;
+    await commands.execute(CommandIDs.doFirst, { key: 'job:b' });
+    expect(api.tuneJob.mock.calls).toEqual([
+      ['b', { bandwidth: '5M' }],
+      ['b', { priority: 4 }]
+    ]);
+    const over = { key: 'job:c' };
+    expect(commands.isEnabled(CommandIDs.limitSpeed, over)).toBe(false);
   });
 
   it('lead to what lies on this server, and nowhere else', async () => {

@@ -85,7 +85,8 @@ describe('the forms', () => {
     api: api as any,
     format: new Format(),
     conflict: 'rename' as const,
-    recent: ['s3://old/data/']
+    recent: ['s3://old/data/'],
+    start: jest.fn(async (_: IJobRequest) => undefined)
   };
 
   beforeEach(() => {
@@ -163,6 +164,28 @@ describe('the forms', () => {
     ).toEqual([
       ['a.csv', 's3://bucket/data/'],
       ['photos', 's3://bucket/data/photos/']
+    ]);
+  });
+
+  it('stays, and says why, when the server refuses', async () => {
+    const refusal = { code: 'bad_request', message: 'No.', remedy: 'Do so.' };
+    common.start.mockResolvedValueOnce(undefined);
+    common.start.mockRejectedValueOnce(new TransferError(refusal));
+    const asked = send('a.csv', 'photos/');
+    const dialog = await dialogShown('input');
+    press(dialog, 'Start');
+    await eventually(() =>
+      expect(dialog.querySelector('[role=alert]')!.textContent).toBe(
+        'No. Do so.'
+      )
+    );
+    press(dialog, 'Start');
+    await asked;
+    // What was taken before is not started twice.
+    expect(common.start.mock.calls.map(([{ source }]) => source)).toEqual([
+      'a.csv',
+      'photos',
+      'photos'
     ]);
   });
 
@@ -246,8 +269,8 @@ describe('the forms', () => {
     await asked;
   });
 
-  const from = (address: string) =>
-    askAddress({ ...common, address, folder: 'data' });
+  const from = async (address: string) =>
+    (await askAddress({ ...common, address, folder: 'data' }))?.[0] ?? null;
 
   it('fetches a single file under the name that the server found', async () => {
     api.probe.mockResolvedValue({ ...FOUND, title: 'a b.csv', files: 1 });

@@ -24,6 +24,7 @@ describe('TransferModel', () => {
   const api = {
     changeJob: jest.fn(() => Promise.resolve(job('a'))),
     deleteJob: jest.fn(() => Promise.resolve()),
+    tuneJob: jest.fn(() => Promise.resolve(job('a'))),
     jobFiles: jest.fn(() => Promise.resolve({ files: [] as any[], total: 0 }))
   };
 

@@ -121,6 +121,34 @@ describe('TransferRow', () => {
     expect(text()).not.toContain('left');
   });
 
+  it('tells when a planned transfer begins, and starts it now', () => {
+    const reason: any = {
+      ...failure('scheduled'),
+      retry_at: '2031-05-06T07:08:09Z'
+    };
+    draw(fromJob(job('a', { reason }), null));
+    expect(text()).toMatch(/Starts at May \d, 2031/);
+    expect(buttons()).toContain('Start Now: a.bin');
+  });
+
+  it('shows a plan before it lets anybody say yes', () => {
+    const detail = { kind: 'plan', copy: 1, replace: 0, delete: 9, bytes: 3 };
+    const reason: any = failure('needs_decision', { detail });
+    draw(fromJob(job('a', { kind: 'sync', state: 'waiting', reason }), null));
+    expect(text()).toContain('9 files would be deleted, 1 copied (3 bytes)');
+    expect(buttons()).toContain('Review…: a.bin');
+    expect(buttons()).not.toContain('Approve: a.bin');
+  });
+
+  it('leads from a failure to the files that failed', () => {
+    const counts = progress({ files_total: 9, files_failed: 2 });
+    const reason: any = failure('remote_changed');
+    draw(
+      fromJob(job('a', { state: 'failed', reason, progress: counts }), null)
+    );
+    expect(buttons()).toContain('Show the files of a.bin');
+  });
+
   it('names each button with its file', () => {
     draw(fromJob(running('a', 1, 2), null));
     expect(buttons()).toEqual([
