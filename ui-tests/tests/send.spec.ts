@@ -20,6 +20,7 @@ const MANY = 100_000;
 async function sendTo(panel: TransfersPanel, name: string): Promise<Locator> {
   const { page } = panel;
   await page.sidebar.openTab('filebrowser');
+  await page.filebrowser.refresh();
   await page
     .locator('.jp-DirListing-item', { hasText: name })
     .click({ button: 'right' });
@@ -36,7 +37,6 @@ test('a folder is sent, with a look at the plan before and the files after', asy
   const tree = { 'a.csv': noise(70_000), 'deep/b c.csv': noise(3_000) };
   plant(path.join(shown, 'photos'), tree);
   plant(dav.folder, { 'archive/other.txt': 'x' });
-  await page.filebrowser.refresh();
   const dialog = await sendTo(panel, 'photos');
   const address = dialog.getByLabel('Address', { exact: true });
   await address.fill(`${dav.url}archive/photos/`);
@@ -76,6 +76,50 @@ test('a folder is sent, with a look at the plan before and the files after', asy
   await expect(again.getByLabel('Address', { exact: true })).toHaveValue(
     `${dav.url}archive/photos/`
   );
+});
+
+test('a folder is made equal only after a yes to what is deleted', async ({
+  page,
+  panel,
+  dav,
+  shown
+}) => {
+  const tree = { 'a.csv': noise(5_000), 'new.csv': noise(3_000) };
+  plant(path.join(shown, 'mirror'), tree);
+  const old = { 'a.csv': 'old', 'gone/1.txt': 'one', 'gone/2.txt': 'two' };
+  plant(dav.folder, Object.fromEntries(prefixed('mirror/', old)));
+  const dialog = await sendTo(panel, 'mirror');
+  await dialog.getByLabel('Address', { exact: true }).fill(`${dav.url}mirror/`);
+  await dialog.getByLabel('What to do').selectOption('sync');
+  await expect(dialog.getByRole('status').first()).toContainText(
+    'This is there already'
+  );
+  await dialog.getByText('Show What Would Be Done').click();
+  await expect(dialog).toContainText(
+    '2 files would be deleted, 1 replaced, 1 copied (7.8 kB)'
+  );
+  await dialog.getByRole('button', { name: 'Start' }).click();
+  const row = panel.row('mirror');
+  await expect(row).toContainText('2 files would be deleted, 1 replaced');
+  expect(Object.keys(harvest(dav.folder))).toContain('mirror/gone/2.txt');
+
+  await panel.button('Review…: mirror').click();
+  const files = dialog.locator('.jp-TransfersFiles').getByRole('option');
+  await expect(files).toHaveCount(4);
+  // What is lost comes first, and Enter alone loses nothing.
+  await expect(files.first()).toContainText('to delete');
+  await expect(dialog).toContainText('cannot be brought back');
+  await page.screenshot({ path: path.join(PICTURES, 'review.png') });
+  expect(await violations(page, '.jp-Dialog')).toEqual([]);
+  await page.keyboard.press('Enter');
+  await expect(dialog).toBeHidden();
+  await expect(row).toHaveAttribute('data-phase', 'asking');
+  await panel.button('Review…: mirror').click();
+  await dialog
+    .getByRole('button', { name: 'Delete 2 Files and Go On' })
+    .click();
+  await panel.reaches('mirror', 'done');
+  expect(harvest(path.join(dav.folder, 'mirror'))).toEqual(expected(tree));
 });
 
 test('a hundred thousand files of a job scroll smoothly', async ({
@@ -128,6 +172,11 @@ test('a hundred thousand files of a job scroll smoothly', async ({
     'Start it again'
   );
 });
+
+/** The entries of a tree in a folder. */
+function prefixed(folder: string, tree: object): [string, string][] {
+  return Object.entries(tree).map(([name, text]) => [folder + name, text]);
+}
 
 /** Rows as a job of so many files would have written them. */
 function writeRows(database: string, job: string): void {
