@@ -29,7 +29,7 @@ export function DryRunView(props: {
       >
         {trans.__('Show What Would Be Done')}
       </button>
-      <div role="status">
+      <div aria-live="polite">
         {result.state === 'looking' && (
           <p className="jp-TransfersFound-hint">
             {trans.__('Comparing both sides…')}

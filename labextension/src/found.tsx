@@ -32,7 +32,7 @@ function content(props: IFoundProps): JSX.Element {
   const { result, writes, vacant, format, onTrust } = props;
   const { trans } = format;
   if (vacant) {
-    return <p>{trans.__('The service answers; nothing is there yet.')}</p>;
+    return <p>{trans.__('The service answers; no file is found there.')}</p>;
   }
   switch (result.state) {
     case 'empty':

@@ -8,8 +8,8 @@ import * as os from 'os';
 import * as path from 'path';
 import { LabServer } from './labserver';
 import { TransfersPanel } from './panel';
+import { Service } from './service';
 import { Source } from './source';
-import { WebDav } from './webdav';
 
 export interface ITransferFixtures {
   /** The list of transfers is empty when a test begins. */
@@ -17,8 +17,9 @@ export interface ITransferFixtures {
   readonly panel: TransfersPanel;
   /** A web server to fetch from. */
   readonly source: Source;
-  /** A service to send to. */
-  readonly dav: WebDav;
+  /** Services to send to. */
+  readonly dav: Service;
+  readonly s3: Service;
   /** A folder on the person's computer. */
   readonly desk: string;
   /** The folder on the server's disk that the file browser shows. */
@@ -84,9 +85,15 @@ export const test = galataTest.extend<
   },
 
   dav: async ({}, use) => {
-    const dav = await WebDav.start();
+    const dav = await Service.start('webdav');
     await use(dav);
     await dav.stop();
+  },
+
+  s3: async ({}, use) => {
+    const s3 = await Service.start('s3');
+    await use(s3);
+    await s3.stop();
   },
 
   desk: async ({}, use) => {

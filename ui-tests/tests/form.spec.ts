@@ -35,7 +35,7 @@ test('a file that wants a token is found and fetched with it', async ({
 test('each service has its own options', async ({ page, panel }) => {
   await openFrom(panel);
   const dialog = page.getByRole('dialog');
-  const options = dialog.locator('.jp-TransfersOptions summary');
+  const options = dialog.getByText('Options for');
   await dialog.getByLabel('Address', { exact: true }).fill('s3://');
   await options.click();
   await expect(dialog.getByLabel('Endpoint')).toBeVisible();

@@ -10,6 +10,7 @@ import { violations } from '../support/axe';
 import { expected, harvest, noise, plant } from '../support/files';
 import { expect, test } from '../support/fixtures';
 import type { TransfersPanel } from '../support/panel';
+import { KEYS } from '../support/service';
 
 const PICTURES = path.join(__dirname, '../screenshots');
 
@@ -20,7 +21,9 @@ const MANY = 100_000;
 async function sendTo(panel: TransfersPanel, name: string): Promise<Locator> {
   const { page } = panel;
   await page.sidebar.openTab('filebrowser');
-  await page.filebrowser.refresh();
+  await page.evaluate(() =>
+    (window as any).jupyterapp.commands.execute('filebrowser:refresh')
+  );
   await page
     .locator('.jp-DirListing-item', { hasText: name })
     .click({ button: 'right' });
@@ -40,8 +43,8 @@ test('a folder is sent, with a look at the plan before and the files after', asy
   const dialog = await sendTo(panel, 'photos');
   const address = dialog.getByLabel('Address', { exact: true });
   await address.fill(`${dav.url}archive/photos/`);
-  await expect(dialog.getByRole('status').first()).toContainText(
-    'nothing is there yet'
+  await expect(dialog.getByRole('status')).toContainText(
+    'no file is found there'
   );
   await dialog.getByText('Show What Would Be Done').click();
   await expect(dialog).toContainText('2 files would be copied (71 kB)');
@@ -81,17 +84,24 @@ test('a folder is sent, with a look at the plan before and the files after', asy
 test('a folder is made equal only after a yes to what is deleted', async ({
   page,
   panel,
-  dav,
+  s3,
   shown
 }) => {
   const tree = { 'a.csv': noise(5_000), 'new.csv': noise(3_000) };
   plant(path.join(shown, 'mirror'), tree);
   const old = { 'a.csv': 'old', 'gone/1.txt': 'one', 'gone/2.txt': 'two' };
-  plant(dav.folder, Object.fromEntries(prefixed('mirror/', old)));
+  plant(path.join(s3.folder, 'bucket/mirror'), old);
   const dialog = await sendTo(panel, 'mirror');
-  await dialog.getByLabel('Address', { exact: true }).fill(`${dav.url}mirror/`);
+  await dialog
+    .getByLabel('Address', { exact: true })
+    .fill('s3://bucket/mirror/');
+  await dialog.getByText('Options for').click();
+  await dialog.getByLabel('Endpoint').fill(s3.url);
+  await dialog.getByLabel('Region').fill('us-east-1');
+  await dialog.getByLabel('Access key ID', { exact: true }).fill(KEYS.id);
+  await dialog.getByLabel('Secret access key').fill(KEYS.secret);
   await dialog.getByLabel('What to do').selectOption('sync');
-  await expect(dialog.getByRole('status').first()).toContainText(
+  await expect(dialog.getByRole('status')).toContainText(
     'This is there already'
   );
   await dialog.getByText('Show What Would Be Done').click();
@@ -101,7 +111,7 @@ test('a folder is made equal only after a yes to what is deleted', async ({
   await dialog.getByRole('button', { name: 'Start' }).click();
   const row = panel.row('mirror');
   await expect(row).toContainText('2 files would be deleted, 1 replaced');
-  expect(Object.keys(harvest(dav.folder))).toContain('mirror/gone/2.txt');
+  expect(Object.keys(harvest(s3.folder))).toContain('bucket/mirror/gone/2.txt');
 
   await panel.button('Review…: mirror').click();
   const files = dialog.locator('.jp-TransfersFiles').getByRole('option');
@@ -119,7 +129,9 @@ test('a folder is made equal only after a yes to what is deleted', async ({
     .getByRole('button', { name: 'Delete 2 Files and Go On' })
     .click();
   await panel.reaches('mirror', 'done');
-  expect(harvest(path.join(dav.folder, 'mirror'))).toEqual(expected(tree));
+  expect(harvest(path.join(s3.folder, 'bucket/mirror'))).toEqual(
+    expected(tree)
+  );
 });
 
 test('a hundred thousand files of a job scroll smoothly', async ({
@@ -172,11 +184,6 @@ test('a hundred thousand files of a job scroll smoothly', async ({
     'Start it again'
   );
 });
-
-/** The entries of a tree in a folder. */
-function prefixed(folder: string, tree: object): [string, string][] {
-  return Object.entries(tree).map(([name, text]) => [folder + name, text]);
-}
 
 /** Rows as a job of so many files would have written them. */
 function writeRows(database: string, job: string): void {

@@ -243,7 +243,7 @@ describe('the forms', () => {
     const asked = send('photos/');
     const dialog = await dialogShown('input');
     await eventually(() =>
-      expect(dialog.textContent).toContain('nothing is there yet')
+      expect(dialog.textContent).toContain('no file is found there')
     );
     expect(field(dialog, 'Address').validationMessage).toBe('');
     api.probe.mockResolvedValue(FOUND);

@@ -1,5 +1,5 @@
 /**
- * A WebDAV server to send to, on a folder of this machine: rclone's.
+ * Services to send to, on a folder of this machine: those of rclone.
  */
 
 import { ChildProcess, spawn } from 'child_process';
@@ -13,7 +13,10 @@ const RCLONE = path.join(__dirname, '../../.venv/bin/rclone');
 
 const START_MS = 20_000;
 
-export class WebDav {
+/** What the S3 service asks for. */
+export const KEYS = { id: 'some-key', secret: 'hush-4711' };
+
+export class Service {
   private constructor(
     /** What it serves. */
     readonly folder: string,
@@ -21,19 +24,22 @@ export class WebDav {
     private _child: ChildProcess
   ) {}
 
-  static async start(): Promise<WebDav> {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'transfer-dav-'));
+  static async start(kind: 'webdav' | 's3'): Promise<Service> {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'transfer-service-'));
     const address = `127.0.0.1:${await freePort()}`;
     const child = spawn(
       fs.existsSync(RCLONE) ? RCLONE : 'rclone',
-      ['serve', 'webdav', folder, '--addr', address, '--config', ''],
+      [
+        ...['serve', kind, folder, '--addr', address, '--config', ''],
+        ...(kind === 's3' ? ['--auth-key', `${KEYS.id},${KEYS.secret}`] : [])
+      ],
       { stdio: 'ignore' }
     );
-    const server = new WebDav(folder, `http://${address}/`, child);
+    const server = new Service(folder, `http://${address}/`, child);
     const end = Date.now() + START_MS;
     while (!(await server._answers())) {
       if (child.exitCode !== null || Date.now() > end) {
-        throw new Error('rclone does not serve WebDAV');
+        throw new Error(`rclone does not serve ${kind}`);
       }
       await new Promise(resolve => setTimeout(resolve, 50));
     }
@@ -51,7 +57,8 @@ export class WebDav {
 
   private async _answers(): Promise<boolean> {
     try {
-      return (await fetch(this.url)).ok;
+      await fetch(this.url);
+      return true;
     } catch {
       return false;
     }
