@@ -47,8 +47,9 @@ class FromForm extends TransferForm {
   }
 
   protected get mayBeMany(): boolean {
-    // Also while nobody knows yet: a choice must not be lost meanwhile.
-    return !this._isOneFile;
+    // Also while nobody knows yet: a choice must not be lost meanwhile. The
+    // server synchronises with its disk only.
+    return !this._isOneFile && this._service === null;
   }
 
   protected services(): readonly Endpoint[] {

@@ -122,6 +122,8 @@ test('a folder is made equal only after a yes to what is deleted', async ({
   await page.screenshot({ path: path.join(PICTURES, 'review.png') });
   expect(await violations(page, '.jp-Dialog')).toEqual([]);
   await page.keyboard.press('Enter');
+  await expect(row).toHaveAttribute('data-phase', 'asking');
+  await page.keyboard.press('Escape');
   await expect(dialog).toBeHidden();
   await expect(row).toHaveAttribute('data-phase', 'asking');
   await panel.button('Review…: mirror').click();

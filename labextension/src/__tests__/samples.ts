@@ -145,7 +145,8 @@ export async function settle(): Promise<void> {
 
 /** The dialog that is open, once it shows what `selector` finds. */
 export async function dialogShown(selector: string): Promise<HTMLElement> {
-  for (let turn = 0; turn < 50; turn++) {
+  const end = Date.now() + 5000;
+  while (Date.now() < end) {
     const dialog = document.querySelector<HTMLElement>('.jp-Dialog');
     const title = dialog?.querySelector('.jp-Dialog-header')?.textContent;
     if (dialog && title && dialog.querySelector(selector)) {
