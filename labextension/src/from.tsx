@@ -78,7 +78,7 @@ class FromForm extends TransferForm {
             value={this._service ? 'service' : 'server'}
             choices={[
               { value: 'server', label: trans.__('A folder of this server') },
-              { value: 'service', label: trans.__('Another address') }
+              { value: 'service', label: trans.__('Another service') }
             ]}
             onChange={value => this._turnTo(value === 'service')}
           />
