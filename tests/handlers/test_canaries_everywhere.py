@@ -327,7 +327,7 @@ def run(ask, jp_serverapp, transfer_app, jp_root_dir, tmp_path, caplog, capfd):
             rest += [j for j in jobs if j["state"] == "running"]
             return None if rest else {job["id"]: job for job in jobs}
 
-        jobs = await until(settled, 60)
+        jobs = await until(settled, 150)
         for id in ids.values():
             await tell("jobs", id, "files")
             await tell("jobs", id, "report")
