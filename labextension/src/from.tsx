@@ -47,9 +47,8 @@ class FromForm extends TransferForm {
   }
 
   protected get mayBeMany(): boolean {
-    // Also while nobody knows yet: a choice must not be lost meanwhile. The
-    // server synchronises with its disk only.
-    return !this._isOneFile && this._service === null;
+    // Also while nobody knows yet: a choice must not be lost meanwhile.
+    return !this._isOneFile;
   }
 
   protected services(): readonly Endpoint[] {

@@ -45,6 +45,8 @@ export interface IJob {
   readonly started: string | null;
   readonly finished: string | null;
   readonly attempt?: number;
+  /** What it does while no bytes move: `planning`, `deleting`, `checking`. */
+  readonly phase?: string | null;
   readonly options?: Readonly<Record<string, unknown>>;
   readonly revision: number;
 }

@@ -77,6 +77,9 @@ function phaseOfJob(job: IJob): Phase {
         ? 'waiting'
         : 'retrying';
     case 'running':
+      if (job.phase === 'planning' || job.phase === 'deleting') {
+        return job.phase;
+      }
       // All bytes are here and it still runs: they are being verified.
       return bytes_total && bytes_done >= bytes_total ? 'checking' : 'copying';
     case 'waiting':

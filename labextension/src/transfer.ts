@@ -11,6 +11,8 @@ export type Phase =
   | 'waiting'
   | 'copying'
   | 'checking'
+  | 'planning'
+  | 'deleting'
   | 'paused'
   | 'retrying'
   | 'asking'
@@ -87,6 +89,8 @@ export interface ITransfer {
 const SECTION_OF: Readonly<Record<Phase, Section>> = {
   copying: 'running',
   checking: 'running',
+  planning: 'running',
+  deleting: 'running',
   paused: 'running',
   waiting: 'waiting',
   retrying: 'waiting',
@@ -102,9 +106,9 @@ export function sectionOf(transfer: ITransfer): Section {
   return SECTION_OF[transfer.phase];
 }
 
-/** Whether bytes move or are being checked right now. */
+/** Whether something is done for it right now. */
 export function isMoving(transfer: ITransfer): boolean {
-  return transfer.phase === 'copying' || transfer.phase === 'checking';
+  return sectionOf(transfer) === 'running' && transfer.phase !== 'paused';
 }
 
 /** Whether a transfer is at its end, for better or worse. */

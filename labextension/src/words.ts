@@ -24,6 +24,10 @@ export function stateText(
       return trans.__('Copying');
     case 'checking':
       return trans.__('Checking');
+    case 'planning':
+      return trans.__('Planning');
+    case 'deleting':
+      return trans.__('Deleting');
     case 'paused':
       return trans.__('Paused');
     case 'retrying':

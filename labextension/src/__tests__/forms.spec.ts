@@ -305,8 +305,7 @@ describe('the forms', () => {
     await eventually(() => field(dialog, 'Destination address'));
     type(field(dialog, 'Destination address'), 's3://two/photos/');
     await eventually(() => field(dialog, 'Endpoint', 1));
-    // The server synchronises with its own disk only.
-    expect(dialog.textContent).not.toContain('Synchronise');
+    expect(dialog.textContent).toContain('Synchronise');
     type(field(dialog, 'Endpoint', 0), 'https://one');
     type(field(dialog, 'Endpoint', 1), 'https://two');
     await start(dialog);

@@ -1,7 +1,7 @@
 import type { IJob } from '../job';
 import { fromJob } from '../jobrow';
 import type { Phase } from '../transfer';
-import { sectionOf } from '../transfer';
+import { isMoving, sectionOf } from '../transfer';
 import { job, running } from './samples';
 
 const retry = {
@@ -33,6 +33,13 @@ describe('fromJob', () => {
   it('says that it checks when all bytes are here', () => {
     expect(fromJob(running('a', 99, 100), 5).phase).toBe('copying');
     expect(fromJob(running('a', 100, 100), 5).phase).toBe('checking');
+  });
+
+  it.each(['planning', 'deleting'] as const)('says that it is %s', phase => {
+    const row = fromJob(job('a', { state: 'running', phase }), null);
+    expect(row.phase).toBe(phase);
+    expect(isMoving(row)).toBe(true);
+    expect(fromJob(job('a', { phase: null }), null).phase).not.toBe(phase);
   });
 
   it('knows when the next attempt is', () => {
