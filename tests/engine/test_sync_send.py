@@ -79,6 +79,9 @@ class Bucket:
         for name, text in files.items():
             self._client.put_object(Bucket=self._name, Key=f"t/{name}", Body=text.encode())
 
+    def remove(self, name: str) -> None:
+        self._client.delete_object(Bucket=self._name, Key=f"t/{name}")
+
 
 class Goal:
     """A folder of a service to which `src` of a harness is synced."""
@@ -90,12 +93,14 @@ class Goal:
         options: dict[str, Any],
         read: Callable[[], dict[str, bytes]],
         write: Callable[[dict[str, str]], None],
+        remove: Callable[[str], None],
     ) -> None:
         self.harness = harness
         self.address = address
         self.options = options
         self.read = read
         self.write = write
+        self.remove = remove
         self.source = harness.folder / "src"
         self.source.mkdir()
         self.rows: list[dict[str, Any]] = []
@@ -128,7 +133,7 @@ def of_s3(harness: Harness, server: S3Server, name: str) -> Goal:
         "access_key_id": KEY,
         "secret_access_key": SECRET,
     }
-    return Goal(harness, f"s3://{name}/t", options, bucket.read, bucket.write)
+    return Goal(harness, f"s3://{name}/t", options, bucket.read, bucket.write, bucket.remove)
 
 
 @pytest.fixture
@@ -166,7 +171,14 @@ def goal(harness: Harness, request: pytest.FixtureRequest, tmp_path: Path, monke
     def there() -> dict[str, bytes]:
         return read(folder) if folder.exists() else {}
 
-    return Goal(harness, address, options, there, lambda files: write(folder, files))
+    return Goal(
+        harness,
+        address,
+        options,
+        there,
+        lambda files: write(folder, files),
+        lambda name: (folder / name).unlink(),
+    )
 
 
 def test_made_equal_and_again_nothing_to_do(goal: Goal):
@@ -317,6 +329,24 @@ def test_what_changed_there_after_the_plan_is_left_alone(on_s3: Goal, monkeypatc
     assert outcome.error is not None
     assert outcome.error.code == "exists"
     assert on_s3.read() == {"a": b"theirs", "c": b"theirs", "gone": b"2"}
+
+
+def test_what_is_to_be_deleted_and_changed_after_the_plan_is_left_alone(goal: Goal, monkeypatch):
+    write(goal.source, {"a": "1"})
+    goal.write({"gone": "2", "changed": "3", "deleted": "4"})
+    agree = sending.agree
+
+    def meanwhile(*arguments: Any, **named: Any) -> Any:
+        found = agree(*arguments, **named)
+        goal.write({"changed": "theirs"})
+        goal.remove("deleted")
+        return found
+
+    monkeypatch.setattr(sending, "agree", meanwhile)
+    outcome = goal.sync(approve=True)
+    assert (outcome.state, outcome.error and outcome.error.code) == ("failed", "changed")
+    assert goal.read() == {"a": b"1", "changed": b"theirs"}
+    assert goal.actions() == {"a": "copy", "gone": "delete", "deleted": "delete"}
 
 
 def test_a_file_is_no_source(on_s3: Goal):

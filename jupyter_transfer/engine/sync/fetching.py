@@ -24,7 +24,7 @@ from .items import Item
 from .options import trash_of
 from .plan import SyncPlan
 from .shown import ShownPlan
-from .steps import Ends, Notes, Planner, agreed
+from .steps import Ends, Notes, Planner, agreed, changed_since
 from .trash import LocalTrash
 
 
@@ -86,21 +86,12 @@ def require_same(root: Root, path: str, item: Item | None) -> None:
             raise
         if item is None:
             return
-        raise _changed(path) from None
+        raise changed_since(path) from None
     if stat.S_ISDIR(status.st_mode):
         raise TransferError("is_a_directory", f"“{path}” is a folder here.")
     now = (status.st_size, status.st_mtime_ns, status.st_ino)
     if item is None or now != (item.size, item.mtime_ns, item.inode):
-        raise _changed(path)
-
-
-def _changed(path: str) -> TransferError:
-    return TransferError(
-        "changed",
-        f"“{path}” changed after the plan was made; it is left as it is.",
-        "Sync again, with a new plan.",
-        retryable=False,  # a new plan by itself would replace what somebody has just written
-    )
+        raise changed_since(path)
 
 
 class SyncFetchRun(FetchRun):

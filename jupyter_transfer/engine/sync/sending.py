@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ...backends.base import Backend, Context
+from ...backends.base import Backend, Context, Entry
 from ...errors import TransferError
 from ...names import join_path
 from ...paths import Root
@@ -17,6 +17,7 @@ from ..delivered import Delivered
 from ..delivery import row
 from ..filling import Way
 from ..local import Identity
+from ..looks import Looks
 from ..original import State
 from ..outgoing import Finished, Lane
 from ..retry import Retries
@@ -33,7 +34,7 @@ from .items import Item
 from .options import trash_of
 from .plan import SyncPlan
 from .shown import ShownPlan
-from .steps import Ends, Notes, Planner, agreed
+from .steps import Ends, Notes, Planner, agreed, changed_since
 from .trash import RemoteTrash, Trash
 
 DELETED_AT_ONCE = 100
@@ -115,7 +116,7 @@ class SyncSending(SendRun):
             self._report.state("")
             for _, path, size, _ in gone:
                 self._report.file(row(**self._name(path), size=size, action="delete"))
-            self._carry_out(plan, lane)
+            self._carry_out(plan, lane, context)
         finally:
             plan.close()
 
@@ -147,7 +148,7 @@ class SyncSending(SendRun):
         assert self._ends is not None
         return Found(self._ends.local(item.path), item.path, item.size or 0, item.mtime_ns)
 
-    def _carry_out(self, plan: SyncPlan, lane: Lane) -> None:
+    def _carry_out(self, plan: SyncPlan, lane: Lane, context: Context) -> None:
         assert self._going is not None
         counts = plan.overview.counts
         self._files_total = counts["copy"] + counts["replace"]
@@ -156,7 +157,8 @@ class SyncSending(SendRun):
         self._send_many(lane, outgoing, self._moves(plan, lane))
         if self._errors:
             return  # what did not arrive may be what the destination still has
-        self._delete(plan.doomed(), lane)
+        with Looks(self._request.destination, context, self._control) as looks:
+            self._delete(looks.each(plan.doomed(), _look), lane)
 
     def _moves(self, plan: SyncPlan, lane: Lane) -> Iterator[Found]:
         """What to send; what is to be replaced is in the trash before."""
@@ -182,11 +184,19 @@ class SyncSending(SendRun):
         action = "replace" if self._going.settled(self._ends.remote(path)) else "copy"
         super()._settle(replace(finished, row={**finished.row, "action": action}))
 
-    def _delete(self, doomed: Iterator[Item], lane: Lane) -> None:
-        """Delete files by path, some at a time."""
+    def _delete(self, doomed: Iterator[tuple[Item, Entry | None]], lane: Lane) -> None:
+        """Delete files, some at a time, each of them only if it still is what the plan saw."""
         self._report.state("deleting")
-        while items := list(islice(doomed, DELETED_AT_ONCE)):
+        while looked := list(islice(doomed, DELETED_AT_ONCE)):
             self._control.check()
+            items = []
+            for item, found in looked:
+                if found is None:
+                    self._tell_deleted(item, None)  # somebody else has done it
+                elif _is_another(item, found):
+                    self._tell_deleted(item, changed_since(item.path))
+                else:
+                    items.append(item)
             if self._trash is not None:
                 for item in items:
                     self._take(item, self._trash, lane)
@@ -249,6 +259,20 @@ class SyncSendRun(SyncSending):
 
 class SyncToolRun(SyncSendRun, ToolSendRun):
     """A sync to a service whose program sends the files."""
+
+
+def _look(backend: Backend, item: Item) -> Entry | None:
+    return backend.find(item.address)
+
+
+def _is_another(item: Item, found: Entry) -> bool:
+    """Whether `found`, which stands there now, is certainly not what was listed as `item`."""
+    sizes = item.size, found.size
+    return (
+        found.path.endswith("/")
+        or (None not in sizes and sizes[0] != sizes[1])
+        or item.validators.contradicts(found.validators)
+    )
 
 
 def _way(lane: Lane) -> Way:

@@ -236,3 +236,13 @@ def planned_rows(plan: SyncPlan, name: Name) -> Iterable[Message]:
         assert source is not None
         action = "copy" if target is None else "replace"
         yield row(**name(source.path), size=source.size, state="planned", action=action)
+
+
+def changed_since(path: str) -> TransferError:
+    """What was planned with stands at `path` no more."""
+    return TransferError(
+        "changed",
+        f"“{path}” changed after the plan was made; it is left as it is.",
+        "Sync again, with a new plan.",
+        retryable=False,  # a new plan by itself would replace what somebody has just written
+    )
