@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 
@@ -176,6 +178,19 @@ _BY_ERRNO = {
     errno.EILSEQ: ("invalid_path", "The file system cannot store the name {name}."),
     errno.EINVAL: ("invalid_path", "The file system cannot store the name {name}."),
 }
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Seconds that a ``Retry-After`` header asks for (RFC 9110 section 10.2.3), at most a day."""
+    if not value:
+        return None
+    if value.strip().isdigit():
+        return float(min(int(value), 86400))
+    try:
+        moment = parsedate_to_datetime(value).timestamp()
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return min(max(0.0, moment - time.time()), 86400.0)
 
 
 def from_http_status(status: int, host: str, wait: float | None = None) -> TransferError:

@@ -30,7 +30,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from ..errors import TransferError
+from ..errors import TransferError, parse_retry_after
 from ..names import alternative_names, safe_name
 from ..net import Policy
 from ..secrets import Credential, Login
@@ -282,6 +282,11 @@ class Answer:
     body: bytes = field(repr=False)
     size: int | None = None
     modified: int | None = None
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds that the service asks to be left alone for."""
+        return parse_retry_after(self.headers.get("retry-after"))
 
 
 class Caller(Protocol):

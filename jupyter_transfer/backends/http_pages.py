@@ -49,7 +49,7 @@ class Pages:
         url = parse_url(answer.url, SCHEMES)
         if answer.status != 200:
             if strict:
-                raise from_http_status(answer.status, url.host)
+                raise from_http_status(answer.status, url.host, answer.retry_after)
             return None
         listed = media_type(answer.headers) in TYPES and url.path.endswith("/")
         return Folder(url, read_listing(answer, url) if listed else None)
@@ -66,7 +66,7 @@ class Pages:
             answer = self._get(address, {"Accept": METALINK}, limit=_TEXT, wants=None)
             url = parse_url(answer.url, SCHEMES)
             if answer.status != 200:
-                raise from_http_status(answer.status, url.host)
+                raise from_http_status(answer.status, url.host, answer.retry_after)
             self._metalink = address, read_metalink(answer.body, url)
         return self._metalink[1]
 

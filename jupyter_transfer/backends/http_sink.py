@@ -342,7 +342,8 @@ def refusal(answer: Answer) -> TransferError:
     if status == 403:
         return TransferError("remote_forbidden", f"“{host}” does not let us do that (403).")
     if status in (408, 423, 425, 429, 500, 502, 503, 504, 509):
-        return TransferError("remote_busy", f"“{host}” cannot do that now (status {status}).")
+        message = f"“{host}” cannot do that now (status {status})."
+        return TransferError("remote_busy", message, retry_after=answer.retry_after)
     return TransferError("remote_refused", f"“{host}” answered with status {status}.")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import TransferError
+from ..errors import TransferError, parse_retry_after
 from ..secrets import redact
 
 _CREDENTIALS = {
@@ -123,7 +123,6 @@ def _from_answer(response: dict[str, Any], *, anonymous: bool) -> TransferError:
     headers = metadata.get("HTTPHeaders", {})
     status = int(metadata.get("HTTPStatusCode") or 0)
     code = str(told.get("Code") or status)
-    wait = headers.get("retry-after")
     kind, message, remedy = _meaning(code, status, anonymous)
     if kind == "remote_refused" and not message:
         said = redact(str(told.get("Message") or ""))[:200]
@@ -135,7 +134,7 @@ def _from_answer(response: dict[str, Any], *, anonymous: bool) -> TransferError:
         message,
         remedy,
         detail={"s3_code": code[:100]},
-        retry_after=float(wait) if wait and wait.isdigit() else None,
+        retry_after=parse_retry_after(headers.get("retry-after")),
     )
 
 

@@ -7,9 +7,7 @@ must not meet all its clients in the same moment.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable
-from email.utils import parsedate_to_datetime
 
 from ..errors import TransferError
 
@@ -50,16 +48,3 @@ class Retries:
             raise error
         ceiling = min(CEILING, self._base * 2.0**self.failures)
         return asked + self._draw(0, ceiling)
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Seconds that a ``Retry-After`` header asks for (RFC 9110 section 10.2.3), at most a day."""
-    if not value:
-        return None
-    if value.strip().isdigit():
-        return float(min(int(value), 86400))
-    try:
-        moment = parsedate_to_datetime(value).timestamp()
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return min(max(0.0, moment - time.time()), 86400.0)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pycurl
 
-from ..errors import TransferError
+from ..errors import TransferError, parse_retry_after
 from ..net import Policy, Url, parse_url, proxy_for
 from ..secrets import Login
 from .authorities import authorities, ca_file_of_environment
@@ -29,7 +29,6 @@ from .fileprotocols import (
     set_up_file_protocol,
 )
 from .limits import Bandwidth
-from .retry import parse_retry_after
 
 SCHEMES = ("http", "https")
 """Where a redirect may lead to."""

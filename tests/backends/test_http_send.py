@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from jupyter_transfer.backends.base import Answer
-from jupyter_transfer.backends.http_sink import folder_of, temporary_beside
+from jupyter_transfer.backends.http_sink import folder_of, refusal, temporary_beside
 from jupyter_transfer.backends.webdav import entries_in
 from jupyter_transfer.errors import TransferError
 
@@ -144,3 +144,10 @@ def test_temporary_names_fit_and_lie_beside():
 
     assert len(unquote(temporary.rpartition("/")[2]).encode()) <= 255
     assert temporary != temporary_beside(long)
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("7", 7), ("", None), ("soon", None)])
+def test_a_server_that_is_busy_says_for_how_long(asked, seconds):
+    answer = Answer(503, "http://h/f", {"retry-after": asked}, b"")
+    error = refusal(answer)
+    assert (error.code, error.retry_after) == ("remote_busy", seconds)

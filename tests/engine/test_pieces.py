@@ -14,11 +14,11 @@ from jupyter_transfer.backends.base import Digest, Validators
 from jupyter_transfer.engine.disposition import filename_of
 from jupyter_transfer.engine.limits import BURST, Bandwidth
 from jupyter_transfer.engine.plan import content_range, name_in, validators_in
-from jupyter_transfer.engine.retry import LONGEST_WAIT, Retries, parse_retry_after
+from jupyter_transfer.engine.retry import LONGEST_WAIT, Retries
 from jupyter_transfer.engine.spans import Spans
 from jupyter_transfer.engine.transport import Headers, parse
 from jupyter_transfer.engine.verify import digest_in
-from jupyter_transfer.errors import TransferError
+from jupyter_transfer.errors import TransferError, parse_retry_after
 
 
 def headers(**fields: str) -> Headers:
