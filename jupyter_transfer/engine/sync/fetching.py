@@ -17,12 +17,13 @@ from ..delivery import Setting, row
 from ..fetchrun import FetchRun
 from ..fetchrun import discard as discard_fetch
 from ..many import ManyFiles
-from ..run import JobRequest, Outcome
+from ..run import JobRequest
 from ..target import Decision, Described, Targets, matches
 from .consent import agree
 from .items import Item
 from .options import trash_of
 from .plan import SyncPlan
+from .planned import PlannedRun
 from .shown import ShownPlan
 from .steps import Ends, Notes, Planner, agreed, changed_since
 from .trash import LocalTrash
@@ -94,28 +95,14 @@ def require_same(root: Root, path: str, item: Item | None) -> None:
         raise changed_since(path)
 
 
-class SyncFetchRun(FetchRun):
+class SyncFetchRun(PlannedRun, FetchRun):
     """One run of a sync to the disk."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._shown = ShownPlan(self._context.state_dir, self._request.id)
         self._landing = SyncTargets(self._root, self._request)
         self._ends: Ends | None = None
         self._trash: LocalTrash | None = None
-        self._over = False
-
-    def run(self) -> Outcome:
-        """See `Run.run`."""
-        outcome = super().run()
-        self._over = outcome.state in ("done", "cancelled")
-        return outcome
-
-    def close(self) -> None:
-        """As `FetchRun.close`; the plan that was shown goes when nothing is left to do."""
-        super().close()
-        if self._over:
-            self._shown.remove()
 
     def _targets(self) -> Targets:
         return self._landing

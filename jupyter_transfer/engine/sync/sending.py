@@ -21,7 +21,7 @@ from ..looks import Looks
 from ..original import State
 from ..outgoing import Finished, Lane
 from ..retry import Retries
-from ..run import JobRequest, Outcome
+from ..run import JobRequest
 from ..sendjournal import Target
 from ..sendrun import SendRun
 from ..sendrun import discard as discard_send
@@ -33,6 +33,7 @@ from .consent import agree
 from .items import Item
 from .options import trash_of
 from .plan import SyncPlan
+from .planned import PlannedRun
 from .shown import ShownPlan
 from .steps import Ends, Notes, Planner, agreed, changed_since
 from .trash import RemoteTrash, Trash
@@ -66,28 +67,14 @@ class SyncSendTargets(SendTargets):
         return Verdict("send", target, item.entry())
 
 
-class SyncSending(SendRun):
+class SyncSending(PlannedRun, SendRun):
     """One run of a sync to a service, wherever it comes from."""
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self._shown = ShownPlan(self._context.state_dir, self._request.id)
         self._ends: Ends | None = None
         self._trash: Trash | None = None
         self._going: SyncSendTargets | None = None
-        self._over = False
-
-    def run(self) -> Outcome:
-        """See `Run.run`."""
-        outcome = super().run()
-        self._over = outcome.state in ("done", "cancelled")
-        return outcome
-
-    def close(self) -> None:
-        """As `SendRun.close`; the plan that was shown goes when nothing is left to do."""
-        super().close()
-        if self._over:
-            self._shown.remove()
 
     def _sync(self, lane: Lane, ends: Ends, context: Context) -> None:
         """Make the destination equal; its backend works with `context`."""
