@@ -3,7 +3,6 @@ of the plan that was agreed to, and asks nothing again."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from .test_sync_fetch import read, write
 
 LOGIN = {"username": USER, "password": PASSWORD}
 TRASH = "transfer-trash"
-DOOMED = 150
+DOOMED = {"to disk": 3000, "to service": 150}
+"""Files to delete: so many that a kill comes before the last, at the speed of each."""
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +28,12 @@ def ftp(tmp_path_factory) -> Iterator[FtpServer]:
 class Job:
     """A sync whose destination has files that the source lacks."""
 
-    def __init__(self, work: Path, source: str, destination: str, files: Path) -> None:
+    def __init__(self, work: Path, ends: tuple[str, str], files: Path, doomed: int) -> None:
         self.work = work
-        self.ends = source, destination
+        self.ends = ends
         self.files = files
+        self.doomed = sorted(f"d{n % 7}/x{n:04}" for n in range(doomed))
+        """What is to be deleted, in the order in which it goes."""
         self.rows: dict[str, dict[str, Any]] = {}
         (work / "state").mkdir()
 
@@ -68,10 +70,9 @@ class Job:
             for message in worker.of("file"):
                 self.rows[message["file"]["path"]] = message["file"]
 
-    def doomed(self) -> list[str]:
-        """The files to delete that are still there, outside the trash."""
-        walked = os.walk(self.files)
-        return [n for top, _, names in walked if TRASH not in top for n in names if n[0] == "x"]
+    def is_gone(self, number: int) -> bool:
+        """Whether the file to delete of that `number` is gone."""
+        return not (self.files / self.doomed[number]).exists()
 
 
 @pytest.fixture(params=["to disk", "to service"])
@@ -82,10 +83,10 @@ def job(request: pytest.FixtureRequest, tmp_path: Path, ftp: FtpServer) -> Job:
     source, target = (there, here) if to_disk else (here, there)
     write(source, {f"c{n:02}": f"new {n}" for n in range(20)})
     write(source, {"old0": "changed", "old1": "changed"})
-    write(target, {f"d{n % 7}/x{n:03}": "gone" for n in range(DOOMED)})
-    write(target, {"old0": "old", "old1": "old"})
     ends = (address, "here") if to_disk else ("here", address)
-    made = Job(tmp_path, *ends, target)
+    made = Job(tmp_path, ends, target, DOOMED[request.param])
+    write(target, dict.fromkeys(made.doomed, "gone"))
+    write(target, {"old0": "old", "old1": "old"})
     made.source = source  # type: ignore[attr-defined]
     return made
 
@@ -101,28 +102,25 @@ def test_killed_between_deletions(job: Job):
     assert question is not None
     assert question["state"] == "waiting"
     detail = question["error"]["detail"]
-    assert (detail["copy"], detail["replace"], detail["delete"]) == (20, 2, DOOMED)
+    assert (detail["copy"], detail["replace"], detail["delete"]) == (20, 2, len(job.doomed))
     options["approve"] = detail["hash"]
     job.rows.clear()
 
-    def some_are_gone(least: int) -> Callable[[], bool]:
-        return lambda: len(job.doomed()) <= DOOMED - least
-
-    assert job.run(some_are_gone(3), **options) is None
-    assert job.run(some_are_gone(60), **options) is None
-    assert job.doomed()
+    assert job.run(lambda: job.is_gone(2), **options) is None
+    assert job.run(lambda: job.is_gone(60), **options) is None
+    assert not job.is_gone(-1)
     end = job.run(**options)
     assert end is not None
     assert end["state"] == "done", end
     if trash:
         kept = list((job.files / TRASH).rglob("x*"))
-        assert len(kept) == DOOMED
+        assert len(kept) == len(job.doomed)
         assert len({p.parent.parent for p in kept}) == 1  # one folder for the whole sync
     else:
         assert is_equal(job)
     gone = [row for row in job.rows.values() if row.get("action") == "delete"]
     assert {row["state"] for row in gone} == {"done"}
-    assert len(gone) == DOOMED
+    assert len(gone) == len(job.doomed)
     assert list((job.work / "state").rglob("*.plan")) == []
 
 
@@ -139,10 +137,10 @@ def test_killed_between_copies(job: Job):
 
 @pytest.mark.soak
 def test_approved_beforehand_and_killed(job: Job):
-    assert job.run(lambda: len(job.doomed()) < DOOMED - 10, approve=True) is None
+    assert job.run(lambda: job.is_gone(10), approve=True) is None
     end = job.run(approve=True)
     assert end is not None
     assert end["state"] == "done", end
     assert is_equal(job)
     gone = [row for row in job.rows.values() if row.get("action") == "delete"]
-    assert len(gone) == DOOMED
+    assert len(gone) == len(job.doomed)
