@@ -1,8 +1,6 @@
 /**
  * The files of a job, however many: only those in sight are in the page.
- *
- * One stop of the Tab key; the arrow keys, Page Up and Down, Home and End move
- * from file to file. What there is to say about the chosen one stands below.
+ * What there is to say about the chosen one stands below.
  */
 
 import * as React from 'react';
@@ -11,10 +9,7 @@ import { fileNotes, fileStateText, fileVerdict } from './filewords';
 import type { Format } from './format';
 import type { IJobFile } from './job';
 import { splitName } from './names';
-import { scrollFor, windowAt } from './windowing';
-
-/** Pixels, as in the style sheet. */
-const ROW = 44;
+import { useWindowedRows, WindowedList } from './windowed';
 
 /** Milliseconds at rest before rows that came in sight are asked for. */
 const PAUSE = 60;
@@ -27,77 +22,35 @@ export interface IFileListProps {
 
 export function FileList(props: IFileListProps): JSX.Element {
   const { pages, label, format } = props;
-  const box = React.useRef<HTMLDivElement>(null);
-  const [current, setCurrent] = React.useState(0);
-  const { scrollTop, viewport, onScroll } = useScroll(box);
   useNews(pages);
   const total = pages.total ?? 0;
-  const { first, end, top, height } = windowAt(total, ROW, viewport, scrollTop);
+  const rows = useWindowedRows(total);
+  const { first, end, chosen } = rows;
   React.useEffect(() => {
     const timer = setTimeout(() => pages.need(first, end), PAUSE);
     return () => clearTimeout(timer);
   }, [pages, first, end]);
-  const prefix = React.useId();
-  const chosen = Math.min(current, Math.max(0, total - 1));
-
-  const onKeyDown = (event: React.KeyboardEvent) => {
-    const page = Math.max(1, Math.floor(viewport / ROW) - 1);
-    const next = {
-      ArrowDown: chosen + 1,
-      ArrowUp: chosen - 1,
-      PageDown: chosen + page,
-      PageUp: chosen - page,
-      Home: 0,
-      End: total - 1
-    }[event.key];
-    if (next === undefined || total === 0) {
-      return;
-    }
-    event.preventDefault();
-    // The dialog has a use for some of these keys, too.
-    event.stopPropagation();
-    const index = Math.min(Math.max(next, 0), total - 1);
-    setCurrent(index);
-    box.current!.scrollTop = scrollFor(index, total, ROW, viewport, scrollTop);
-  };
-
-  const inSight = Array.from({ length: end - first }, (_, n) => first + n);
-  const visible = chosen >= first && chosen < end;
   return (
     <div className="jp-TransfersFiles">
-      <div
-        ref={box}
-        className="jp-TransfersFiles-box"
+      <WindowedList
+        rows={rows}
         role="listbox"
-        tabIndex={0}
-        aria-label={label}
-        aria-busy={pages.total === null}
-        aria-activedescendant={
-          visible && total > 0 ? `${prefix}${chosen}` : undefined
-        }
-        onScroll={onScroll}
-        onKeyDown={onKeyDown}
+        label={label}
+        busy={pages.total === null}
       >
-        <div style={{ height }} role="presentation">
-          <div
-            style={{ transform: `translateY(${top}px)` }}
-            role="presentation"
-          >
-            {inSight.map(index => (
-              <FileRow
-                key={index}
-                id={`${prefix}${index}`}
-                index={index}
-                total={total}
-                file={pages.row(index)}
-                chosen={index === chosen}
-                format={format}
-                onChoose={setCurrent}
-              />
-            ))}
-          </div>
-        </div>
-      </div>
+        {index => (
+          <FileRow
+            key={index}
+            id={rows.rowId(index)}
+            index={index}
+            total={total}
+            file={pages.row(index)}
+            chosen={index === chosen}
+            format={format}
+            onChoose={rows.choose}
+          />
+        )}
+      </WindowedList>
       <Notes pages={pages} index={chosen} format={format} />
     </div>
   );
@@ -182,20 +135,4 @@ function useNews(pages: FilePages): void {
     pages.changed.connect(onChange);
     return () => void pages.changed.disconnect(onChange);
   }, [pages]);
-}
-
-function useScroll(box: React.RefObject<HTMLDivElement>) {
-  const [scrollTop, setScrollTop] = React.useState(0);
-  const [viewport, setViewport] = React.useState(10 * ROW);
-  React.useEffect(() => {
-    const measure = () => setViewport(box.current?.clientHeight || 10 * ROW);
-    const observer = new ResizeObserver(measure);
-    observer.observe(box.current!);
-    return () => observer.disconnect();
-  }, []);
-  return {
-    scrollTop,
-    viewport,
-    onScroll: () => setScrollTop(box.current!.scrollTop)
-  };
 }
