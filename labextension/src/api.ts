@@ -20,6 +20,7 @@ import type {
   IRemoteKind,
   JobAction
 } from './job';
+import type { ILeftoversFound } from './leftovers';
 import type { IRoom } from './room';
 import type { ITransferErrorData } from './uploads/tokens';
 
@@ -165,6 +166,22 @@ export class TransferApi {
   reportUrl(id: string): string {
     const { baseUrl } = this.serverSettings;
     return URLExt.join(baseUrl, NAMESPACE, 'jobs', id, 'report');
+  }
+
+  /** What interrupted transfers have left and nobody owns any more. */
+  leftovers(): Promise<ILeftoversFound> {
+    return this._json<ILeftoversFound>('GET', 'leftovers');
+  }
+
+  /**
+   * Remove a leftover from where it lies.
+   *
+   * @param forget - Leave what lies at a service there, and only strike it off the list.
+   */
+  async removeLeftover(id: string, forget = false): Promise<void> {
+    const query: Record<string, string> = forget ? { forget: '1' } : {};
+    const path = `leftovers/${encodeURIComponent(id)}`;
+    await this._json('DELETE', path, undefined, query);
   }
 
   /** What a folder takes, before the first byte of an upload. */

@@ -6,6 +6,7 @@
 import { Notification, showErrorMessage } from '@jupyterlab/apputils';
 import {
   clearIcon,
+  deleteIcon,
   downloadIcon,
   fileUploadIcon,
   linkIcon,
@@ -26,6 +27,7 @@ import { CommandIDs } from './ids';
 import type { Intake } from './intake';
 import { chooseFiles } from './intake';
 import type { IJobRequest } from './job';
+import { showLeftovers } from './leftoversdialog';
 import type { TransferModel } from './model';
 import type { Place } from './place';
 import { Refusal } from './room';
@@ -311,6 +313,14 @@ function addQueueCommands(context: ICommandContext): void {
     describedBy: { args: NO_ARGS },
     isEnabled: () => model.section('finished').length > 0,
     execute: () => attempt(() => model.clearFinished())
+  });
+
+  commands.addCommand(CommandIDs.showLeftovers, {
+    label: trans.__('Leftovers…'),
+    caption: trans.__('See and remove what interrupted transfers have left'),
+    icon: deleteIcon,
+    describedBy: { args: NO_ARGS },
+    execute: () => showLeftovers(context.api, format)
   });
 
   commands.addCommand(CommandIDs.openSettings, {

@@ -24,6 +24,7 @@ export namespace CommandIDs {
   export const resumeAll = 'jupyter-transfer:resume-all';
   export const togglePauseAll = 'jupyter-transfer:toggle-pause-all';
   export const clearFinished = 'jupyter-transfer:clear-finished';
+  export const showLeftovers = 'jupyter-transfer:show-leftovers';
   export const openSettings = 'jupyter-transfer:open-settings';
 
   export const open = 'jupyter-transfer:open';

@@ -121,6 +121,7 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
       CommandIDs.pauseAll,
       CommandIDs.resumeAll,
       CommandIDs.clearFinished,
+      CommandIDs.showLeftovers,
       CommandIDs.openSettings
     ].forEach(command => palette?.addItem({ command, category }));
 

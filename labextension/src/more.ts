@@ -21,6 +21,7 @@ export function moreButton(commands: CommandRegistry, format: Format): Widget {
     CommandIDs.pauseAll,
     CommandIDs.resumeAll,
     CommandIDs.clearFinished,
+    CommandIDs.showLeftovers,
     CommandIDs.openSettings
   ].forEach(command => menu.addItem({ command }));
   const onClick = () => {

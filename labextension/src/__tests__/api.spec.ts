@@ -52,6 +52,23 @@ describe('TransferApi', () => {
     expect(new URL(asked(1).url).searchParams.get('offset')).toBe('500');
   });
 
+  it('removes a leftover, or only forgets it', async () => {
+    answer(204, '');
+    await api.removeLeftover('job-1');
+    answer(204, '');
+    await api.removeLeftover('job-1', true);
+    const urls = [asked(0), asked(1)].map(({ url }) => new URL(url));
+    expect(asked().method).toBe('DELETE');
+    expect(urls.map(url => url.pathname)).toEqual([
+      '/base/jupyter-transfer/leftovers/job-1',
+      '/base/jupyter-transfer/leftovers/job-1'
+    ]);
+    expect(urls.map(url => url.searchParams.get('forget'))).toEqual([
+      null,
+      '1'
+    ]);
+  });
+
   it('asks for the digest of a file', async () => {
     answer(200, '', { 'Repr-Digest': 'sha-512=:YQ==:, sha-256=:YWI+/w==:' });
     expect(await api.digestOf('a b/c.bin')).toBe('YWI+/w==');
