@@ -17,7 +17,7 @@ export async function showLeftovers(
   format: Format
 ): Promise<void> {
   const { trans } = format;
-  const dialog = new Dialog<void>({
+  const dialog = new LeftoversDialog({
     title: trans.__('Leftovers of Interrupted Transfers'),
     body: new LeftoversView(new Leftovers(api), format),
     buttons: [Dialog.cancelButton({ label: trans.__('Close') })],
@@ -25,6 +25,23 @@ export async function showLeftovers(
   });
   dialog.addClass('jp-TransfersFiles-dialog');
   await dialog.launch();
+}
+
+/** The keys that a dialog keeps, wherever the focus is. */
+const DIALOG_KEYS = ['Escape', 'Tab'];
+
+class LeftoversDialog extends Dialog<void> {
+  /**
+   * A dialog takes keys before their target does: Enter would not press the
+   * buttons of the list, and on the list it would close all.
+   */
+  handleEvent(event: Event): void {
+    const { key } = event as KeyboardEvent;
+    const isInside = (event.target as Element).closest?.('.jp-Dialog-body');
+    if (event.type !== 'keydown' || !isInside || DIALOG_KEYS.includes(key)) {
+      super.handleEvent(event);
+    }
+  }
 }
 
 class LeftoversView extends ReactWidget {

@@ -203,6 +203,20 @@ describe('leftovers', () => {
       expect(removed.mock.calls).toEqual([['b', false]]);
     });
 
+    it('leave Enter to the button that has the focus', async () => {
+      await open();
+      const enter = (target: HTMLElement) => {
+        const init = { key: 'Enter', bubbles: true, cancelable: true };
+        const event = new KeyboardEvent('keydown', init);
+        target.focus();
+        target.dispatchEvent(event);
+        return event.defaultPrevented;
+      };
+      expect(enter(named('Clean data/.jupyter-transfer/a'))).toBe(false);
+      expect(enter(grid())).toBe(false);
+      expect(document.querySelector('.jp-Dialog')).toBe(dialog);
+    });
+
     it('are forgotten where the service does not answer', async () => {
       await open();
       refused.set(
