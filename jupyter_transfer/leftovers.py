@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import TransferError
 from .names import STAGING, join_path
-from .parts import Staged, remove_staged, staged
+from .parts import Staged, remove_staged, staged, staged_as
 from .paths import Root
 from .spec import State, iso_time
 from .store import Store
@@ -64,11 +64,10 @@ class Leftovers:
         ``conflict`` for what a process holds."""
         folder, name = _decode(id)
         self._root.parse(folder)
-        for one in staged(self._root, folder):
-            if one.id == name and self._is_left(one):
-                remove_staged(self._root, folder, name)
-                return
-        raise TransferError("not_found", "There is no such leftover.", "Reload the list.")
+        one = staged_as(self._root, folder, name)
+        if one is None or not self._is_left(one):
+            raise TransferError("not_found", "There is no such leftover.", "Reload the list.")
+        remove_staged(self._root, folder, name)
 
     def _is_left(self, one: Staged) -> bool:
         if one.busy or time.time() - one.modified < LEFT_AFTER:

@@ -4,7 +4,7 @@
 lies in staging folders, seen from outside. `ownfiles`: files of our own outside the root.
 """
 
-from .left import Staged, has_journal, left_journals, read_journal, remove_staged, staged
+from .left import Staged, has_journal, left_journals, read_journal, remove_staged, staged, staged_as
 from .ownfiles import boot_id, scratch_file
 from .part import Part
 from .stagedfiles import StagedFiles
@@ -20,4 +20,5 @@ __all__ = [
     "remove_staged",
     "scratch_file",
     "staged",
+    "staged_as",
 ]

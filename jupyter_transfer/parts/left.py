@@ -75,11 +75,22 @@ def staged(root: Root, folder: str) -> list[Staged]:
     """All that lies in `folder`'s staging folder, by id."""
     try:
         with root.staging(folder) as staging:
-            names = sorted(os.listdir(staging))
-            ids = {name.partition(".")[0] for name in names}
-            return [_staged(staging, id, _names_of(id, names)) for id in sorted(ids)]
+            names_of: dict[str, list[str]] = {}
+            for name in sorted(os.listdir(staging)):
+                names_of.setdefault(_id_of(name), []).append(name)
+            return [_staged(staging, id, names) for id, names in sorted(names_of.items())]
     except (OSError, TransferError):
         return []
+
+
+def staged_as(root: Root, folder: str, id: str) -> Staged | None:
+    """What lies in `folder`'s staging folder under `id`; None where nothing does."""
+    try:
+        with root.staging(folder) as staging:
+            names = _names_of(id, os.listdir(staging))
+            return _staged(staging, id, names) if names else None
+    except (OSError, TransferError):
+        return None
 
 
 def remove_staged(root: Root, folder: str, id: str) -> None:
@@ -97,8 +108,12 @@ def remove_staged(root: Root, folder: str, id: str) -> None:
     root.remove_staging(folder)
 
 
+def _id_of(name: str) -> str:
+    return name.partition(".")[0]
+
+
 def _names_of(id: str, names: Iterable[str]) -> list[str]:
-    return [name for name in names if name.partition(".")[0] == id]
+    return [name for name in names if _id_of(name) == id]
 
 
 def _staged(staging: int, id: str, names: list[str]) -> Staged:

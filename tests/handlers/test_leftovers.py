@@ -95,6 +95,16 @@ async def test_what_nobody_owns_is_listed_and_removed(ask, listed, jp_root_dir):
     assert error_of(await remove(ask, small))["code"] == "not_found"
 
 
+async def test_to_remove_one_is_no_look_at_all_others(ask, listed, jp_root_dir, monkeypatch):
+    for number in range(100):
+        stage(jp_root_dir, f"{number:032x}")
+    one, *_ = await listed()
+    looks, stat = [], os.stat
+    monkeypatch.setattr(os, "stat", lambda *args, **how: looks.append(args) or stat(*args, **how))
+    assert (await remove(ask, one)).code == 204
+    assert 0 < len(looks) < 50
+
+
 async def test_what_is_used_is_no_leftover(ask, listed, jp_root_dir):
     files = stage(jp_root_dir, "a" * 32)
     (one,) = await listed()
