@@ -10,6 +10,7 @@ import { ServerConnection } from '@jupyterlab/services';
 import type {
   IArchive,
   IBackend,
+  IBrowse,
   IDryRun,
   IJob,
   IFilePage,
@@ -198,6 +199,14 @@ export class TransferApi {
     options: Readonly<Record<string, unknown>> = {}
   ): Promise<IProbe> {
     return this._json<IProbe>('POST', 'probe', { url, options });
+  }
+
+  /** What lies directly below an address: buckets, or one level of folders and files. */
+  browse(
+    url: string,
+    options: Readonly<Record<string, unknown>> = {}
+  ): Promise<IBrowse> {
+    return this._json<IBrowse>('POST', 'browse', { url, options });
   }
 
   async backends(): Promise<readonly IBackend[]> {

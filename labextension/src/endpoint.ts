@@ -8,12 +8,24 @@ import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { explain } from './errors';
 import type { Format } from './format';
-import type { IBackend, IBackendOption, IFormOption, OptionValue } from './job';
+import type {
+  IBackend,
+  IBackendOption,
+  IBrowse,
+  IFormOption,
+  OptionValue
+} from './job';
+import { above, asFolder, Browser } from './level';
+import { baseName } from './names';
 import { given, labelOf } from './optionfields';
-import type { IProbeResult, Prober } from './prober';
+import type { IProbeResult, Options, Prober } from './prober';
 
 export interface IEndpointOptions {
   readonly prober: Prober;
+  /** Ask the server for one level of a service. */
+  readonly browse: (address: string, options: Options) => Promise<IBrowse>;
+  /** BCP 47 language by which names are sorted. */
+  readonly locale: string;
   /** The kinds of address that the server reaches; the form goes without. */
   readonly backends: Promise<readonly IBackend[]>;
   /** An address to begin with. */
@@ -38,6 +50,11 @@ export class Endpoint implements IDisposable {
     this._prober = options.prober;
     this._prober.changed.connect(() => this._changed.emit());
     this._prober.look(this._address);
+    this.browser = new Browser(
+      address => options.browse(address, this.given),
+      options.locale
+    );
+    this.browser.changed.connect(() => this._changed.emit());
     options.backends.then(
       backends => {
         this._backends = backends;
@@ -48,6 +65,9 @@ export class Endpoint implements IDisposable {
   }
 
   readonly writes: boolean;
+
+  /** What a person looks around in. */
+  readonly browser: Browser;
 
   /** Emitted when anything about it changed. */
   get changed(): ISignal<this, void> {
@@ -60,6 +80,7 @@ export class Endpoint implements IDisposable {
 
   set address(value: string) {
     this._address = value;
+    this.browser.close();
     this._changed.emit();
     this._prober.look(value, this.given);
   }
@@ -108,8 +129,32 @@ export class Endpoint implements IDisposable {
     return this.backend?.can?.includes(ability) ?? true;
   }
 
+  /** Whether a person can look around there. */
+  get canBrowse(): boolean {
+    return this.backend?.can?.includes('browse') ?? false;
+  }
+
+  /** Look around, beginning at the folder of the address. */
+  browse(): void {
+    const address = this._address.trim();
+    const folder = this.isVacant || this._isOneFile ? above(address) : null;
+    void this.browser.open(folder ?? asFolder(address));
+  }
+
+  /** Vouch for a host whose key has this fingerprint. */
+  trust(fingerprint: string): void {
+    this.setOption('host_key', fingerprint);
+    if (this.browser.level.state === 'failed') {
+      this.browser.again();
+    }
+  }
+
   get needsCredentials(): boolean {
     const { result } = this;
+    const { level } = this.browser;
+    if (level.state === 'failed' && level.error.code === 'needs_credentials') {
+      return true;
+    }
     return result.state === 'found'
       ? result.probe.needs === 'credentials'
       : result.state === 'failed' && result.error.code === 'needs_credentials';
@@ -147,7 +192,20 @@ export class Endpoint implements IDisposable {
 
   dispose(): void {
     this._prober.dispose();
+    this.browser.dispose();
     Signal.clearData(this);
+  }
+
+  /** Whether the address is that of a file, by its name. */
+  private get _isOneFile(): boolean {
+    const { result } = this;
+    const address = this._address.trim();
+    return (
+      result.state === 'found' &&
+      result.probe.files === 1 &&
+      !address.endsWith('/') &&
+      baseName(address) === result.probe.title
+    );
   }
 
   private _address: string;

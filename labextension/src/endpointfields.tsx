@@ -3,8 +3,10 @@
  */
 
 import * as React from 'react';
+import { BrowseList } from './browse';
 import type { Endpoint } from './endpoint';
 import type { Format } from './format';
+import { OWN_KEYS } from './formdialog';
 import { Found } from './found';
 import type { IRemoteKind } from './job';
 import { OptionFields } from './optionfields';
@@ -24,35 +26,18 @@ export interface IEndpointFieldsProps {
 }
 
 export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
-  const { endpoint, label, recent, format } = props;
+  const { endpoint, format } = props;
   const { backend, result } = endpoint;
-  const listId = React.useId();
   return (
     <>
-      <label>
-        <span>{label}</span>
-        <TextInput
-          inputMode="url"
-          required
-          value={endpoint.address}
-          problem={endpoint.problem(format)}
-          placeholder={EXAMPLE}
-          list={recent.length ? listId : undefined}
-          onChange={address => (endpoint.address = address)}
-        />
-      </label>
-      <datalist id={listId}>
-        {recent.map(address => (
-          <option key={address} value={address} />
-        ))}
-      </datalist>
+      <AddressField {...props} />
       <div className="jp-TransfersFrom-found">
         <Found
           result={result}
           vacant={endpoint.isVacant}
           writes={endpoint.writes}
           format={format}
-          onTrust={fingerprint => endpoint.setOption('host_key', fingerprint)}
+          onTrust={fingerprint => endpoint.trust(fingerprint)}
         />
         {result.state !== 'empty' && (
           <button
@@ -88,5 +73,76 @@ export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
         </OptionFields>
       )}
     </>
+  );
+}
+
+/** The address, and the list to find it in. */
+function AddressField(props: IEndpointFieldsProps): JSX.Element {
+  const { endpoint, label, recent, format } = props;
+  const { browser } = endpoint;
+  const { level } = browser;
+  const isOpen = level.state !== 'closed';
+  const button = React.useRef<HTMLButtonElement>(null);
+  const suggestions = React.useId();
+  const close = () => {
+    button.current!.focus();
+    browser.close();
+  };
+  const choose = (address: string) => {
+    button.current!.focus();
+    endpoint.address = address;
+  };
+  const onKeyDown = (event: React.KeyboardEvent) => {
+    if (isOpen && event.key === 'Escape') {
+      event.preventDefault();
+      close();
+    }
+  };
+  const browse = format.trans.__('Browse…');
+  return (
+    <div
+      className="jp-TransfersFrom-address"
+      onKeyDown={onKeyDown}
+      {...{ [OWN_KEYS]: isOpen ? 'Escape' : '' }}
+    >
+      <label>
+        <span>{label}</span>
+        <TextInput
+          inputMode="url"
+          required
+          value={endpoint.address}
+          problem={endpoint.problem(format)}
+          placeholder={EXAMPLE}
+          list={recent.length ? suggestions : undefined}
+          onChange={address => (endpoint.address = address)}
+        />
+      </label>
+      <datalist id={suggestions}>
+        {recent.map(address => (
+          <option key={address} value={address} />
+        ))}
+      </datalist>
+      {endpoint.canBrowse && (
+        <button
+          type="button"
+          ref={button}
+          className="jp-mod-styled"
+          // There may be two of them.
+          aria-label={`${browse} ${label}`}
+          aria-expanded={isOpen}
+          onClick={() => (isOpen ? close() : endpoint.browse())}
+        >
+          {browse}
+        </button>
+      )}
+      {isOpen && (
+        <BrowseList
+          browser={browser}
+          level={level}
+          format={format}
+          onChoose={choose}
+        />
+      )}
+    </div>
   );
 }

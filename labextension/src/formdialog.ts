@@ -42,6 +42,9 @@ export async function showForm<T>(
   return button.accept ? value : null;
 }
 
+/** The attribute of parts of a form with the keys (`KeyboardEvent.key`) that they want. */
+export const OWN_KEYS = 'data-jp-own-keys';
+
 /** The index of the button that cancels. */
 const CANCEL = 0;
 
@@ -52,6 +55,13 @@ class FormDialog<T> extends Dialog<T> {
     this.addClass('jp-TransfersFrom-dialog');
     this._form.changed.connect(() => this._checkValidation());
     void this.ready.then(() => this._checkValidation());
+  }
+
+  handleEvent(event: Event): void {
+    if (event.type === 'keydown' && this._isForForm(event as KeyboardEvent)) {
+      return;
+    }
+    super.handleEvent(event);
   }
 
   resolve(index?: number): void {
@@ -66,6 +76,21 @@ class FormDialog<T> extends Dialog<T> {
         }
       });
     }
+  }
+
+  /**
+   * Whether a key is for what has the focus in the form. The dialog takes keys
+   * before their target does: it would start the job by Enter on any button.
+   */
+  private _isForForm({ key, target }: KeyboardEvent): boolean {
+    const element = target as Element;
+    if (!/^\w+$/.test(key) || !this._form.node.contains(element)) {
+      return false;
+    }
+    return (
+      element.closest(`[${OWN_KEYS}~='${key}']`) !== null ||
+      (key === 'Enter' && element.closest('button, summary') !== null)
+    );
   }
 
   private _busy = false;

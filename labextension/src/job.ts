@@ -140,6 +140,27 @@ export interface IProbe {
   readonly free_bytes: number | null;
 }
 
+/** What lies directly below an address. */
+export interface IBrowseEntry {
+  /** Its name; of a folder with `/` at the end. */
+  readonly path: string;
+  /** Of a folder, it can be browsed in turn. */
+  readonly address: string;
+  readonly folder: boolean;
+  readonly size: number | null;
+  /** Nanoseconds since 1970. */
+  readonly mtime_ns: number | null;
+}
+
+/** Answer of `POST browse`. */
+export interface IBrowse {
+  readonly backend: string;
+  readonly title: string;
+  readonly entries: readonly IBrowseEntry[];
+  /** Whether these are all. */
+  readonly complete: boolean;
+}
+
 /** Answer of `POST archive`. */
 export interface IArchive {
   readonly id: string;

@@ -27,7 +27,7 @@ import type { ConflictPolicy } from './uploads/tokens';
 export interface IFormOptions {
   readonly api: Pick<
     TransferApi,
-    'probe' | 'dryRun' | 'backends' | 'remoteKinds'
+    'probe' | 'browse' | 'dryRun' | 'backends' | 'remoteKinds'
   >;
   readonly format: Format;
   readonly conflict: ConflictPolicy;
@@ -126,10 +126,12 @@ export abstract class TransferForm
 
   /** A service, which the form now follows. */
   protected endpoint(address: string, writes: boolean): Endpoint {
-    const { api } = this.options;
+    const { api, format } = this.options;
     const endpoint = new Endpoint({
       prober: new Prober((url, options) => api.probe(url, options)),
+      browse: (url, options) => api.browse(url, options),
       backends: this._backends,
+      locale: format.locale,
       address,
       writes
     });

@@ -9,7 +9,7 @@ import * as React from 'react';
 import type { IWindow } from './windowing';
 import { scrollFor, windowAt } from './windowing';
 
-/** Pixels of each row, as in the style sheet. */
+/** Pixels of a row of two lines, as in the style sheet. */
 const ROW = 44;
 
 /** Rows in sight, until the box is measured. */
@@ -20,25 +20,39 @@ export interface IWindowedRows extends IWindow {
   /** The row that the keys are at; 0 if there is none. */
   readonly chosen: number;
   choose(index: number): void;
+  /** Choose a row and scroll to it. */
+  reveal(index: number): void;
   /** The id of the element of a row. */
   rowId(index: number): string;
   /** The element that scrolls; it has the focus. */
   readonly box: React.RefObject<HTMLDivElement>;
+  /** Pixels of each row. */
+  readonly rowHeight: number;
   readonly viewport: number;
   readonly onScroll: () => void;
   readonly onKeyDown: (event: React.KeyboardEvent) => void;
 }
 
-/** What a list of `total` rows shows, and where the keys are. */
-export function useWindowedRows(total: number): IWindowedRows {
+/**
+ * What a list of `total` rows shows, and where the keys are.
+ *
+ * @param rowHeight - Pixels of each row, as in the style sheet.
+ */
+export function useWindowedRows(total: number, rowHeight = ROW): IWindowedRows {
   const box = React.useRef<HTMLDivElement>(null);
   const [current, choose] = React.useState(0);
-  const { scrollTop, viewport, onScroll } = useScroll(box);
+  const { scrollTop, viewport, onScroll } = useScroll(box, rowHeight);
   const prefix = React.useId();
   const chosen = Math.min(current, Math.max(0, total - 1));
 
+  const reveal = (index: number) => {
+    choose(index);
+    const list = box.current!;
+    const { scrollTop: from } = list;
+    list.scrollTop = scrollFor(index, total, rowHeight, viewport, from);
+  };
   const onKeyDown = (event: React.KeyboardEvent) => {
-    const page = Math.max(1, Math.floor(viewport / ROW) - 1);
+    const page = Math.max(1, Math.floor(viewport / rowHeight) - 1);
     const next = {
       ArrowDown: chosen + 1,
       ArrowUp: chosen - 1,
@@ -53,14 +67,13 @@ export function useWindowedRows(total: number): IWindowedRows {
     event.preventDefault();
     // The dialog has a use for some of these keys, too.
     event.stopPropagation();
-    const index = Math.min(Math.max(next, 0), total - 1);
-    choose(index);
-    box.current!.scrollTop = scrollFor(index, total, ROW, viewport, scrollTop);
+    reveal(Math.min(Math.max(next, 0), total - 1));
   };
 
   return {
-    ...windowAt(total, ROW, viewport, scrollTop),
-    ...{ total, chosen, choose, box, viewport, onScroll, onKeyDown },
+    ...windowAt(total, rowHeight, viewport, scrollTop),
+    ...{ total, chosen, choose, reveal, box, rowHeight, viewport },
+    ...{ onScroll, onKeyDown },
     rowId: index => `${prefix}${index}`
   };
 }
@@ -115,23 +128,25 @@ export function WindowedList(props: IWindowedListProps): JSX.Element {
 }
 
 /** A button that has the focus may leave the page with its row: the list takes it. */
-function keepFocus({ box, chosen, total, viewport }: IWindowedRows): void {
+function keepFocus(rows: IWindowedRows): void {
+  const { box, chosen, total, rowHeight, viewport } = rows;
   const { activeElement } = document;
   const list = box.current!;
   if (activeElement === list || !list.contains(activeElement)) {
     return;
   }
-  const { first, end } = windowAt(total, ROW, viewport, list.scrollTop);
+  const { first, end } = windowAt(total, rowHeight, viewport, list.scrollTop);
   if (chosen < first || chosen >= end) {
     list.focus({ preventScroll: true });
   }
 }
 
-function useScroll(box: React.RefObject<HTMLDivElement>) {
+function useScroll(box: React.RefObject<HTMLDivElement>, rowHeight: number) {
   const [scrollTop, setScrollTop] = React.useState(0);
-  const [viewport, setViewport] = React.useState(FIRST * ROW);
+  const [viewport, setViewport] = React.useState(FIRST * rowHeight);
   React.useEffect(() => {
-    const measure = () => setViewport(box.current?.clientHeight || FIRST * ROW);
+    const measure = () =>
+      setViewport(box.current?.clientHeight || FIRST * rowHeight);
     const observer = new ResizeObserver(measure);
     observer.observe(box.current!);
     return () => observer.disconnect();
