@@ -175,6 +175,7 @@ class HttpBackend(Backend):
                 "bad_request",
                 f"“{url.host}” lists no folder at this address.",
                 "Use the address of a folder, which ends in “/”.",
+                detail={"kind": "no_listing"},
             )
         for item in folder.items:
             path = item.name + "/" * item.folder

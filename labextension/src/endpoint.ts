@@ -91,6 +91,10 @@ export class Endpoint implements IDisposable {
 
   setOption(name: string, value: OptionValue): void {
     this._values = { ...this._values, [name]: value };
+    // What is listed may be of another service than the one meant now.
+    if (this.browser.level.state !== 'failed') {
+      this.browser.close();
+    }
     this._changed.emit();
     this._prober.look(this._address, this.given);
   }

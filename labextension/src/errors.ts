@@ -39,7 +39,8 @@ export function explain(
       remedy: trans.__('Look at the list and say yes or no.')
     };
   }
-  const words = SENTENCES[error.code]?.(trans);
+  const kind = String(error.detail?.['kind'] ?? '');
+  const words = (KINDS[kind] ?? SENTENCES[error.code])?.(trans);
   const english = format.locale.startsWith('en');
   const [what, remedy] = words ?? [
     error.message || trans.__('Something went wrong.'),
@@ -192,6 +193,14 @@ const REQUEST: Table = {
   digest_mismatch: t => [
     t.__('The bytes were damaged on the way.'),
     t.__('Try again; they are sent anew.')
+  ]
+};
+
+/** By the `kind` of the detail: what says more than the code does. */
+const KINDS: Table = {
+  no_listing: t => [
+    t.__('The remote side lists no folder at this address.'),
+    t.__('Use the address of a folder, which ends in “/”.')
   ]
 };
 

@@ -139,16 +139,17 @@ def test_browse(nginx, tree):
 
 
 @pytest.mark.parametrize(
-    ("path", "code"), [("/f.bin", "bad_request"), ("/none/", "remote_not_found")]
+    ("path", "code", "kind"),
+    [("/f.bin", "bad_request", "no_listing"), ("/none/", "remote_not_found", None)],
 )
-def test_what_cannot_be_browsed(chaos, path, code):
+def test_what_cannot_be_browsed(chaos, path, code, kind):
     chaos.add("/f.bin", Resource(DATA))
     with (
         opened(chaos.url, Context({}, LOOPBACK)) as (backend, _),
         pytest.raises(TransferError) as caught,
     ):
         list(backend.browse(chaos.url + path))
-    assert caught.value.code == code
+    assert (caught.value.code, caught.value.detail.get("kind")) == (code, kind)
 
 
 @pytest.mark.parametrize("name", sorted(file.name for file in LISTINGS.iterdir()))

@@ -104,6 +104,10 @@ describe('the list of what lies at an address', () => {
     [...dialog.querySelectorAll('button')].find(
       each => each.textContent === label
     );
+  const field = (name: string) =>
+    [...dialog.querySelectorAll('label')]
+      .find(label => label.textContent === name)!
+      .querySelector('input')!;
   const box = () => dialog.querySelector<HTMLElement>('[role=listbox]');
   const rows = () => [
     ...dialog.querySelectorAll<HTMLElement>('.jp-TransfersBrowse-row')
@@ -213,10 +217,7 @@ describe('the list of what lies at an address', () => {
         'Gone.Look.'
       )
     );
-    const endpoint = [...dialog.querySelectorAll('label')]
-      .find(label => label.textContent === 'Endpoint')!
-      .querySelector('input')!;
-    type(endpoint, 'https://minio');
+    type(field('Endpoint'), 'https://minio');
     api.browse.mockResolvedValue({ entries: [], complete: true });
     button('Try Again')!.click();
     await eventually(() => expect(status()).toBe('Nothing lies here.'));
@@ -258,6 +259,14 @@ describe('the list of what lies at an address', () => {
     await open('s3://');
     await browse();
     type(dialog.querySelector('input')!, 's3://else/');
+    await eventually(() => expect(box()).toBeNull());
+  });
+
+  it('closes when the service becomes another by an option', async () => {
+    await open('s3://photos/');
+    await browse();
+    await eventually(() => expect(rows()).toHaveLength(3));
+    type(field('Endpoint'), 'https://minio');
     await eventually(() => expect(box()).toBeNull());
   });
 

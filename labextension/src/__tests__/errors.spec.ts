@@ -51,6 +51,13 @@ describe('explain', () => {
     });
   });
 
+  it('says what a request means that is of a known kind', () => {
+    const error = failure('bad_request', { detail: { kind: 'no_listing' } });
+    expect(explain(error, chinese).what).toBe(
+      '«The remote side lists no folder at this address.»'
+    );
+  });
+
   it('says how much room is missing', () => {
     const GB = 1024 ** 3;
     const detail = { needed_bytes: 14.4 * GB, free_bytes: 2 * GB };
