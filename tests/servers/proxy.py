@@ -36,7 +36,10 @@ class ConnectProxy:
         with contextlib.suppress(OSError), client:
             head = b""
             while b"\r\n\r\n" not in head:
-                head += client.recv(4096)
+                data = client.recv(4096)
+                if not data:
+                    return
+                head += data
             first, *fields = head.decode("latin-1").split("\r\n")
             method, target, _ = first.split(" ")
             self.targets.append(target)
