@@ -22,7 +22,7 @@ const BACKENDS: readonly IBackend[] = [
     name: 's3',
     title: 'S3',
     schemes: ['s3'],
-    options: [ENDPOINT],
+    options: [ENDPOINT, { ...ENDPOINT, name: 'host_key' }],
     can: ['fetch', 'send', 'browse']
   },
   { name: 'plain', title: 'P', schemes: ['plain'], options: [], can: ['fetch'] }
@@ -224,6 +224,27 @@ describe('the list of what lies at an address', () => {
     expect(document.activeElement).toBe(box());
     expect(api.browse).toHaveBeenLastCalledWith('s3://gone/', {
       endpoint: 'https://minio'
+    });
+  });
+
+  it('goes on when the person vouches for the host', async () => {
+    const detail = { kind: 'host_key', host: 'h', fingerprint: 'SHA256:x' };
+    api.probe.mockResolvedValue({ needs: 'decision', detail });
+    api.browse.mockImplementationOnce(async () => {
+      throw new TransferError({ code: 'needs_decision', detail });
+    });
+    await open('s3://photos/');
+    await eventually(() => expect(button('Trust This Host')).toBeTruthy());
+    await browse();
+    await eventually(() =>
+      expect(dialog.querySelector('[role=alert]')?.textContent).toContain(
+        'SHA256:x'
+      )
+    );
+    button('Trust This Host')!.click();
+    await eventually(() => expect(rows()).toHaveLength(3));
+    expect(api.browse).toHaveBeenLastCalledWith('s3://photos/', {
+      host_key: 'SHA256:x'
     });
   });
 
