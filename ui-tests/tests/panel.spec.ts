@@ -2,11 +2,16 @@
  * The panel itself: where it is, what it says, whom it serves.
  */
 
+import * as fs from 'fs';
+import * as path from 'path';
 import { violations } from '../support/axe';
 import { MiB, noise } from '../support/files';
 import { expect, test } from '../support/fixtures';
 import { fetchFrom, openFrom } from '../support/from';
+import { leavePart, leaveSend } from '../support/leftovers';
 import { PANEL_ID } from '../support/panel';
+
+const PICTURES = path.join(__dirname, '../screenshots');
 
 const THEMES = ['JupyterLab Light', 'JupyterLab Dark'];
 
@@ -79,6 +84,50 @@ for (const theme of THEMES) {
     await page.keyboard.press('Escape');
   });
 }
+
+test('leftovers are listed and cleaned', async ({
+  page,
+  panel,
+  server,
+  shown
+}) => {
+  const folder = path.join(shown, 'field');
+  leavePart(shown, 3 * MiB);
+  leavePart(folder, MiB);
+  // Nobody listens there.
+  const gone = 'http://127.0.0.1:9/f.bin';
+  leaveSend(server.database, gone);
+  await panel.open();
+  await panel.button('More actions').click();
+  await page.getByRole('menuitem', { name: 'Leftovers…' }).click();
+  const dialog = page.getByRole('dialog');
+  const status = dialog.getByRole('status');
+  const rows = dialog.getByRole('row');
+  await expect(status).toHaveText('3 leftovers · 4 MB on the disk');
+  const service = rows.filter({ hasText: gone });
+  await service.getByRole('button', { name: 'Clean' }).click();
+  await expect(service).toContainText('Not removed');
+  for (const theme of THEMES) {
+    await page.theme.setTheme(theme);
+    expect(await violations(page, '.jp-TransfersFiles-dialog')).toEqual([]);
+    const name = theme.endsWith('Dark') ? 'leftovers-dark' : 'leftovers';
+    await page.screenshot({ path: path.join(PICTURES, `${name}.png`) });
+  }
+  await service.getByRole('button', { name: 'Forget' }).click();
+  await expect(rows).toHaveCount(2);
+  // By keyboard: the list, its first row.
+  await expect(dialog.getByRole('grid')).toBeFocused();
+  await page.keyboard.press('Home');
+  await page.keyboard.press('Delete');
+  await expect(status).toHaveText(/^one leftover · 1 MB on the disk$/);
+  await dialog.getByRole('button', { name: 'Clean All…' }).press('Enter');
+  await dialog.getByRole('button', { name: 'Remove All' }).click();
+  await expect(status).toHaveText(
+    'All clean: 2 leftovers were removed (4 MB).'
+  );
+  expect(fs.existsSync(path.join(folder, '.jupyter-transfer'))).toBe(false);
+  expect(fs.existsSync(path.join(shown, '.jupyter-transfer'))).toBe(false);
+});
 
 test('progress is said aloud', async ({ page, panel, source }) => {
   const said: string[] = [];
