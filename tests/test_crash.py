@@ -58,8 +58,8 @@ def _finished(server: JupyterServer, id: str) -> bool:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", [random.randrange(10**6)])
-def test_a_few_kills(tmp_path, seed):
+def test_a_few_kills(tmp_path):
+    seed = random.randrange(10**6)
     fetched_through_kills(tmp_path, 4, seed)
 
 

@@ -84,8 +84,8 @@ def check(server: JupyterServer, accepted: dict, done: dict) -> bool:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("seed", [random.randrange(10**6)])
-def test_a_few_kills(tmp_path, seed):
+def test_a_few_kills(tmp_path):
+    seed = random.randrange(10**6)
     queue_through_kills(tmp_path, 150, 4, seed)
 
 

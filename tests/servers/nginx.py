@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import random
 import shutil
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,8 @@ http {{
 }}
 """
 
+_dice = random.SystemRandom()  # a seed that a test sets would give all processes the same ports
+
 _TLS = """
     server {{
         listen 127.0.0.1:{port} ssl;
@@ -63,10 +66,13 @@ _TLS = """
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens at now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody listens at now, and that the system gives to no connection
+    or other server until the caller has it."""
+    while True:
+        port = _dice.randrange(10_000, 32_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_listening(port: int) -> bool:
