@@ -89,7 +89,7 @@ class RangedFetch:
         self._retries = task.retries
         self._tally = task.tally
         # FTP closes its connection when a part ends before the file does.
-        cut = remote.size if remote.url.scheme in FTP_SCHEMES else SEGMENT
+        cut = remote.size if remote.url.scheme in FILE_SCHEMES else SEGMENT
         self._fresh = _segments(task.journal.spans.gaps(remote.size), max(cut, 1))
         self._again: deque[Span] = deque()
         self._live: list[_Segment] = []

@@ -279,7 +279,7 @@ class Transport:
         return exchange
 
     def stir(self) -> None:
-        """Something that a paused exchange waits for is there: do not wait for the network."""
+        """Bytes are, or may be, there that the network tells nothing of: do not wait for it."""
         self._stirred = True
 
     def close(self) -> None:
@@ -447,6 +447,8 @@ class Transport:
     def _body_reader(self, exchange: Exchange) -> Callable[[memoryview], int | None]:
         bandwidth = self._bandwidth
         on_data = exchange.on_data or _ignore
+        # libssh2 may hold bytes that the socket, which was read already, says nothing of.
+        more_may_wait = exchange.url.scheme == "sftp"
 
         def read(data: memoryview) -> int | None:
             held = exchange.hold is not None and exchange.hold()
@@ -455,6 +457,8 @@ class Transport:
                 return int(pycurl.WRITEFUNC_PAUSE)
             if exchange.metered:
                 bandwidth.spend(len(data))
+            if more_may_wait:
+                self.stir()
             try:
                 on_data(data)
             except Exception as error:
