@@ -263,10 +263,14 @@ class Queue:
         activity = self._active.get(job.id)
         if activity is None:
             return await self._halt_idle(job, state)
+        too_late = activity.ended
         activity.halt(order)
         if activity.task is not None:
             await asyncio.wait([activity.task], timeout=5)
-        return await self.get(job.id, job.owner)
+        job = await self.get(job.id, job.owner)
+        if not too_late or job.state.finished or job.state is state:
+            return job
+        return await self._halt(job, order, state)  # it waits now, or is to be tried again
 
     async def _halt_idle(self, job: Job, state: State) -> Job:
         self._retries.now(job.id)
@@ -341,6 +345,7 @@ class Queue:
         saved = False
         try:
             await self._runner.save_files(id)
+            activity.ended = True
             await self._settle(self._jobs.live[id], activity, end)
             saved = True
         except TransferError as error:
@@ -357,8 +362,8 @@ class Queue:
         state = State(end["state"])
         error = TransferError.from_dict(end["error"]) if end.get("error") else None
         job = replace(job, progress=job.progress.at_rest())
-        if state is State.FAILED and activity.order is not None:
-            # It failed while it was being halted: a person's word counts more.
+        if state in (State.FAILED, State.WAITING) and activity.order is not None:
+            # It ended by itself while it was being halted: a person's word counts more.
             state, error = (State.PAUSED if activity.order == "pause" else State.CANCELLED), None
             if state is State.CANCELLED:
                 await self._runner.discard(job)

@@ -33,6 +33,8 @@ class Activity:
     worker: Worker | None = None
     order: str | None = None
     """``pause`` or ``cancel``, if a person asked for it."""
+    ended: bool = False
+    """Whether its worker has told how it ended; an order comes too late for it."""
     allowance: Allowance = NO_LIMITS
     """What its worker was told that it may use."""
     meter: Meter = field(default_factory=Meter)

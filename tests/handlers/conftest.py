@@ -69,11 +69,18 @@ def reaches(job_now):
     """Wait until a job is in one of some states, and return it."""
 
     async def wait(job: dict, *states: str) -> dict:
-        async def there():
-            now = await job_now(job)
-            return now if now["state"] in states else None
+        now = job
 
-        return await until(there)
+        async def there():
+            nonlocal now
+            now = await job_now(job)
+            return now["state"] in states
+
+        try:
+            await until(there)
+        except AssertionError:
+            raise AssertionError(f"not {' or '.join(states)} in time: {now}") from None
+        return now
 
     return wait
 

@@ -153,6 +153,43 @@ async def test_a_cancelled_question_leaves_nothing(
     assert read(jp_root_dir / "five") == {"x": "1"}
 
 
+@pytest.fixture
+def slow_question(transfer_app, monkeypatch):
+    """The row of a job that waits takes a while to be written."""
+    save = transfer_app.store.job_save
+
+    def slowly(job):
+        if job.state == "waiting":
+            time.sleep(0.5)
+        save(job)
+
+    monkeypatch.setattr(transfer_app.store, "job_save", slowly)
+
+
+async def test_a_question_is_answered_before_it_is_written_down(
+    ask, sync, reaches, act, slow_question, ftp, jp_root_dir
+):
+    write(ftp.files / "soon", a="1")
+    write(jp_root_dir / "soon", x="1")
+    job = await reaches(await sync(ftp.address("soon"), "soon"), "waiting")
+    assert (await act(job, action="approve")).code == 200
+    assert (await reaches(job, "done", "failed"))["state"] == "done"
+    assert read(jp_root_dir / "soon") == {"a": "1"}
+
+
+@pytest.mark.parametrize(("action", "state"), [("cancel", "cancelled"), ("pause", "paused")])
+async def test_a_job_is_halted_before_its_question_is_written_down(
+    ask, sync, reaches, act, slow_question, ftp, jp_root_dir, action, state
+):
+    write(ftp.files / "halt", a="1")
+    write(jp_root_dir / "halt", x="1")
+    job = await reaches(await sync(ftp.address("halt"), "halt"), "waiting")
+    answer = await act(job, action=action)
+    assert json.loads(answer.body)["state"] == state
+    assert (await reaches(job, state))["state"] == state
+    assert read(jp_root_dir / "halt") == {"x": "1"}
+
+
 @pytest.mark.parametrize(
     ("source", "destination", "options", "code"),
     [
