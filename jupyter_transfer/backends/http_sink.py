@@ -26,6 +26,7 @@ Headers = Callable[[str], Mapping[str, str]]
 """What goes with every request to an address: the credential, and what the person adds."""
 
 _MISSING = (404, 410)
+_BUSY = (423, 429, 503)
 _NAME_ROOM = 200
 _DEEPEST = 128
 
@@ -130,13 +131,16 @@ class WebServer:
 
     def make_folder(self, address: str) -> None:
         """Make the folder `address`, which ends in ``/``, and those above it that are missing,
-        where the server lets us; where it does not, sending a file into it fails."""
+        where the server lets us; where it does not, sending a file into it fails. Raises
+        ``remote_busy``, also while another connection makes the same folder (423)."""
         if address in self._folders or urlsplit(address).path in ("", "/"):
             return
-        status = self.call(address, "MKCOL").status  # 405: it is there (RFC 4918 section 9.3.1)
-        if status == 409:
+        answer = self.call(address, "MKCOL")  # 405: it is there (RFC 4918 section 9.3.1)
+        if answer.status == 409:
             self.make_folder(folder_of(address.rstrip("/")))
-            self.call(address, "MKCOL")
+            answer = self.call(address, "MKCOL")
+        if answer.status in _BUSY:
+            raise refusal(answer)
         self._folders.add(address)
 
     def forget_folder(self, address: str) -> None:
@@ -227,13 +231,18 @@ class DavSink(Sink):
             there = self._server.find(self._address)
             require_replaceable(self._source, there)
             self._before = None if there is None else _seen(there)
+            self._server.make_folder(self._folder)
             return []
         self._temporary, self._before = state["temporary"], state["before"]
         entry = self._server.find(self._temporary)
         if entry is not None and entry.size == self._source.size:
             return [(0, self._source.size)]
-        if entry is None and self._server.find(self._address) is not None:
+        if entry is not None:
+            return []
+        if self._server.find(self._address) is not None:
             raise Gone  # perhaps because it has become the final one
+        self._server.forget_folder(self._folder)
+        self._server.make_folder(self._folder)
         return []
 
     def state(self) -> State:
@@ -245,8 +254,7 @@ class DavSink(Sink):
         return folder_of(self._address)
 
     def outlet(self, span: Span) -> Outlet:
-        """The temporary name, in a folder that is there by now."""
-        self._server.make_folder(self._folder)
+        """The temporary name."""
         return Outlet(
             self._server.address_for(self._temporary),
             headers=self._server.headers(self._temporary),

@@ -7,6 +7,8 @@ import os
 import threading
 import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -169,6 +171,53 @@ def test_twins_sent_at_once_are_told_or_both_kept(harness: Harness, dav: WebDav)
     there = dav.names()
     assert all((dav.files / name).read_bytes() == twins[name] for name in there)
     assert len(there) + list(codes(harness).values()).count("exists") == len(twins)
+
+
+def test_a_folder_that_somebody_is_making_just_now(harness: Harness, dav: WebDav):
+    locked = ["/t/", "/t/", "/t/sub/"]  # each name once a request
+
+    class Busy(BaseHTTPRequestHandler):
+        """Passes requests on, but answers 423 to those that make a folder in `locked`."""
+
+        def pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            if self.command == "MKCOL" and self.path in locked:
+                locked.remove(self.path)
+                self.send_response(423)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            there = HTTPConnection("127.0.0.1", dav.port)
+            there.request(self.command, self.path, body, dict(self.headers))
+            answer = there.getresponse()
+            data = answer.read()
+            there.close()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name not in ("Content-Length", "Transfer-Encoding"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_MKCOL = do_PUT = do_MOVE = do_PROPFIND = do_OPTIONS = do_GET = pass_on  # noqa: N815
+        do_DELETE = pass_on
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    old(harness.folder / "tree" / "sub" / "a.bin", b"a")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Busy) as server:
+        port = server.server_address[1]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            outcome = harness.run("tree", f"http://127.0.0.1:{port}/t", kind="send")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert outcome.state == "done", [file["error"] for file in harness.report.files]
+    assert (dav.names(), locked) == (["t/sub/a.bin"], [])
 
 
 def test_links_are_not_followed_out(harness: Harness, dav: WebDav, tmp_path: Path):
