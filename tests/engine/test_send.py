@@ -200,8 +200,8 @@ def test_a_folder_that_somebody_is_making_just_now(harness: Harness, dav: WebDav
             self.end_headers()
             self.wfile.write(data)
 
-        do_MKCOL = do_PUT = do_MOVE = do_PROPFIND = do_OPTIONS = do_GET = pass_on  # noqa: N815
-        do_DELETE = pass_on
+        do_MKCOL = do_PUT = do_MOVE = do_PROPFIND = pass_on  # noqa: N815
+        do_OPTIONS = do_GET = do_DELETE = pass_on  # noqa: N815
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
