@@ -17,6 +17,7 @@ from . import (
     drop,
     fetch,
     files,
+    kills,
     latency,
     many,
     opened,
@@ -59,6 +60,7 @@ CLAIMS = {
     "drop": Claim(drop.run, 100_000, 2000, 32 * KIB, unit="files"),
     "archive": Claim(archive.run, 2 * GIB, room=4),
     "queue": Claim(queue.run, 10_000, 200, 64 * KIB, unit="jobs"),
+    "kills": Claim(kills.run, 10_000, 200, 64 * KIB, unit="jobs", rounds=1),
     "latency": Claim(latency.run, GIB, room=20, seconds=20),
 }
 
