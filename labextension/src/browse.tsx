@@ -28,10 +28,12 @@ export interface IBrowseListProps {
   readonly format: Format;
   /** An address was chosen. */
   readonly onChoose: (address: string) => void;
+  /** The folder at an address was chosen. */
+  readonly onUseFolder: (address: string) => void;
 }
 
 export function BrowseList(props: IBrowseListProps): JSX.Element {
-  const { browser, level, format, onChoose } = props;
+  const { browser, level, format, onChoose, onUseFolder } = props;
   const { trans } = format;
   const group = React.useRef<HTMLDivElement>(null);
   const entries = entriesOf(level);
@@ -81,7 +83,11 @@ export function BrowseList(props: IBrowseListProps): JSX.Element {
       className="jp-TransfersBrowse"
       {...{ [OWN_KEYS]: 'Enter ArrowLeft ArrowRight' }}
       role="group"
-      aria-label={trans.__('What lies at %1', level.address)}
+      aria-label={
+        level.address
+          ? trans.__('What lies at %1', level.address)
+          : trans.__('Where to begin')
+      }
       onKeyDown={onKeyDown}
     >
       <div className="jp-TransfersBrowse-bar">
@@ -94,13 +100,13 @@ export function BrowseList(props: IBrowseListProps): JSX.Element {
           {trans.__('Up')}
         </button>
         <span className="jp-TransfersBrowse-address" title={level.address}>
-          <bdi>{level.address}</bdi>
+          <bdi>{level.address || trans.__('Where to begin')}</bdi>
         </span>
         <button
           type="button"
           className="jp-mod-styled"
           disabled={!isPlace(level.address)}
-          onClick={() => onChoose(level.address)}
+          onClick={() => onUseFolder(level.address)}
         >
           {trans.__('Use This Folder')}
         </button>

@@ -15,7 +15,7 @@ import type {
   IFormOption,
   OptionValue
 } from './job';
-import { above, asFolder, Browser } from './level';
+import { above, asFolder, Browser, startingPlaces } from './level';
 import { baseName } from './names';
 import { given, labelOf } from './optionfields';
 import type { IProbeResult, Options, Prober } from './prober';
@@ -30,8 +30,12 @@ export interface IEndpointOptions {
   readonly backends: Promise<readonly IBackend[]>;
   /** An address to begin with. */
   readonly address: string;
+  /** Addresses that were used before, the last one first. */
+  readonly recent: readonly string[];
   /** Whether files are put there: then nothing has to be there yet. */
   readonly writes: boolean;
+  /** The address to fill in where a folder is chosen; the folder's if not given. */
+  readonly addressIn?: (folder: string) => string;
 }
 
 /** Failures that no other folder and no credentials mend. */
@@ -46,13 +50,16 @@ const HOPELESS: ReadonlySet<string> = new Set([
 export class Endpoint implements IDisposable {
   constructor(options: IEndpointOptions) {
     this.writes = options.writes;
+    this._recent = options.recent;
+    this._addressIn = options.addressIn ?? (folder => folder);
     this._address = options.address;
     this._prober = options.prober;
     this._prober.changed.connect(() => this._changed.emit());
     this._prober.look(this._address);
     this.browser = new Browser(
       address => options.browse(address, this.given),
-      options.locale
+      options.locale,
+      () => startingPlaces(this._backends, this._recent)
     );
     this.browser.changed.connect(() => this._changed.emit());
     options.backends.then(
@@ -135,6 +142,9 @@ export class Endpoint implements IDisposable {
 
   /** Whether a person can look around there. */
   get canBrowse(): boolean {
+    if (this._address.trim() === '') {
+      return startingPlaces(this._backends, this._recent).length > 0;
+    }
     return this.backend?.can?.includes('browse') ?? false;
   }
 
@@ -143,6 +153,11 @@ export class Endpoint implements IDisposable {
     const address = this._address.trim();
     const folder = this.isVacant || this._isOneFile ? above(address) : null;
     void this.browser.open(folder ?? asFolder(address));
+  }
+
+  /** Fill in the folder that was found by looking around. */
+  useFolder(address: string): void {
+    this.address = this._addressIn(address);
   }
 
   /** Vouch for a host whose key has this fingerprint. */
@@ -213,9 +228,11 @@ export class Endpoint implements IDisposable {
   }
 
   private _address: string;
+  private _addressIn: (folder: string) => string;
   private _backends: readonly IBackend[] = [];
   private _changed = new Signal<this, void>(this);
   private _prober: Prober;
+  private _recent: readonly string[];
   private _values: Readonly<Record<string, OptionValue>> = {};
 }
 

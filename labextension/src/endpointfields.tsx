@@ -92,6 +92,10 @@ function AddressField(props: IEndpointFieldsProps): JSX.Element {
     button.current!.focus();
     endpoint.address = address;
   };
+  const useFolder = (address: string) => {
+    button.current!.focus();
+    endpoint.useFolder(address);
+  };
   const onKeyDown = (event: React.KeyboardEvent) => {
     if (isOpen && event.key === 'Escape') {
       event.preventDefault();
@@ -141,6 +145,7 @@ function AddressField(props: IEndpointFieldsProps): JSX.Element {
           level={level}
           format={format}
           onChoose={choose}
+          onUseFolder={useFolder}
         />
       )}
     </div>

@@ -8,20 +8,25 @@ import type { FilePages } from './filepages';
 import { fileNotes, fileStateText, fileVerdict } from './filewords';
 import type { Format } from './format';
 import type { IJobFile } from './job';
-import { splitName } from './names';
+import { isAddress, splitName } from './names';
 import { useWindowedRows, WindowedList } from './windowed';
 
 /** Milliseconds at rest before rows that came in sight are asked for. */
 const PAUSE = 60;
 
+/** States of files that are whole. */
+const OPENABLE: ReadonlySet<string> = new Set(['done', 'present']);
+
 export interface IFileListProps {
   readonly pages: FilePages;
   readonly label: string;
   readonly format: Format;
+  /** Enter or a double click opens a file that is here; without, none. */
+  readonly onOpen?: (file: IJobFile) => void;
 }
 
 export function FileList(props: IFileListProps): JSX.Element {
-  const { pages, label, format } = props;
+  const { pages, label, format, onOpen } = props;
   useNews(pages);
   const total = pages.total ?? 0;
   const rows = useWindowedRows(total);
@@ -30,6 +35,7 @@ export function FileList(props: IFileListProps): JSX.Element {
     const timer = setTimeout(() => pages.need(first, end), PAUSE);
     return () => clearTimeout(timer);
   }, [pages, first, end]);
+  const file = pages.row(chosen);
   return (
     <div className="jp-TransfersFiles">
       <WindowedList
@@ -37,6 +43,12 @@ export function FileList(props: IFileListProps): JSX.Element {
         role="listbox"
         label={label}
         busy={pages.total === null}
+        onKeyDown={event => {
+          if (event.key === 'Enter') {
+            event.preventDefault();
+            openHere(file, onOpen);
+          }
+        }}
       >
         {index => (
           <FileRow
@@ -48,6 +60,7 @@ export function FileList(props: IFileListProps): JSX.Element {
             chosen={index === chosen}
             format={format}
             onChoose={rows.choose}
+            onOpen={onOpen}
           />
         )}
       </WindowedList>
@@ -64,10 +77,12 @@ interface IFileRowProps {
   readonly chosen: boolean;
   readonly format: Format;
   readonly onChoose: (index: number) => void;
+  readonly onOpen?: (file: IJobFile) => void;
 }
 
 const FileRow = React.memo(function FileRow(props: IFileRowProps) {
-  const { id, index, total, file, chosen, format, onChoose } = props;
+  const { id, index, total, file, chosen, format } = props;
+  const { onChoose, onOpen } = props;
   return (
     <div
       id={id}
@@ -79,11 +94,24 @@ const FileRow = React.memo(function FileRow(props: IFileRowProps) {
       aria-posinset={index + 1}
       aria-setsize={total}
       onClick={() => onChoose(index)}
+      onDoubleClick={() => openHere(file, onOpen)}
     >
       {file ? <FileFacts file={file} format={format} /> : '…'}
     </div>
   );
 });
+
+/** Open a file if it lies on this server. */
+function openHere(
+  file: IJobFile | undefined,
+  onOpen?: (file: IJobFile) => void
+): void {
+  if (file && OPENABLE.has(file.state) && file.action !== 'delete') {
+    if (!isAddress(file.path)) {
+      onOpen?.(file);
+    }
+  }
+}
 
 function FileFacts(props: { file: IJobFile; format: Format }): JSX.Element {
   const { file, format } = props;

@@ -8,7 +8,8 @@ import * as React from 'react';
 import { FileList } from './filelist';
 import { FilePages } from './filepages';
 import type { Format } from './format';
-import type { IFilePage, IFileQuery, IJobPlan } from './job';
+import type { IFilePage, IFileQuery, IJobFile, IJobPlan } from './job';
+import { ListDialog } from './listdialog';
 import type { TransferModel } from './model';
 import { planText, planWarnings } from './planwords';
 import { Select } from './select';
@@ -24,6 +25,8 @@ export interface IFilesOptions {
   readonly ask: (query: IFileQuery) => Promise<IFilePage>;
   /** The address of the report to download. */
   readonly reportUrl: string;
+  /** Show a file that arrived on this server. */
+  readonly open: (file: IJobFile) => Promise<unknown>;
   readonly format: Format;
 }
 
@@ -31,9 +34,12 @@ export interface IFilesOptions {
 export async function showFiles(options: IFilesOptions): Promise<void> {
   const { transfer, format } = options;
   const { trans } = format;
-  const dialog = new Dialog<void>({
+  const dialog: Dialog<void> = new ListDialog<void>({
     title: trans.__('Files of %1', transfer.name),
-    body: new FilesView(options, null),
+    body: new FilesView(options, null, file => {
+      dialog.reject();
+      void options.open(file);
+    }),
     buttons: [Dialog.cancelButton({ label: trans.__('Close') })],
     focusNodeSelector: '.jp-TransfersFiles-box',
     hasClose: true
@@ -52,7 +58,7 @@ export async function reviewPlan(
 ): Promise<Verdict> {
   const { transfer, format } = options;
   const { trans } = format;
-  const dialog = new Dialog<void>({
+  const dialog = new ListDialog<void>({
     title: trans.__('Go on with %1?', transfer.name),
     body: new FilesView(options, plan),
     buttons: [
@@ -102,7 +108,8 @@ function approval(plan: IJobPlan, format: Format): string {
 class FilesView extends ReactWidget {
   constructor(
     private _options: IFilesOptions,
-    private _plan: IJobPlan | null
+    private _plan: IJobPlan | null,
+    private _open?: (file: IJobFile) => void
   ) {
     super();
     this.addClass('jp-TransfersFiles-view');
@@ -166,6 +173,7 @@ class FilesView extends ReactWidget {
           pages={this._pages}
           label={trans.__('Files of %1', transfer.name)}
           format={format}
+          onOpen={this._open}
         />
       </>
     );

@@ -74,6 +74,11 @@ export class Leftovers implements IDisposable {
     return this._cleaned;
   }
 
+  /** How many were struck off the list: they are still where they lie. */
+  get forgotten(): number {
+    return this._forgotten;
+  }
+
   /** How far the removal of all is; null while there is none. */
   get progress(): { readonly done: number; readonly total: number } | null {
     return this._progress;
@@ -135,7 +140,9 @@ export class Leftovers implements IDisposable {
 
   /** Strike `entry` off the list; what lies at its service stays there. */
   async forget(entry: IRemain): Promise<void> {
-    await this._remove(entry, true);
+    if (await this._remove(entry, true)) {
+      this._forgotten += 1;
+    }
     this._emit();
   }
 
@@ -193,6 +200,7 @@ export class Leftovers implements IDisposable {
   private _changed = new Signal<this, void>(this);
   private _cleaned: ICleaned = { count: 0, bytes: 0 };
   private _entries: readonly IRemain[] | null = null;
+  private _forgotten = 0;
   private _failures = new Map<string, TransferError>();
   private _isComplete = true;
   private _isDisposed = false;

@@ -11,13 +11,14 @@ import type { Format } from './format';
 import { LeftoverList } from './leftoverlist';
 import { Leftovers } from './leftovers';
 import { leftoverTotals, questionText } from './leftoverwords';
+import { ListDialog } from './listdialog';
 
 export async function showLeftovers(
   api: Pick<TransferApi, 'leftovers' | 'removeLeftover'>,
   format: Format
 ): Promise<void> {
   const { trans } = format;
-  const dialog = new LeftoversDialog({
+  const dialog = new ListDialog<void>({
     title: trans.__('Leftovers of Interrupted Transfers'),
     body: new LeftoversView(new Leftovers(api), format),
     buttons: [Dialog.cancelButton({ label: trans.__('Close') })],
@@ -25,23 +26,6 @@ export async function showLeftovers(
   });
   dialog.addClass('jp-TransfersFiles-dialog');
   await dialog.launch();
-}
-
-/** The keys that a dialog keeps, wherever the focus is. */
-const DIALOG_KEYS = ['Escape', 'Tab'];
-
-class LeftoversDialog extends Dialog<void> {
-  /**
-   * A dialog takes keys before their target does: Enter would not press the
-   * buttons of the list, and on the list it would close all.
-   */
-  handleEvent(event: Event): void {
-    const { key } = event as KeyboardEvent;
-    const isInside = (event.target as Element).closest?.('.jp-Dialog-body');
-    if (event.type !== 'keydown' || !isInside || DIALOG_KEYS.includes(key)) {
-      super.handleEvent(event);
-    }
-  }
 }
 
 class LeftoversView extends ReactWidget {
@@ -182,7 +166,7 @@ function Question(props: {
   const { trans } = format;
   const no = React.useRef<HTMLButtonElement>(null);
   const id = React.useId();
-  React.useEffect(() => no.current!.focus(), []);
+  React.useLayoutEffect(() => no.current!.focus(), []);
   return (
     <div
       className="jp-TransfersLeftovers-question"

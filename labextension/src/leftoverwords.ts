@@ -64,7 +64,7 @@ export function leftoverNotes(
 /** What there is in all, or what goes on. */
 export function leftoverTotals(leftovers: Leftovers, format: Format): string {
   const { trans } = format;
-  const { cleaned, entries, isLooking, problem, progress } = leftovers;
+  const { entries, isLooking, problem, progress } = leftovers;
   if (isLooking) {
     return trans.__('Looking for leftovers…');
   }
@@ -80,15 +80,7 @@ export function leftoverTotals(leftovers: Leftovers, format: Format): string {
     return '';
   }
   if (entries.length === 0 && !problem) {
-    return cleaned.count > 0
-      ? trans._n(
-          'All clean: one leftover was removed (%2).',
-          'All clean: %3 leftovers were removed (%2).',
-          cleaned.count,
-          format.bytes(cleaned.bytes),
-          format.count(cleaned.count)
-        )
-      : trans.__('There are no leftovers.');
+    return emptyText(leftovers, format);
   }
   const failed = entries.filter(entry => leftovers.failure(entry)).length;
   return [
@@ -105,6 +97,42 @@ export function leftoverTotals(leftovers: Leftovers, format: Format): string {
   ]
     .filter(Boolean)
     .join(' · ');
+}
+
+/** How the list became empty. */
+function emptyText(leftovers: Leftovers, format: Format): string {
+  const { trans } = format;
+  const { cleaned, forgotten, isComplete } = leftovers;
+  if (forgotten > 0 || (cleaned.count > 0 && !isComplete)) {
+    return format.sentences(
+      cleaned.count > 0
+        ? trans._n(
+            'One leftover was removed (%2).',
+            '%3 leftovers were removed (%2).',
+            cleaned.count,
+            format.bytes(cleaned.bytes),
+            format.count(cleaned.count)
+          )
+        : '',
+      forgotten > 0
+        ? trans._n(
+            'One is only off this list: it still lies at its service.',
+            '%2 are only off this list: they still lie at their services.',
+            forgotten,
+            format.count(forgotten)
+          )
+        : ''
+    );
+  }
+  return cleaned.count > 0
+    ? trans._n(
+        'All clean: one leftover was removed (%2).',
+        'All clean: %3 leftovers were removed (%2).',
+        cleaned.count,
+        format.bytes(cleaned.bytes),
+        format.count(cleaned.count)
+      )
+    : trans.__('There are no leftovers.');
 }
 
 /** What is asked before all are removed. */

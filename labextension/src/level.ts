@@ -7,7 +7,7 @@ import type { IDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { TransferError } from './api';
-import type { IBrowse, IBrowseEntry } from './job';
+import type { IBackend, IBrowse, IBrowseEntry } from './job';
 
 /** Services whose addresses are plain text, and that list what `scheme://` holds. */
 const LISTS_ALL: ReadonlySet<string> = new Set(['s3', 'rclone']);
@@ -38,10 +38,12 @@ export class Browser implements IDisposable {
   /**
    * @param browse - Ask the server for the level at an address.
    * @param locale - BCP 47 language by which names are sorted.
+   * @param start - Where one can begin: what lies at the empty address.
    */
   constructor(
     private _browse: (address: string) => Promise<IBrowse>,
-    locale: string
+    locale: string,
+    private _start: () => readonly IBrowseEntry[] = () => []
   ) {
     this._order = new Intl.Collator(locale, { numeric: true });
   }
@@ -68,6 +70,10 @@ export class Browser implements IDisposable {
   async open(address: string): Promise<void> {
     const { level } = this;
     const left = level.state === 'closed' ? '' : level.address;
+    if (address === '') {
+      this._showStart();
+      return;
+    }
     this._set({ state: 'looking', address });
     const question = this._level;
     let answer: ILevel;
@@ -110,13 +116,26 @@ export class Browser implements IDisposable {
 
   /** The address above the one that is shown; null if there is none. */
   get parent(): string | null {
-    return this._level.state === 'closed' ? null : above(this._level.address);
+    const { level } = this;
+    if (level.state === 'closed' || level.address === '') {
+      return null;
+    }
+    return above(level.address) ?? (this._began ? '' : null);
   }
 
   close(): void {
+    this._began = false;
     if (this._level.state !== 'closed') {
       this._set({ state: 'closed' });
     }
+  }
+
+  private _showStart(): void {
+    this._began = true;
+    const entries = this._start();
+    this._set({
+      ...{ state: 'listed', address: '', entries, complete: true, current: 0 }
+    });
   }
 
   private _compare(one: IBrowseEntry, other: IBrowseEntry): number {
@@ -131,6 +150,8 @@ export class Browser implements IDisposable {
     this._changed.emit();
   }
 
+  /** Whether it was begun at the empty address. */
+  private _began = false;
   private _changed = new Signal<this, void>(this);
   private _isDisposed = false;
   private _level: ILevel = { state: 'closed' };
@@ -176,6 +197,35 @@ export function above(address: string): string | null {
 export function isPlace(address: string): boolean {
   const parts = partsOf(address);
   return parts !== null && !parts.root.endsWith('://');
+}
+
+/**
+ * Where one can begin without an address: services that list all they have, and
+ * the hosts, buckets and remotes of addresses that were used before.
+ */
+export function startingPlaces(
+  backends: readonly IBackend[],
+  recent: readonly string[]
+): readonly IBrowseEntry[] {
+  const able = backends.filter(({ can }) => can?.includes('browse'));
+  const known = new Set(able.flatMap(({ schemes }) => schemes));
+  const entry = (path: string, address: string): IBrowseEntry => ({
+    ...{ path, address, folder: true, size: null, mtime_ns: null }
+  });
+  const services = able.flatMap(({ title, schemes }) =>
+    schemes
+      .filter(scheme => LISTS_ALL.has(scheme))
+      .map(scheme => entry(title, `${scheme}://`))
+  );
+  const roots = recent
+    .map(partsOf)
+    .filter(parts => parts !== null && known.has(parts.scheme))
+    .map(parts => `${parts!.root}/`)
+    .filter(isPlace);
+  return [
+    ...services,
+    ...[...new Set(roots)].map(address => entry(address, address))
+  ];
 }
 
 /** `address` as that of a folder. */

@@ -247,12 +247,13 @@ function addResultCommands(context: IRowContext): void {
 }
 
 function filesOf(transfer: ITransfer, context: IRowContext): IFilesOptions {
-  const { api, format, model } = context;
+  const { api, commands, format, model } = context;
   const id = jobId(transfer.key);
   return {
     ...{ transfer, model, format },
     ask: query => api.jobFiles(id, query),
-    reportUrl: api.reportUrl(id)
+    reportUrl: api.reportUrl(id),
+    open: ({ path }) => commands.execute('docmanager:open', { path })
   };
 }
 

@@ -43,7 +43,9 @@ class SendForm extends TransferForm {
   constructor(options: ISendOptions) {
     super(options);
     this._items = options.items;
-    this._destination = this.endpoint(suggestion(options), true);
+    this._destination = this.endpoint(suggestion(options), true, folder =>
+      this.synchronises ? folder : placeOf(options.items, folder)
+    );
   }
 
   protected get target(): Endpoint {
@@ -107,11 +109,17 @@ function placeAmongMany(item: ISendItem, address: string): string {
   return item.isFolder ? below(folder, item) : folder;
 }
 
-/** The last folder, and in it one for what a folder holds. */
 function suggestion({ items, folder }: ISendOptions): string {
+  return folder === '' ? '' : placeOf(items, folder);
+}
+
+/** `folder`, or in it a folder for what the only folder of `items` holds. */
+function placeOf(items: readonly ISendItem[], folder: string): string {
   const [only, ...others] = items;
-  const takesName = folder !== '' && others.length === 0 && only.isFolder;
-  return takesName ? below(folder, only) : folder;
+  const isThat = !isRoot(folder) && baseName(folder) === baseName(only.path);
+  return others.length === 0 && only.isFolder && !isThat
+    ? below(folder, only)
+    : folder;
 }
 
 function below(folder: string, { path }: ISendItem): string {
@@ -130,6 +138,10 @@ export function folderOfSend(source: string, destination: string): string {
   const plain = destination.replace(/\/+$/, '');
   const named = baseName(plain) === baseName(source);
   const isFolder = destination.endsWith('/') && !named;
-  const isRoot = /^[^:]*:\/\/[^/]*$/.test(plain);
-  return isFolder || isRoot ? `${plain}/` : `${folderOf(plain)}/`;
+  return isFolder || isRoot(plain) ? `${plain}/` : `${folderOf(plain)}/`;
+}
+
+/** Whether `address` names a host or a bucket, and nothing in it. */
+function isRoot(address: string): boolean {
+  return /^[^:]*:\/\/[^/]*\/*$/.test(address);
 }

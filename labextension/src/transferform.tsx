@@ -124,16 +124,23 @@ export abstract class TransferForm
     return this.canSync && this._manner === 'sync';
   }
 
-  /** A service, which the form now follows. */
-  protected endpoint(address: string, writes: boolean): Endpoint {
-    const { api, format } = this.options;
+  /**
+   * A service, which the form now follows.
+   *
+   * @param addressIn - See `IEndpointOptions`.
+   */
+  protected endpoint(
+    address: string,
+    writes: boolean,
+    addressIn?: (folder: string) => string
+  ): Endpoint {
+    const { api, format, recent } = this.options;
     const endpoint = new Endpoint({
       prober: new Prober((url, options) => api.probe(url, options)),
       browse: (url, options) => api.browse(url, options),
       backends: this._backends,
       locale: format.locale,
-      address,
-      writes
+      ...{ address, recent, writes, addressIn }
     });
     endpoint.changed.connect(this.redraw, this);
     this._endpoints.push(endpoint);

@@ -4,6 +4,7 @@ import { TransferError } from '../api';
 import { Format } from '../format';
 import { askAddress } from '../from';
 import type { IBackend, IBackendOption } from '../job';
+import type { ISendItem } from '../sendto';
 import { askDestination } from '../sendto';
 import { dialogShown, press, type } from './samples';
 
@@ -312,6 +313,79 @@ describe('the list of what lies at an address', () => {
     );
     await browse();
     await eventually(() => expect(rows()).toHaveLength(3));
+  });
+
+  it('names a folder that is sent in the folder that is chosen', async () => {
+    const choose = async (items: readonly ISendItem[]) => {
+      asked = askDestination({ ...common, folder: 's3://photos/', items });
+      dialog = await dialogShown('input');
+      type(dialog.querySelector('input')!, 's3://photos/albums/');
+      await browse();
+      await eventually(() => expect(status()).toBe('Nothing lies here.'));
+      button('Use This Folder')!.click();
+      await eventually(() => expect(box()).toBeNull());
+      const chosen = address();
+      press(dialog, 'Cancel');
+      await asked;
+      return chosen;
+    };
+    const folder = { path: 'work/new one', isFolder: true };
+    const file = { path: 'work/a.csv', isFolder: false };
+    expect(await choose([folder])).toBe('s3://photos/albums/new one/');
+    expect(await choose([file])).toBe('s3://photos/albums/');
+    expect(await choose([folder, file])).toBe('s3://photos/albums/');
+    const same = { path: 'work/albums', isFolder: true };
+    expect(await choose([same])).toBe('s3://photos/albums/');
+  });
+
+  it('takes the chosen folder itself where it is to equal the source', async () => {
+    const can = [...BACKENDS[0].can!, 'delete'];
+    api.backends.mockResolvedValueOnce([{ ...BACKENDS[0], can }]);
+    asked = askDestination({
+      ...common,
+      folder: 's3://photos/',
+      items: [{ path: 'work/new', isFolder: true }]
+    });
+    dialog = await dialogShown('input');
+    const choices = () =>
+      [...dialog.querySelectorAll('select')].find(select =>
+        select.textContent!.includes('Synchronise')
+      );
+    await eventually(() => expect(choices()).toBeTruthy());
+    const manner = choices()!;
+    manner.value = 'sync';
+    manner.dispatchEvent(new Event('change', { bubbles: true }));
+    type(dialog.querySelector('input')!, 's3://photos/albums/');
+    await browse();
+    await eventually(() => expect(status()).toBe('Nothing lies here.'));
+    button('Use This Folder')!.click();
+    await eventually(() => expect(address()).toBe('s3://photos/albums/'));
+  });
+
+  it('begins at services and places of before without an address', async () => {
+    const recent = ['s3://logs/a/b.log', 's3://logs/c', 'plain://host/x'];
+    asked = askAddress({ ...common, recent, address: '', folder: '' });
+    dialog = await dialogShown('input');
+    await browse();
+    expect(rows().map(row => row.textContent)).toEqual(['S3', 's3://logs/']);
+    expect(button('Up')!.disabled).toBe(true);
+    expect(button('Use This Folder')!.disabled).toBe(true);
+    expect(api.browse).not.toHaveBeenCalled();
+    key('Enter');
+    await eventually(() => expect(selected()).toBe('logs/'));
+    key('Backspace');
+    await eventually(() => expect(selected()).toBe('S3'));
+    rows()[1].click();
+    await eventually(() => expect(rows().length).toBeGreaterThan(2));
+    button('Use This Folder')!.click();
+    await eventually(() => expect(address()).toBe('s3://logs/'));
+  });
+
+  it('is not offered without an address where there is no place to begin', async () => {
+    api.backends.mockResolvedValueOnce(BACKENDS.slice(1));
+    await open('');
+    await eventually(() => expect(api.backends).toHaveBeenCalled());
+    expect(button('Browse…')).toBeUndefined();
   });
 
   it('leaves Enter on a button of the form to the button', async () => {

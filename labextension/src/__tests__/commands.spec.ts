@@ -30,10 +30,7 @@ describe('commands', () => {
     changeJob: jest.fn(async () => job('a')),
     tuneJob: jest.fn(async () => job('a')),
     deleteJob: jest.fn(async () => undefined),
-    jobFiles: jest.fn(async () => ({
-      files: [{ path: 'data/a (1).bin', state: 'done', size: 3 }],
-      total: 1
-    })),
+    jobFiles: jest.fn(),
     reportUrl: (id: string) => `/base/jobs/${id}/report`,
     startJob: jest.fn(async () => job('new')),
     probe: jest.fn(),
@@ -62,6 +59,10 @@ describe('commands', () => {
 
   beforeEach(() => {
     jest.clearAllMocks();
+    api.jobFiles.mockResolvedValue({
+      files: [{ path: 'data/a (1).bin', state: 'done', size: 3 }],
+      total: 1
+    });
     commands = new CommandRegistry();
     feed = { jobs: new Map(), problem: null, refresh: jest.fn() };
     feed.changed = new Signal(feed);
@@ -83,6 +84,11 @@ describe('commands', () => {
   });
 
   afterEach(() => model.dispose());
+
+  function pressKey(target: HTMLElement, key: string): void {
+    const init = { key, bubbles: true, cancelable: true };
+    target.dispatchEvent(new KeyboardEvent('keydown', init));
+  }
 
   it('all describe their arguments', async () => {
     for (const id of Object.values(CommandIDs)) {
@@ -221,6 +227,18 @@ describe('commands', () => {
       expect(api.changeJob.mock.calls).toEqual([['a', 'approve']]);
     });
 
+    it('is not answered by Enter on its list', async () => {
+      const { done, dialog } = await review();
+      const list = dialog.querySelector<HTMLElement>('[role=listbox]')!;
+      expect(document.activeElement).toBe(list);
+      pressKey(list, 'Enter');
+      await new Promise(resolve => setTimeout(resolve, 20));
+      expect(document.body.contains(dialog)).toBe(true);
+      pressKey(list, 'Escape');
+      await done;
+      expect(api.changeJob).not.toHaveBeenCalled();
+    });
+
     it('can be refused, or left for later', async () => {
       const later = await review();
       press(later.dialog, 'Not Now');
@@ -245,6 +263,42 @@ describe('commands', () => {
     );
     press(dialog, 'Close');
     await done;
+  });
+
+  it('open a file of a job by Enter, and close its list', async () => {
+    const opened = jest.fn();
+    commands.addCommand('docmanager:open', { execute: opened });
+    show(job('a', { state: 'done' }));
+    const done = commands.execute(CommandIDs.showFiles, { key: 'job:a' });
+    const dialog = await dialogShown('[role=option]');
+    pressKey(dialog.querySelector('select')!, 'Enter');
+    pressKey(dialog.querySelector('a')!, 'Enter');
+    expect(opened).not.toHaveBeenCalled();
+    pressKey(dialog.querySelector('[role=listbox]')!, 'Enter');
+    await done;
+    expect(opened.mock.calls).toEqual([[{ path: 'data/a (1).bin' }]]);
+  });
+
+  it.each([
+    { path: 's3://b/a', state: 'done' },
+    { path: 'a', state: 'failed' },
+    { path: 'a', state: 'done', action: 'delete' }
+  ])('open no file that is not here: %j', async file => {
+    const opened = jest.fn();
+    commands.addCommand('docmanager:open', { execute: opened });
+    api.jobFiles.mockResolvedValue({
+      files: [{ size: 3, ...file }],
+      total: 1
+    });
+    show(job('a', { state: 'done' }));
+    const done = commands.execute(CommandIDs.showFiles, { key: 'job:a' });
+    const dialog = await dialogShown('[role=option]');
+    pressKey(dialog.querySelector('[role=listbox]')!, 'Enter');
+    await new Promise(resolve => setTimeout(resolve, 20));
+    expect(document.body.contains(dialog)).toBe(true);
+    press(dialog, 'Close');
+    await done;
+    expect(opened).not.toHaveBeenCalled();
   });
 
   it('limit the speed, and let a job go first', async () => {

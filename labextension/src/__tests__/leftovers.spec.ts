@@ -118,6 +118,15 @@ describe('leftovers', () => {
       ).toEqual([false, true, false]);
     });
 
+    it('are not all clean where the server did not look everywhere', async () => {
+      complete = false;
+      await leftovers.look();
+      await leftovers.cleanAll();
+      expect(leftoverTotals(leftovers, format)).toBe(
+        '3 leftovers were removed (6 kB).'
+      );
+    });
+
     it('stay when the dialog is closed before their turn', async () => {
       there = Array.from({ length: 20 }, (_, n) => remain(`r${n}`));
       await leftovers.look();
@@ -230,6 +239,14 @@ describe('leftovers', () => {
       await until(() => rows().length === 2);
       expect(removed.mock.calls).toEqual([['job-1', true]]);
       expect(named('Forget data/.jupyter-transfer/a')).toBeUndefined();
+      // The list becomes empty; the service is not clean.
+      named('Clean data/.jupyter-transfer/a').click();
+      named('Clean .jupyter-transfer/b').click();
+      await until(() => rows().length === 0);
+      expect(status()).toBe(
+        '2 leftovers were removed (6 kB). ' +
+          'One is only off this list: it still lies at its service.'
+      );
     });
 
     it('are all removed after a yes only', async () => {
