@@ -109,7 +109,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("claim", nargs="?", default="all", choices=(*CLAIMS, "all"))
     parser.add_argument("--size", type=parse_size, help="bytes (1GiB) or a number, per claim")
-    parser.add_argument("--rounds", type=int, help="default 5, startup 7")
+    parser.add_argument("--rounds", type=int, help="default 5, startup 7, kills 1")
     parser.add_argument("--seconds", type=float, help="of a round of latency or open, default 20")
     parser.add_argument("--quick", action="store_true", help="small: whether everything works")
     parser.add_argument("--dir", type=Path, help="where the temporary gigabytes go")
