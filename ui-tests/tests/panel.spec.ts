@@ -113,6 +113,17 @@ test('leftovers are listed and cleaned', async ({
     const name = theme.endsWith('Dark') ? 'leftovers-dark' : 'leftovers';
     await page.screenshot({ path: path.join(PICTURES, `${name}.png`) });
   }
+  // The buttons stay in one line, however much there is to say beside them.
+  for (const width of [1280, 420]) {
+    await page.setViewportSize({ width, height: 720 });
+    const tops = ['Look Again', 'Clean All…'].map(async name => {
+      const box = await dialog.getByRole('button', { name }).boundingBox();
+      return box!.y;
+    });
+    const [again, all] = await Promise.all(tops);
+    expect(all).toBe(again);
+  }
+  await page.setViewportSize({ width: 1280, height: 720 });
   await service.getByRole('button', { name: 'Forget' }).click();
   await expect(rows).toHaveCount(2);
   // By keyboard: the list, its first row.
@@ -123,7 +134,8 @@ test('leftovers are listed and cleaned', async ({
   await dialog.getByRole('button', { name: 'Clean All…' }).press('Enter');
   await dialog.getByRole('button', { name: 'Remove All' }).click();
   await expect(status).toHaveText(
-    'All clean: 2 leftovers were removed (4 MB).'
+    '2 leftovers were removed (4 MB). ' +
+      'One is only off this list: it still lies at its service.'
   );
   expect(fs.existsSync(path.join(folder, '.jupyter-transfer'))).toBe(false);
   expect(fs.existsSync(path.join(shown, '.jupyter-transfer'))).toBe(false);
