@@ -207,6 +207,21 @@ class Policy:
         elif host.rstrip(".").lower() in _METADATA_NAMES:
             raise _refused(host, "a metadata service")
 
+    def resolve(self, host: str, port: int) -> list[str]:
+        """The addresses of `host`, each judged, for a program that has to connect to nothing else.
+
+        Raises ``address_refused``, ``dns_failed``.
+        """
+        self.check_host(host)
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError:
+            raise TransferError("dns_failed", f"The name “{host}” cannot be resolved.") from None
+        addresses = list(dict.fromkeys(str(address[0]) for *_, address in found))
+        for address in addresses:
+            self.check_socket(host, address)
+        return addresses
+
     def check_behind_proxy(self, host: str, port: int) -> None:
         """Judge a target that a proxy will resolve and call for us: its name, and its addresses
         if this machine can resolve it. Raises ``address_refused``."""

@@ -169,6 +169,12 @@ class Root:
         beneath = openat2_works() if use_openat2 is None else use_openat2
         self._open_beneath = _openat2 if beneath else _open_by_component
 
+    def inner(self, path: str) -> Root:
+        """The folder at `path` as a root of its own, with hidden names: for a tree that a program
+        makes. It stays the same folder when it gets another name. Raises ``not_found`` …"""
+        with self.folder(path) as fd:
+            return Root(f"/proc/self/fd/{fd}", allow_hidden=True, direct_from=self.direct_from)
+
     def close(self) -> None:
         """Give the root's descriptor back."""
         if self._fd >= 0:

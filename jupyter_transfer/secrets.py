@@ -226,6 +226,11 @@ def known_hosts(host: str, port: int, marker: str = "") -> list[tuple[str, str]]
 _SYSTEM_KNOWN_HOSTS = (Path("/etc/ssh/ssh_known_hosts"),)
 
 
+def known_hosts_files() -> list[str]:
+    """Where keys of hosts are known from: the person's file, then the system's."""
+    return [str(path) for path in (_known_hosts_file(), *_SYSTEM_KNOWN_HOSTS)]
+
+
 def _known_hosts_file() -> Path:
     return Path("~/.ssh/known_hosts").expanduser()
 
@@ -489,6 +494,11 @@ def tool_environment(prefix: str, kept: re.Pattern[str]) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(prefix) or kept.fullmatch(name)
     }
+
+
+def environment_of(names: Iterable[str]) -> dict[str, str]:
+    """Those variables of this process that are called so and hold something."""
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
 
 
 # ---- redaction --------------------------------------------------------------------------------

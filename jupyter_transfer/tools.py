@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -32,6 +33,9 @@ KEPT_LINES = 40
 
 LINE_LIMIT = 1 << 20
 """Bytes in one line of a child."""
+
+_ENDS = re.compile(rb"[\r\n]")
+"""Programs draw their progress by returning to the beginning of the line."""
 
 _PR_SET_PDEATHSIG = 1
 _SOCKET_PATH = 100
@@ -123,8 +127,20 @@ class Child:
     def lines(self, check: Callable[[], None]) -> Iterator[bytes]:
         """The lines of standard output as they come, without their end. `check` is called at
         least every tenth of a second and may raise. Raises ``remote_lied`` for an endless line."""
+        rest = b""
+        for data in self.chunks(check):
+            *whole, rest = (rest + data).split(b"\n")
+            yield from whole
+            if len(rest) > LINE_LIMIT:
+                raise TransferError("remote_lied", "A name in the listing has no end.")
+        if rest:
+            yield rest
+
+    def chunks(self, check: Callable[[], None]) -> Iterator[bytes]:
+        """Standard output as it comes. `check` is called at least every tenth of a second and may
+        raise."""
         assert self._process.stdout is not None
-        fd, rest = self._process.stdout.fileno(), b""
+        fd = self._process.stdout.fileno()
         with selectors.DefaultSelector() as selector:
             selector.register(fd, selectors.EVENT_READ)
             while True:
@@ -133,13 +149,8 @@ class Child:
                     continue
                 data = os.read(fd, 1 << 18)
                 if not data:
-                    break
-                *whole, rest = (rest + data).split(b"\n")
-                yield from whole
-                if len(rest) > LINE_LIMIT:
-                    raise TransferError("remote_lied", "A name in the listing has no end.")
-        if rest:
-            yield rest
+                    return
+                yield data
 
     def wait(self, check: Callable[[], None] = lambda: None) -> int:
         """Wait for its end, calling `check`, which may raise; the exit code. What it started ends
@@ -178,12 +189,21 @@ class Child:
 
     def _read_errors(self) -> None:
         assert self._process.stderr is not None
+        rest = b""
         with self._process.stderr as pipe:
-            while raw := pipe.readline(LINE_LIMIT):
-                line = _parsed(raw)
-                self.said.append(line)
-                if self._on_line is not None:
-                    self._on_line(line)
+            while data := os.read(pipe.fileno(), 1 << 16):
+                *whole, rest = _ENDS.split(rest + data)
+                if len(rest) > LINE_LIMIT:
+                    whole, rest = [*whole, rest], b""
+                self._hear(whole)
+            self._hear([rest])
+
+    def _hear(self, lines: Sequence[bytes]) -> None:
+        for raw in filter(None, lines):
+            line = _parsed(raw)
+            self.said.append(line)
+            if self._on_line is not None:
+                self._on_line(line)
 
 
 def _parsed(raw: bytes) -> Line:
@@ -222,7 +242,7 @@ def last_words(said: Sequence[Line]) -> str:
 
 
 class PrivateFolder:
-    """A folder for the sockets of one job's children, for nobody else's eyes (mode 0700). Those
+    """A folder for sockets and the like of one job's children, nobody else's (mode 0700). Those
     that processes left behind which died are removed when the next one is made."""
 
     PREFIX = "jupyter-transfer-"
@@ -238,6 +258,14 @@ class PrivateFolder:
     def has(self, name: str) -> bool:
         """Whether the socket `name` is there."""
         return os.path.exists(self.socket(name))
+
+    def write(self, name: str, data: bytes, mode: int = 0o600) -> str:
+        """Make the file `name` in it; its path."""
+        path = os.path.join(self.path, name)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        with os.fdopen(fd, "wb") as file:
+            file.write(data)
+        return path
 
     def remove(self) -> None:
         """Remove it with all that is in it."""

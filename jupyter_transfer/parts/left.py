@@ -102,7 +102,7 @@ def remove_staged(root: Root, folder: str, id: str) -> None:
             if _staged(staging, id, names).busy:
                 raise TransferError("conflict", "A transfer is using this.", "Leave it alone.")
             for name in names:
-                _remove_tree(staging, name)
+                remove_tree(staging, name)
     except OSError as error:
         raise from_os_error(error) from None
     root.remove_staging(folder)
@@ -153,13 +153,14 @@ def _is_busy(staging: int, name: str) -> bool:
     return False
 
 
-def _remove_tree(parent: int, name: str) -> None:
+def remove_tree(parent: int, name: str) -> None:
+    """Remove `name` in an open folder, with all that is in it; links are not followed."""
     with suppress(FileNotFoundError):
         if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
             fd = os.open(name, _FOLDER, dir_fd=parent)
             try:
                 for inner in os.listdir(fd):
-                    _remove_tree(fd, inner)
+                    remove_tree(fd, inner)
             finally:
                 os.close(fd)
             os.rmdir(name, dir_fd=parent)
