@@ -23,6 +23,7 @@ _OWN = {
     "sftp": "jupyter_transfer.backends.sftp:SftpBackend",
     "http": "jupyter_transfer.backends.http:HttpBackend",
     "s3": "jupyter_transfer.backends.s3:S3Backend",
+    "git": "jupyter_transfer.backends.git:GitBackend",
     "rclone": "jupyter_transfer.backends.rclone:RcloneBackend",
 }
 

@@ -8,7 +8,7 @@ from ..backends import find, is_remote
 from ..backends.base import Context
 from ..errors import TransferError
 from ..paths import Root
-from . import copyrun, fetchrun, sendleft, sendrun, toolrun
+from . import copyrun, fetchrun, sendleft, sendrun, toolrun, treerun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run
 from .sync import copying, fetching, sending
@@ -27,6 +27,15 @@ def make_run(
 def discard(root: Root, request: JobRequest, context: Context) -> None:
     """Remove what an unfinished job left behind, on the disk and at the service."""
     _DISCARDS[_known(request.kind)](root, request, context)
+
+
+def _fetch_run(request: JobRequest) -> type[Run]:
+    return treerun.TreeRun if treerun.is_tree(request.source) else fetchrun.FetchRun
+
+
+def _discard_fetch(root: Root, request: JobRequest, context: Context) -> None:
+    room = treerun if treerun.is_tree(request.source) else fetchrun
+    room.discard(root, request, context)
 
 
 def _send_run(request: JobRequest) -> type[Run]:
@@ -51,13 +60,13 @@ def _discard_sync(root: Root, request: JobRequest, context: Context) -> None:
 
 
 _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {
-    "fetch": lambda request: fetchrun.FetchRun,
+    "fetch": _fetch_run,
     "send": _send_run,
     "sync": _sync_run,
     "copy": lambda request: copyrun.CopyRun,
 }
 _DISCARDS = {
-    "fetch": fetchrun.discard,
+    "fetch": _discard_fetch,
     "send": sendrun.discard,
     "sync": _discard_sync,
     "copy": copyrun.discard,

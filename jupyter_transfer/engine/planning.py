@@ -4,13 +4,14 @@ made. The answer of ``POST jobs`` with ``options.dry_run``, without ``free_bytes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
 from ..backends import is_remote
 from ..backends.base import Backend, Context, Entry
 from ..backends.ends import context_of
+from ..backends.tree import QUIET, TreeBackend
 from ..errors import TransferError
 from ..names import split_path
 from ..paths import Root
@@ -24,7 +25,7 @@ from .filling import Way
 from .filters import Filters
 from .local import Identity
 from .looks import Looks
-from .overview import Overview
+from .overview import Action, Overview
 from .places import Places
 from .preview import TRIES, preview
 from .remotefile import at_source
@@ -36,6 +37,7 @@ from .sendtarget import SendTargets, Verdict
 from .sync.steps import Ends, Notes, Planner
 from .target import Decision, Listed, Targets
 from .transport import Transport
+from .treerun import decide, is_tree, require_whole, target_of
 from .walk import Found, files_below
 
 Answer = dict[str, Any]
@@ -65,6 +67,8 @@ def _plan_fetch(root: Root, request: JobRequest, context: Context, control: Cont
     found = preview(request.source, context)
     if found["needs"]:
         return {**found, "plan": None}
+    if is_tree(request.source):
+        return {**found, **_plan_tree(root, request, context, control)}
     fetches = _Fetches(root, request.targets(root))
     with opened(request.source, context, control.check) as (backend, transport):
         single, entries = peek(backend, request.source)
@@ -79,6 +83,29 @@ def _plan_fetch(root: Root, request: JobRequest, context: Context, control: Cont
     fetches.targets.delivered.close()
     overview = fetches.overview
     return {**found, "plan": overview.plan(), "entries": overview.entries()}
+
+
+def _plan_tree(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
+    """The one folder that is made, or brought up to date."""
+    overview = Overview()
+    with opened(request.source, context, control.check) as (backend, _):
+        assert isinstance(backend, TreeBackend)
+        backend.check(request.source)
+        require_whole(request)
+        path = target_of(root, request, backend)
+        try:
+            verdict = decide(root, request, path)
+            if verdict == "renew":
+                with closing(root.inner(path)) as inner:
+                    backend.renew(inner, QUIET, dry_run=True)
+        except TransferError as error:
+            overview.add("fail", path, None, error=error.code)
+        else:
+            if verdict == "rename":
+                path = root.available_name(path)
+            actions: dict[str, Action] = {"renew": "replace", "skipped": "skip"}
+            overview.add(actions.get(verdict, "copy"), path, None)
+    return {"plan": overview.plan(), "entries": overview.entries()}
 
 
 class _Fetches:

@@ -6,6 +6,7 @@ from itertools import islice
 from typing import Any
 
 from ..backends.base import Backend, Context, Entry
+from ..backends.tree import TreeBackend
 from ..errors import TransferError
 from .client import opened
 from .control import Control
@@ -45,6 +46,8 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
         "needs": None,
     }
     try:
+        if isinstance(backend, TreeBackend):
+            return result | {"detail": backend.overview(), "verifiable": True}
         meant = Filters(backend.context.options).apply(backend.entries(source))
         entries = list(islice(meant, MOST_ENTRIES + 1))
         if len(entries) == 1:

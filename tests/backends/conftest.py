@@ -9,3 +9,4 @@ from ..engine.conftest import (  # noqa: F401 - fixtures
     nginx,
     quick,
 )
+from .gitsite import git_server, one_git_server, repository  # noqa: F401 - fixtures

@@ -1,0 +1,359 @@
+"""A fetch whose source is one folder that a program of its backend makes, such as a clone.
+
+The folder is made without a name beside the destination and gets it when it is whole, with one
+rename. One that an earlier job made is brought up to date in place by the program, which leaves
+alone what somebody has changed. Large objects of it are files like any other to the engine: in
+ranges, journaled, verified. The journal of the folder's part says::
+
+    {"kind": "tree", "version": 1, "source": "<sha256 of the address>"}
+    {"made": "<version>"}                    the program has done its work; objects may be missing
+    {"publish": path, "inode": inode}        as `parts` does
+
+A program that is killed begins anew; objects go on where they were.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..backends import find
+from ..backends.base import Context
+from ..backends.tree import Large, Made, TreeBackend, Watch
+from ..errors import TransferError
+from ..names import join_path, split_path
+from ..parts import Part, StagedTree
+from ..paths import Root
+from .authorities import authorities, ca_file_of_environment
+from .client import opened
+from .control import Message, Stopped
+from .delivery import Setting, patiently, row
+from .fetchrun import FetchRun
+from .filters import Filters
+from .journal import find_part
+from .many import connections_of
+from .run import JobRequest
+from .target import Targets
+from .transport import Transport
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class _Means:
+    """What brings everything here."""
+
+    backend: TreeBackend
+    transport: Transport
+    connections: int
+
+
+class TreeRun(FetchRun):
+    """One run of such a job."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__(*arguments)
+        self._rows: list[tuple[Message, TransferError | None]] = []
+        self._part: Part | None = None
+
+    def close(self) -> None:
+        """Forget the journal of what was published."""
+        super().close()
+        if self._part is not None:
+            with suppress(TransferError):
+                self._part.discard()  # an empty file: the folder has its name
+            self._part = None
+
+    def _run_all(self) -> None:
+        request, control = self._request, self._control
+        context = replace(self._context, note=self._report.note)
+        connections = connections_of(request.options)
+        with opened(request.source, context, control.check, control.bandwidth, connections) as (
+            backend,
+            transport,
+        ):
+            assert isinstance(backend, TreeBackend)
+            backend.check(request.source)
+            require_whole(request)
+            if control.bandwidth.rate is not None:
+                self._report.note(
+                    "left_out", "git knows no speed limit: yours holds for the objects of LFS only."
+                )
+            self._bring(_Means(backend, transport, connections))
+
+    def _bring(self, means: _Means) -> None:
+        root, request = self._root, self._request
+        path = target_of(root, request, means.backend)
+        part = self._find_part(path)
+        if part is not None and (there := part.published()) is not None:
+            self._part = part
+            self._finish(there, _made(part) or Made(""))
+            return
+        try:
+            verdict = decide(root, request, path)
+        except BaseException:
+            if part is not None:
+                part.close()
+            raise
+        if verdict == "skipped":
+            self._leave(part, keep=False)
+            self._files_total = 0
+            self._report.file(row(path, state="skipped", unverified="skipped"))
+        elif verdict == "renew":
+            self._leave(part, keep=False)
+            self._renew(means, path)
+        else:
+            if verdict == "rename":
+                path = root.available_name(path)
+            self._make(means, path, part)
+
+    # -- a new folder --
+
+    def _make(self, means: _Means, path: str, part: Part | None) -> None:
+        if part is None:
+            header = {"kind": "tree", "version": VERSION, "source": _hash(self._request.source)}
+            part = Part.create(self._root, split_path(path)[0], tree_id(self._request.id), header)
+        staged = StagedTree(part)
+        keep = True
+        try:
+            made = _made(part)
+            if made is None:
+                made = self._make_anew(means.backend, staged, part)
+            with self._opened(staged.opened) as inner:
+                self._fill(means, inner, path)
+            staged.publish(path)
+            self._part = part
+        except Stopped as stopped:
+            keep = stopped.how != "cancel"
+            raise
+        finally:
+            if self._part is None:
+                self._leave(part, keep=keep and _made(part) is not None)
+        self._finish(path, made)
+
+    def _make_anew(self, backend: TreeBackend, staged: StagedTree, part: Part) -> Made:
+        self._report.state("cloning")
+        staged.begin()
+        with self._opened(staged.opened) as inner:
+            made = backend.make(inner, self._watch())
+        part.append({"made": made.version})
+        return made
+
+    # -- one that is there --
+
+    def _renew(self, means: _Means, path: str) -> None:
+        with self._opened(lambda: self._root.inner(path)) as inner:
+            made = means.backend.renew(inner, self._watch())
+            self._fill(means, inner, path)
+        self._finish(path, made)
+
+    # -- both --
+
+    def _watch(self) -> Watch:
+        """What the program is told to, and tells: its bytes are a guess from the part that it has
+        done."""
+
+        def progress(fraction: float, received: int) -> None:
+            total = int(received / fraction) if fraction else 0
+            self._bytes_total = self._size = max(total, received) or None
+            self._tally.bytes = int((self._bytes_total or 0) * fraction)
+            self._tally.moved = max(self._tally.moved, received)
+            self._tell()
+
+        trusted = authorities(self._context.ca_file or ca_file_of_environment())
+        return Watch(self._control.check, progress, self._report.note, trusted)
+
+    def _fill(self, means: _Means, inner: Root, path: str) -> None:
+        """Fetch the large objects that the folder lacks, and let them become files."""
+        missing = list(means.backend.large(inner))
+        self._bytes_before += self._tally.moved
+        self._tally.bytes = 0
+        if missing:
+            self._report.state("fetching")
+            with self._opened(lambda: inner.inner(means.backend.store)) as store:
+                self._fetch_large(means, store, path, missing)
+            if self._errors:
+                raise self._errors[0]
+        self._report.state("checking_out")
+        means.backend.settle(inner, self._watch_quietly())
+
+    def _watch_quietly(self) -> Watch:
+        return replace(self._watch(), progress=lambda fraction, received: None)
+
+    def _fetch_large(self, means: _Means, store: Root, path: str, missing: list[Large]) -> None:
+        request = self._request
+        self._paths = {
+            one.entry.path: [join_path(path, each) for each in one.paths] for one in missing
+        }
+        setting = Setting(
+            store,
+            request.id,
+            request.source,
+            means.transport,
+            means.backend,
+            Targets(store, ".", "overwrite", request.source),
+            self._control,
+            self._report,
+            Filters({}),
+            "",
+        )
+        try:
+            self._new_many(setting, means.connections).run(one.entry for one in missing)
+        finally:
+            setting.targets.delivered.close()
+            if self._many is not None:
+                self._many.forget()  # what is in the store needs no row to be known
+                self._many = None
+
+    def _settle(self, message: Message, error: TransferError | None) -> None:
+        """One object is finished; its files are reported when the folder has its name."""
+        for path in self._paths.get(message["path"], [message["path"]]):
+            self._rows.append(({**message, "path": path, "mtime_ns": None}, error))
+        if error is not None:
+            self._failed(error)
+        else:
+            self._bytes_before += message["size"] or 0
+            self._judge(message["verified"], message["unverified"])
+        self._tell()
+
+    def _finish(self, path: str, made: Made) -> None:
+        """Report the folder, and what was fetched into it."""
+        state = "done" if made.changed else "present"
+        self._succeeded(True)
+        digest = f"git:{made.version}" if made.version else None
+        self._report.file(row(path, state=state, digest=digest, verified=True))
+        for message, _ in self._rows:
+            self._report.file(message)
+        self._files_total = len(self._verdicts)
+        self._bytes_total = self._size = self._bytes_before
+        self._tell(now=True)
+
+    @contextmanager
+    def _opened(self, open_: Callable[[], Root]) -> Iterator[Root]:
+        root = open_()
+        try:
+            yield root
+        finally:
+            root.close()
+
+    # -- the part --
+
+    def _find_part(self, path: str) -> Part | None:
+        id = tree_id(self._request.id)
+        part = patiently(self._control, lambda: find_part(self._root, split_path(path)[0], id))
+        if part is None:
+            return None
+        header = next(iter(part.records()), {})
+        if header.get("kind") != "tree" or header.get("source") != _hash(self._request.source):
+            self._leave(part, keep=False)
+            return None
+        return part
+
+    @staticmethod
+    def _leave(part: Part | None, *, keep: bool) -> None:
+        """Let go of a part, with its folder unless that is to be kept."""
+        if part is None:
+            return
+        if keep:
+            part.close()
+        else:
+            StagedTree(part).discard()
+            part.discard()
+
+
+def is_tree(source: str) -> bool:
+    """Whether the source of a job is one folder."""
+    try:
+        return issubclass(find(source), TreeBackend)
+    except TransferError:
+        return False  # the run says what is wrong with it
+
+
+def require_whole(request: JobRequest) -> None:
+    """Raise ``bad_request`` where files were chosen that nobody can choose."""
+    if Filters(request.options).active:
+        raise TransferError(
+            "bad_request",
+            "The files of a repository come together, and cannot be chosen one by one.",
+            "Leave the filters out; the option “sparse” takes some of its folders only.",
+        )
+
+
+def tree_id(job: str) -> str:
+    """The id of the part of the folder that `job` makes."""
+    return f"{job}-tree"
+
+
+def target_of(root: Root, request: JobRequest, backend: TreeBackend) -> str:
+    """The path of the folder. Raises ``invalid_path``."""
+    path = request.targets(root).folder_of_many(backend.name_for(request.source))
+    if not path:
+        raise TransferError(
+            "exists", "The root folder itself is there already.", "Name a folder below it."
+        )
+    return path
+
+
+def decide(root: Root, request: JobRequest, path: str) -> str:
+    """What to do about the folder `path`: ``make`` it, ``renew`` the one that is there, make one
+    beside it (``rename``), or nothing (``skipped``). Raises ``exists``."""
+    conflict = request.options.get("conflict")
+    if not root.exists(path):
+        return "make"
+    try:
+        entries = root.inner(path)
+    except TransferError as error:
+        if error.code != "not_a_directory" or conflict not in ("skip", "rename"):
+            raise
+        return "skipped" if conflict == "skip" else "rename"
+    with entries_of(entries) as names:
+        if not names:
+            return "make"
+        if ".git" in names and conflict not in ("rename", "skip"):
+            return "renew"
+    if conflict in ("skip", "rename"):
+        return "skipped" if conflict == "skip" else "rename"
+    raise TransferError(
+        "exists",
+        f"“{path}” is there already, and is no clone.",
+        "Choose another folder.",
+        detail={"path": path},
+    )
+
+
+@contextmanager
+def entries_of(folder: Root) -> Iterator[list[str]]:
+    """The names in a folder, which is closed at the end."""
+    try:
+        yield [entry.name for entry in folder.scan("")]
+    finally:
+        folder.close()
+
+
+def discard(root: Root, request: JobRequest, context: Context) -> None:
+    """Remove what an unfinished job left."""
+    with opened(request.source, context) as (backend, _):
+        assert isinstance(backend, TreeBackend)
+        path = target_of(root, request, backend)
+    part = find_part(root, split_path(path)[0], tree_id(request.id))
+    if part is None:
+        return
+    with suppress(TransferError):
+        if part.published() is not None:
+            part.discard()
+            return
+    StagedTree(part).discard()
+    part.discard()
+
+
+def _made(part: Part) -> Made | None:
+    """What the program of an earlier process has made whole."""
+    made = next((one["made"] for one in reversed(part.records()) if "made" in one), None)
+    return None if made is None else Made(str(made))
+
+
+def _hash(source: str) -> str:
+    return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()

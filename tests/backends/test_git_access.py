@@ -1,0 +1,243 @@
+"""Who a person is to a git server, and that nobody else learns it."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from jupyter_transfer.backends.base import Context
+from jupyter_transfer.backends.git import GitBackend
+from jupyter_transfer.errors import TransferError
+from jupyter_transfer.secrets import Credential
+
+from ..servers.git import git
+from ..servers.sshd import make_key, running_sshd
+
+CANARY = "git-token-canary-48151"
+
+
+@pytest.fixture(autouse=True)
+def nobody(monkeypatch, tmp_path):
+    """A home without credentials."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    return home
+
+
+def test_a_private_repository_wants_credentials(harness, repository, git_server):
+    git_server.user, git_server.password = "ann", CANARY
+    outcome = harness.run(repository.address, "here")
+    assert (outcome.state, outcome.error.code) == ("waiting", "needs_credentials")
+    assert harness.names() == []
+
+
+def test_a_wrong_password(harness, repository, git_server):
+    git_server.user, git_server.password = "ann", CANARY
+    outcome = harness.run(repository.address, "here", username="ann", token="wrong-one")
+    assert (outcome.state, outcome.error.code) == ("waiting", "needs_credentials")
+
+
+@pytest.mark.parametrize(
+    ("user", "credential", "options"),
+    [
+        ("ann", None, {"username": "ann", "token": CANARY}),
+        ("ann", None, {"username": "ann", "password": CANARY}),
+        ("x-access-token", None, {"token": CANARY}),
+        ("ann", Credential("ann", CANARY), {}),
+        ("x-access-token", Credential(CANARY), {}),
+        ("an'n \"$HOME", None, {"username": "an'n \"$HOME", "token": CANARY}),
+    ],
+)
+def test_credentials_of_the_job(harness, repository, git_server, user, credential, options):
+    git_server.user, git_server.password = user, CANARY
+    harness.credential = credential
+    outcome = harness.run(repository.address, "here", **options)
+    assert (outcome.state, outcome.error) == ("done", None)
+    repository.commit({"a.txt": b"two\n"})
+    assert harness.run(repository.address, "here", **options).state == "done"
+    clone = harness.folder / "here"
+    assert (clone / "a.txt").read_bytes() == b"two\n"
+    assert git(clone, "remote", "get-url", "origin") == repository.url
+    for path in harness.folder.rglob("*"):
+        assert not path.is_file() or CANARY.encode() not in path.read_bytes()
+
+
+def test_what_is_left_out_is_fetched_with_credentials_too(harness, repository, git_server):
+    repository.commit({"a.txt": b"two\n"})
+    git_server.user, git_server.password = "x-access-token", CANARY
+    outcome = harness.run(repository.address, "here", partial=True, token=CANARY)
+    assert (outcome.state, outcome.error) == ("done", None)
+
+
+def test_netrc_and_no_other_host(harness, repository, git_server, monkeypatch, nobody):
+    git_server.user, git_server.password = "ann", CANARY
+    netrc = nobody / "netrc"
+    netrc.write_text(f"machine 127.0.0.1 login ann password {CANARY}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    assert harness.run(repository.address, "here").state == "done"
+    netrc.write_text(f"machine example.org login ann password {CANARY}\n")
+    assert harness.run(repository.address, "there").state == "waiting"
+
+
+def test_the_persons_own_helper(harness, repository, git_server, nobody):
+    git_server.user, git_server.password = "ann", CANARY
+    store = nobody / "store"
+    store.write_text(f"http://ann:{CANARY}@{git_server.url.removeprefix('http://')}\n")
+    store.chmod(0o600)
+    (nobody / ".gitconfig").write_text(f'[credential]\n\thelper = "store --file={store}"\n')
+    assert harness.run(repository.address, "here").state == "done"
+
+
+def test_nothing_secret_is_seen_from_outside(harness, repository, git_server):
+    """While git runs: not in arguments, not in variables, not in files."""
+    repository.commit({"big": os.urandom(1 << 20)})
+    git_server.user, git_server.password, git_server.rate = "ann", CANARY, 1 << 20
+    seen, programs, stop = [], set(), threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            for process in Path("/proc").glob("[0-9]*"):
+                try:
+                    line = (process / "cmdline").read_bytes()
+                    texts = line, (process / "environ").read_bytes()
+                except OSError:
+                    continue
+                if b"git" in line.split(b"\0")[0]:
+                    programs.add(line.split(b"\0")[0])
+                seen.extend(process.name for text in texts if CANARY.encode() in text)
+            time.sleep(0.01)
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    outcome = harness.run(repository.address, "here", username="ann", token=CANARY)
+    stop.set()
+    watcher.join()
+    assert outcome.state == "done"
+    assert seen == []
+    assert any(b"git" in one for one in programs)
+
+
+def test_a_redirect_gets_no_credentials(harness, repository, git_server, tmp_path):
+    """git follows none; the first look does, by our rules, and tells the next one nothing."""
+    other = git_server.storage
+
+    def fault(handler):
+        if "/moved/" not in handler.path:
+            return False
+        onward = other + handler.path.replace("/moved", "")
+        handler.reply(302, b"", {"Location": onward})
+        return True
+
+    git_server.faults = fault
+    address = repository.address.replace(git_server.url, f"{git_server.url}/moved")
+    harness.run(address, "here", username="ann", token=CANARY)
+    assert [one for one in git_server.asked("/moved/") if "authorization" in one.headers]
+    later = [one for one in git_server.requests if "/moved/" not in one.path]
+    assert later
+    assert not [one for one in later if "authorization" in one.headers]
+
+
+def test_a_repository_that_moved_is_found(harness, repository, git_server):
+    def fault(handler):
+        if not handler.path.startswith("/old/"):
+            return False
+        handler.reply(301, b"", {"Location": handler.path.removeprefix("/old")})
+        return True
+
+    git_server.faults = fault
+    address = repository.address.replace(git_server.url, f"{git_server.url}/old")
+    outcome = harness.run(address, "here", partial=True)
+    assert (outcome.state, outcome.error) == ("done", None)
+    repository.commit({"a.txt": b"two\n"})
+    assert harness.run(address, "here").state == "done"
+    assert (harness.folder / "here" / "a.txt").read_bytes() == b"two\n"
+
+
+def test_a_token_in_an_address_is_refused_by_the_place():
+    with pytest.raises(TransferError) as caught:
+        GitBackend(Context()).check(f"https://ann:{CANARY}@h/x.git")
+    assert CANARY not in str(caught.value)
+
+
+# ---- SSH ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sshd(tmp_path_factory):
+    work = tmp_path_factory.mktemp("sshd")
+    with running_sshd(work) as running:
+        make_key(work / "open")
+        keys = (work / "open.pub").read_text()
+        (work / "authorized").write_text(keys)
+        yield running
+
+
+@pytest.fixture
+def by_ssh(sshd, repository):
+    return f"git+ssh://{os.environ.get('USER', 'root')}@127.0.0.1:{sshd.port}{repository.bare}"
+
+
+def known(nobody, line: str) -> None:
+    (nobody / ".ssh").mkdir(mode=0o700, exist_ok=True)
+    (nobody / ".ssh" / "known_hosts").write_text(line + "\n")
+
+
+def login_of(address: str, harness) -> str:
+    """The address without its user name, which the harness is told."""
+    scheme, _, rest = address.partition("://")
+    user, _, host = rest.partition("@")
+    harness.credential = Credential(user)
+    return f"{scheme}://{host}"
+
+
+def test_ssh(harness, sshd, by_ssh, nobody, repository):
+    known(nobody, sshd.known_host())
+    address = login_of(by_ssh, harness)
+    key = str(sshd.work / "open")
+    outcome = harness.run(address, "here", key_file=key)
+    assert (outcome.state, outcome.error) == ("done", None)
+    clone = harness.folder / "here"
+    assert git(clone, "rev-parse", "HEAD") == repository.first
+    repository.commit({"a.txt": b"two\n"})
+    assert harness.run(address, "here", key_file=key).state == "done"
+    assert (clone / "a.txt").read_bytes() == b"two\n"
+
+
+def test_ssh_without_a_key(harness, sshd, by_ssh, nobody):
+    known(nobody, sshd.known_host())
+    outcome = harness.run(login_of(by_ssh, harness), "here", key_file=str(sshd.other))
+    assert (outcome.state, outcome.error.code) == ("waiting", "needs_credentials")
+
+
+def test_ssh_of_an_unknown_host(harness, sshd, by_ssh, nobody):
+    key = str(sshd.work / "open")
+    outcome = harness.run(login_of(by_ssh, harness), "here", key_file=key)
+    assert (outcome.state, outcome.error.code) == ("failed", "remote_refused")
+    assert "key" in outcome.error.message
+
+
+def test_the_askpass_script_is_private(harness, repository, git_server, monkeypatch):
+    from jupyter_transfer.tools import PrivateFolder
+
+    modes = []
+    write = PrivateFolder.write
+
+    def spy(self, name, data, mode=0o600):
+        path = write(self, name, data, mode)
+        assert CANARY.encode() not in data
+        modes.append((name, stat.S_IMODE(os.stat(path).st_mode)))
+        modes.append(("folder", stat.S_IMODE(os.stat(self.path).st_mode)))
+        return path
+
+    monkeypatch.setattr(PrivateFolder, "write", spy)
+    git_server.user, git_server.password = "ann", CANARY
+    assert harness.run(repository.address, "x", username="ann", token=CANARY).state == "done"
+    assert {("askpass", 0o700), ("folder", 0o700)} <= set(modes)
