@@ -458,6 +458,11 @@ class Held:
         )
 
 
+def ask_secret(prompt: str) -> str:
+    """What the person at the terminal types, which is not shown."""
+    return getpass.getpass(prompt)
+
+
 class Vault:
     """The secrets of the jobs of this process, in its memory only. What is held is masked in
     every text that `redact` sees."""

@@ -205,7 +205,7 @@ class Worker:
             run = make_run(
                 root,
                 JobRequest.from_dict(message["job"], delivered),
-                _context(message, message["job"]),
+                context_of_message(message, message["job"]),
                 control,
                 _PipeReport(self._pipe),
             )
@@ -227,7 +227,7 @@ class Worker:
             discard(
                 root,
                 JobRequest.from_dict(message["job"]),
-                _context(message, message["job"]),
+                context_of_message(message, message["job"]),
             )
             root.close()
         except Exception as failure:
@@ -238,7 +238,7 @@ class Worker:
         size, error = None, None
         try:
             job = message["job"]
-            size = left(JobRequest.from_dict(job), _context(message, job))
+            size = left(JobRequest.from_dict(job), context_of_message(message, job))
         except Exception as failure:
             error = as_transfer_error(failure)
         self._pipe.send("end", size=size, error=_error(error))
@@ -255,7 +255,7 @@ class Worker:
     def _look(self, operation: str, message: Message) -> None:
         id = message.get("id")
         try:
-            context = _context(message, {"source": message["url"], **message})
+            context = context_of_message(message, {"source": message["url"], **message})
             if operation == "browse":
                 result = browse(message["url"], context)
             else:
@@ -272,7 +272,7 @@ class Worker:
                 raise delivered
             root = _root(message)
             request = JobRequest.from_dict(message["job"], delivered)
-            result = plan(root, request, _context(message, message["job"]), Control())
+            result = plan(root, request, context_of_message(message, message["job"]), Control())
             root.close()
         except Exception as failure:
             self._pipe.send("plan", error=_error(as_transfer_error(failure)))
@@ -296,7 +296,7 @@ def _root(message: Message) -> Root:
     )
 
 
-def _context(message: Message, job: Message) -> Context:
+def context_of_message(message: Message, job: Message) -> Context:
     """What the backends of `job` work with: with its secrets, from memory or from where
     references lead. Whatever is known from now on is masked in all that this process tells."""
     held = Held.from_dict(

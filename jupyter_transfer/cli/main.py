@@ -1,0 +1,78 @@
+"""``jupyter transfer``. A command is imported when it is asked for: so help comes at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from typing import Any
+
+import click
+
+from ..errors import TransferError
+from .codes import FAILED, NEEDS
+
+COMMANDS = {
+    "get": ("moving", "Fetch an address to this disk."),
+    "put": ("moving", "Send a file or folder to an address."),
+    "sync": ("moving", "Make one side equal to the other."),
+    "cp": ("moving", "Copy from one address to another."),
+    "ls": ("looking", "Show what lies below an address."),
+    "backends": ("looking", "Show the services that can be reached, and their flags."),
+    "jobs": ("jobs", "List the transfers of the Jupyter server."),
+    "show": ("jobs", "Show one transfer and its files."),
+    "pause": ("jobs", "Pause transfers: what is there is kept."),
+    "resume": ("jobs", "Let paused transfers go on."),
+    "cancel": ("jobs", "Cancel transfers: what is not whole is thrown away."),
+    "retry": ("jobs", "Try failed or cancelled transfers again."),
+    "approve": ("jobs", "Approve what waiting transfers show."),
+}
+"""Name -> the module that has it, and what it is for."""
+
+
+class Commands(click.Group):
+    """Commands that are imported late, whose errors are told as ours are."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See `click.Group`: in the order in which people need them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See `click.Group`."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See `click.Group`."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See `click.Group`."""
+        try:
+            return super().invoke(ctx)
+        except TransferError as error:
+            if "--json" in sys.argv:
+                click.echo(json.dumps({"error": error.as_dict()}))
+            else:
+                click.echo(f"{error}\n{error.remedy}", err=True)
+            waits = error.code in ("needs_credentials", "needs_decision")
+            ctx.exit(NEEDS if waits else FAILED)
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(version("jupyter_transfer"), prog_name="jupyter transfer")
+def main() -> None:
+    """Move files between this machine and the places where data lives.
+
+    Every transfer goes on after a crash, is verified where the source states a digest, and leaves
+    the old file in place until the new one is whole. The same command again moves nothing of what
+    is there and right.
+    """

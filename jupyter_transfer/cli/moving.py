@@ -1,0 +1,119 @@
+"""``get``, ``put``, ``sync`` and ``cp``: the commands that move files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from ..backends import is_remote
+from ..spec import JobSpec
+from .codes import NEEDS
+from .flags import OUTPUT, of_jobs, of_output, of_syncs, options_in
+from .follow import Driven, follow
+from .local import LocalJob
+from .served import ServedJob, client_for
+from .show import display
+from .words import plan_line, step
+
+Json = dict[str, Any]
+
+
+@click.command()
+@click.argument("source")
+@click.argument("destination", default="")
+@of_output
+@of_jobs
+def get(source: str, destination: str, **values: Any) -> None:
+    """Fetch the address SOURCE to DESTINATION.
+
+    One file goes to DESTINATION, or into it when that is a folder or ends in “/”; many files go
+    into DESTINATION, by default a new folder named after the source.
+
+    Flags of the services: see “jupyter transfer backends NAME”.
+    """
+    require_remote(source)
+    _run("fetch", source, destination, values)
+
+
+@click.command()
+@click.argument("path")
+@click.argument("destination")
+@of_output
+@of_jobs
+def put(path: str, destination: str, **values: Any) -> None:
+    """Send the file or folder PATH to the address DESTINATION."""
+    require_remote(destination)
+    _run("send", path, destination, values)
+
+
+@click.command()
+@click.argument("source")
+@click.argument("destination")
+@of_output
+@of_syncs
+@of_jobs
+def sync(source: str, destination: str, **values: Any) -> None:
+    """Make DESTINATION equal to SOURCE; one of them, or both, are addresses.
+
+    What would be deleted is listed first, and needs a yes: at the terminal, or by --yes.
+    """
+    _run("sync", source, destination, values)
+
+
+@click.command()
+@click.argument("source")
+@click.argument("destination")
+@of_output
+@of_jobs
+def cp(source: str, destination: str, **values: Any) -> None:
+    """Copy from the address SOURCE to the address DESTINATION, not by this disk.
+
+    Flags of the destination, where both have one of that name, begin with “--dest-”.
+    """
+    require_remote(source)
+    require_remote(destination)
+    _run("copy", source, destination, values)
+
+
+def require_remote(address: str) -> None:
+    if not is_remote(address):
+        raise click.UsageError(f"“{address}” is not the address of a service, such as s3://bucket.")
+
+
+def _run(kind: str, source: str, destination: str, values: Json) -> None:
+    output = {name: values.pop(name) for name in OUTPUT}
+    options = options_in(values)
+    dry = options.pop("dry_run", False)
+    spec = JobSpec.from_request(
+        {"kind": kind, "source": source, "destination": destination, "options": options}
+    )
+    job = _job(spec, output)
+    if dry:
+        _show_plan(job.plan(), output["as_json"])
+        return
+    asks = sys.stdin.isatty() and sys.stderr.isatty() and not output["as_json"]
+    code = follow(job, display(output["as_json"], output["quiet"]), asks=asks)
+    click.get_current_context().exit(code)
+
+
+def _job(spec: JobSpec, output: Json) -> Driven:
+    client = None
+    if not output["local"]:
+        client = client_for(spec, output["server"], output["token_file"], output["ca_file"])
+    return LocalJob(spec, output["ca_file"]) if client is None else ServedJob(client, spec)
+
+
+def _show_plan(answer: Json, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(answer))
+        return
+    plan = answer.get("plan")
+    if plan is None:
+        click.echo("It cannot be planned before the source lets us in.", err=True)
+        click.get_current_context().exit(NEEDS)
+    for entry in answer["entries"]:
+        click.echo(step(entry))
+    click.echo(plan_line(plan))
