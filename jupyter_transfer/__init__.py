@@ -14,6 +14,14 @@ except ImportError:  # a checkout that was never built
     __version__ = "0.0.0"
 
 
+def __getattr__(name: str) -> Any:
+    if name == "Client":
+        from .client import Client  # noqa: PLC0415 - nobody else needs it
+
+        return Client
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "jupyter-transfer"}]
 
