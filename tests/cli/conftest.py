@@ -74,7 +74,7 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path) -> Shell:
     for name in ("here", "home"):
-        (tmp_path / name).mkdir()
+        (tmp_path / name).mkdir(exist_ok=True)
     return Shell(tmp_path / "here", tmp_path / "home")
 
 
