@@ -10,10 +10,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_runtime_dir
 
 from .errors import TransferError, from_os_error
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 MAX_TOKEN = 4096
 """Characters in a token file at most."""
@@ -55,9 +58,20 @@ def at(url: str, token_file: str | None = None) -> Server:
     """The server at `url`; what is known of it when it runs here, with the token in the first line
     of `token_file`, if given. Raises ``not_found``, ``permission_denied`` … for that file."""
     url = url.partition("?")[0].rstrip("/") + "/"
-    known = next((server for server in running() if server.url == url), None)
+    known = next((server for server in running() if _is_same(server.url, url)), None)
     token = _read(token_file) if token_file else known.token if known else _token()
     return Server(url, token, known.root if known else None)
+
+
+def _is_same(one: str, other: str) -> bool:
+    """Whether two addresses are of one server; this machine has several names."""
+    ours, theirs = urlsplit(one), urlsplit(other)
+    host = {name if name not in _LOOPBACK else "" for name in (ours.hostname, theirs.hostname)}
+    return len(host) == 1 and (ours.scheme, ours.port, ours.path) == (
+        theirs.scheme,
+        theirs.port,
+        theirs.path,
+    )
 
 
 def _infos() -> Iterator[tuple[float, dict[str, Any]]]:
