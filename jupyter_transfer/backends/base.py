@@ -371,6 +371,9 @@ class Backend(ABC):
     """Whether a program of its own moves the bytes of files that are sent: then `send` also needs
     `find_many`, `start` and `finish`, and its sinks have no outlets."""
 
+    sends_at_once: ClassVar[bool] = False
+    """Whether a small file is there, under its name, after one request (`Sink.publishes`)."""
+
     parallel: ClassVar[int] = 8
     """Small files that may be sent to it at a time, each over a connection of its own."""
 

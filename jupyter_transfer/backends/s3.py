@@ -93,6 +93,7 @@ class S3Backend(Backend):
 
     who = ("endpoint", "region", "profile", "access_key_id", "anonymous")
     any_name = True
+    sends_at_once = True
 
     bulk_delete = True
     """Whether the service takes DeleteObjects, as far as it is known."""
@@ -242,14 +243,14 @@ class S3Backend(Backend):
         return folder if not key or found.objects or found.prefixes else None
 
     def is_free(self, address: str) -> bool:
-        """By listings of the folder; see `Vacancies`."""
+        """By listings; see `Vacancies`."""
         bucket, key = split(address)
         place = ("s3", self.option("endpoint"), bucket)
         vacancies = self.context.shared.setdefault(place, Vacancies())
         return bool(key) and vacancies.is_free(key, partial(self._page_behind, bucket))
 
-    def _page_behind(self, bucket: str, folder: str, after: str) -> Page:
-        return next(self._pages(bucket, folder, delimiter="/", after=after))
+    def _page_behind(self, bucket: str, prefix: str, after: str) -> Page:
+        return next(self._pages(bucket, prefix, after=after))
 
     def locate(self, entry: Entry) -> Locator:
         """A presigned address of the object."""

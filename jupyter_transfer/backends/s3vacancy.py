@@ -1,16 +1,20 @@
-"""Which keys are free, without a request for each: a page of the folder, listed a moment ago.
+"""Which keys are free, without a request for each: a page of the listing, from a moment ago.
 
-A thousand files that go to one folder are asked about with a request every other second. Whoever
-puts an object under one of the names meanwhile is noticed by services that honour ``If-None-Match``
-and, in those two seconds, by no other.
+Files that are sent in the order of their names to a folder that was empty are asked about with a
+request every other second, whatever folders they go to; where much lies between the keys that are
+asked for, a page saves nothing, and none is asked for any more. Whoever puts an object under one of
+the names meanwhile is noticed by services that honour ``If-None-Match`` and, in those two seconds,
+by no other.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ..errors import TransferError
 from .s3listing import Page
@@ -18,29 +22,57 @@ from .s3listing import Page
 FRESH = 2.0
 """Seconds that a page is believed."""
 
-FOLDERS = 64
-"""Folders whose pages are remembered."""
+WORTH = 8
+"""Keys that a page must have answered for on average, for another to be asked for."""
+
+AHEAD = 2
+"""Pages that are asked for before that is known."""
 
 ListPage = Callable[[str, str], Page]
-"""The entries of one level of the folder, the first argument, behind the key that is the second."""
+"""The keys that begin with the first argument and come behind the second."""
 
 
 @dataclass(frozen=True)
 class _Seen:
-    """What a page says of the keys behind `after`, up to and with `last` (None: all)."""
+    """What a page says of the keys below `prefix` behind `after`, up to and with `last` (None:
+    all)."""
 
     until: float
+    prefix: str
     after: str
     last: str | None
-    taken: frozenset[str]
+    taken: list[str]
 
     def is_free(self, key: str) -> bool | None:
         """None where the page does not say."""
-        if time.monotonic() > self.until or key <= self.after:
+        folder = f"{key}/"
+        if time.monotonic() > self.until or not key.startswith(self.prefix):
             return None
-        if self.last is not None and key > self.last:
+        if not (_precedes(self.after, key) and (self.last is None or _precedes(folder, self.last))):
             return None
-        return key not in self.taken and f"{key}/" not in self.taken
+        place = bisect_left(self.taken, key)
+        if self.taken[place : place + 1] == [key]:
+            return False
+        place = bisect_left(self.taken, folder)
+        return not (place < len(self.taken) and self.taken[place].startswith(folder))
+
+
+def _common_folder(one: str, other: str) -> str:
+    """The innermost folder in which both folders lie, with its slash; all of the bucket is ""."""
+    common = [
+        name
+        for name, _ in takewhile(
+            lambda pair: pair[0] == pair[1],
+            zip(one.split("/")[:-1], other.split("/")[:-1], strict=False),
+        )
+    ]
+    return "".join(f"{name}/" for name in common)
+
+
+def _precedes(one: str, other: str) -> bool:
+    """Whether `one` is listed before `other`, both by services that list keys as S3 does and by
+    those that list folder by folder."""
+    return one < other and one.replace("/", "\0") < other.replace("/", "\0")
 
 
 class Vacancies:
@@ -48,38 +80,40 @@ class Vacancies:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen: dict[str, _Seen | None] = {}
+        self._prefix: str | None = None
+        self._seen: _Seen | None = None
+        self._pages = self._answers = 0
         self._refused = False
 
     def is_free(self, key: str, list_page: ListPage) -> bool:
         """Whether neither an object nor a folder stood at `key` within the last `FRESH` seconds;
-        False also where that is not known: for the first key in its folder, for one behind a page
-        that is full, and where nobody may list."""
+        False also where that is not known: for the first key, for one behind a page that is full,
+        where pages are worth nothing, and where nobody may list."""
         folder = key[: key.rfind("/") + 1]
         with self._lock:
-            if self._refused:
-                return False
-            if folder not in self._seen:
-                if len(self._seen) >= FOLDERS:
-                    self._seen.clear()
-                self._seen[folder] = None  # for a single file one look at it costs less
-                return False
-            seen = self._seen[folder]
-            free = None if seen is None else seen.is_free(key)
-            if free is None:
-                self._seen[folder] = seen = self._look(folder, key, list_page)
-                free = None if seen is None else seen.is_free(key)
+            if self._prefix is None:
+                self._prefix = folder
+                return False  # for a single file one look at it costs less
+            free = None if self._seen is None else self._seen.is_free(key)
+            if free is None and self._may_ask():
+                self._prefix = _common_folder(self._prefix, folder)
+                self._seen = self._look(self._prefix, key, list_page)
+                free = None if self._seen is None else self._seen.is_free(key)
+            self._answers += free is not None
             return bool(free)
 
-    def _look(self, folder: str, key: str, list_page: ListPage) -> _Seen | None:
+    def _may_ask(self) -> bool:
+        return not self._refused and self._pages * WORTH <= self._answers + AHEAD * WORTH
+
+    def _look(self, prefix: str, key: str, list_page: ListPage) -> _Seen | None:
+        self._pages += 1
         until = time.monotonic() + FRESH
-        after = key[:-1] if len(key) - 1 > len(folder) else ""
+        after = key[:-1] if len(key) - 1 > len(prefix) else ""
         try:
-            page = list_page(folder, after)
+            page = list_page(prefix, after)
         except TransferError as error:
             self._refused = not error.retryable
             return None
-        keys = [found.get("Key", "") for found in page.objects]
-        names = frozenset([*keys, *page.prefixes])
-        last = None if page.token is None else max(names, default="")
-        return _Seen(until, after, last, names)
+        taken = sorted(found.get("Key", "") for found in page.objects)
+        last = None if page.token is None else max(taken, default="")
+        return _Seen(until, prefix, after, last, taken)

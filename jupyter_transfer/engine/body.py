@@ -86,6 +86,25 @@ class FileBody:
         self.position = position
 
 
+class HeldBody:
+    """Bytes in memory."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = memoryview(data)
+        self.size = len(data)
+        self.position = 0
+
+    def read(self, count: int) -> memoryview:
+        """See `Body`."""
+        start = self.position
+        self.position = min(start + count, self.size)
+        return self._data[start : self.position]
+
+    def seek(self, position: int) -> None:
+        """See `Body`."""
+        self.position = position
+
+
 def set_up_upload(
     handle: Any, exchange: Exchange, bandwidth: Bandwidth, wait: Callable[[], float]
 ) -> None:
@@ -101,7 +120,7 @@ def set_up_upload(
         handle.setopt(pycurl.RESUME_FROM_LARGE, offset)
     if exchange.commands:
         handle.setopt(pycurl.POSTQUOTE, encoded(exchange.commands))
-    handle.setopt(_UPLOAD_BUFFERSIZE, UPLOAD_BUFFER)
+    handle.setopt(_UPLOAD_BUFFERSIZE, max(_LEAST, min(UPLOAD_BUFFER, body.size)))
     handle.setopt(pycurl.READFUNCTION, _reader(exchange, body, bandwidth, wait))
     handle.setopt(pycurl.SEEKFUNCTION, _seeker(body, offset))
 

@@ -26,7 +26,7 @@ from .filling import Way
 from .filters import Filters
 from .lanes import SMALL
 from .original import Opener
-from .outgoing import Lane
+from .outgoing import Lane, Outgoing
 from .remotefile import RemoteOpener, RemoteState, at_source
 from .retry import Retries
 from .run import JobRequest
@@ -198,6 +198,9 @@ class CopyRun(SendRun):
         """See `SendRun`. A source that is a program would be one for each lane."""
         assert lane.source is not None
         return 0 if lane.source.tool else min(super()._lanes_for(lane), lane.source.parallel)
+
+    def _new_pool(self, lane: Lane, outgoing: Outgoing) -> None:
+        """See `SendRun`."""
 
     def _found(self, entries: Iterator[Entry]) -> Iterator[FoundEntry]:
         for entry in self._filters.apply(entries):

@@ -50,6 +50,13 @@ class Digests:
         return [Digest(name, total.hexdigest()) for name, total in self._sums.items()]
 
 
+def digest_of_bytes(data: bytes, algorithm: str) -> Digest:
+    """One digest of bytes in memory; `algorithm` must be known to `sums`."""
+    total = sums.new(algorithm)
+    total.update(memoryview(data))
+    return Digest(algorithm, total.hexdigest())
+
+
 def digest_of(fd: int, size: int, algorithm: str, check: Callable[[], None]) -> Digest:
     """One digest of the whole file behind `fd`."""
     return Digests(fd, size, [algorithm]).finish(check)[0]

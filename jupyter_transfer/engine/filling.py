@@ -162,7 +162,7 @@ class Filling:
 
     def _ended(self, exchange: Exchange, span: Span) -> None:
         assert exchange.upload is not None
-        error = exchange.error or _refusal(exchange)
+        error = exchange.error or refusal(exchange)
         if error is None:
             try:
                 self._sink.sent(span, exchange.headers.as_dict(), self._digest_of(span))
@@ -214,7 +214,7 @@ def cut(span: Span, size: int) -> Iterable[Span]:
         start = stop
 
 
-def _refusal(exchange: Exchange) -> TransferError | None:
+def refusal(exchange: Exchange) -> TransferError | None:
     """What is wrong with an answer; None when the piece was taken."""
     if exchange.url.scheme not in ("http", "https"):
         return None

@@ -135,6 +135,11 @@ class Lanes:
         """Bytes that all lanes have sent."""
         return sum(tally.moved for tally in self._tallies)
 
+    def active(self, more: int = 0) -> int:
+        """Connections in use, if `more` files are put."""
+        with self._lock:
+            return min(self._files + more, self._count)
+
     def has_room(self, found: Found) -> bool:
         """Whether `found` can be put now."""
         with self._lock:

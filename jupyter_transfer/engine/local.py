@@ -78,6 +78,17 @@ class LocalFile(Original):
         finally:
             os.close(fd)
 
+    def read(self) -> bytes:
+        """All of a small file, as it was at one moment. Raises ``changed``, ``io_error``."""
+        try:
+            data = os.pread(self.fd, self.size + 1, 0)
+        except OSError as error:
+            raise from_os_error(error, self.path) from None
+        if len(data) != self.size:
+            raise changed(self.path)
+        self.check()
+        return data
+
     def sums(self, sink: Sink) -> Digests:
         """See `Original`."""
         return Digests(self.fd, self.size, sink.digests)

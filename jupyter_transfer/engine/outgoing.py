@@ -17,7 +17,7 @@ from .original import State
 from .retry import Retries
 from .send import Sent, withdraw
 from .sendjournal import SendJournal, Target
-from .sendtarget import SendTargets
+from .sendtarget import SendTargets, Service
 from .transport import Transport
 from .walk import Found
 
@@ -121,7 +121,7 @@ class Outgoing:
         addresses = [self._address_of(found.relative) for found in group]
         return Known(backend, dict(zip(addresses, backend.find_many(addresses), strict=True)))
 
-    def judge(self, lane: Lane, way: Way, found: Found, known: Known) -> Finished | Target | None:
+    def judge(self, lane: Lane, way: Way, found: Found, known: Service) -> Finished | Target | None:
         """What to do about a file of a group: it is finished, or it is to be sent there; None
         where it is not for a group, since it gets another name or was begun before. Raises
         `TransferError`."""
@@ -132,9 +132,9 @@ class Outgoing:
             return verdict if verdict.address == self._address_of(found.relative) else None
         return Finished(verdict, verdict["size"] or 0)
 
-    def sent(self, found: Found, target: Target, sent: Sent) -> Finished:
-        """A file of a group has come to its end."""
-        message = self._sent(found, target, sent)
+    def sent(self, found: Found, target: Target, sent: Sent, *, hold: bool = False) -> Finished:
+        """A file of a group has come to its end; for `hold` see `SendJournal.finish`."""
+        message = self._sent(found, target, sent, hold=hold)
         return Finished(message, message["size"] or 0)
 
     def _send(self, lane: Lane, found: Found) -> Message:
@@ -146,9 +146,7 @@ class Outgoing:
             return verdict
         return self._sent(found, verdict, self._bring(lane, way, found, verdict))
 
-    def _judge(
-        self, lane: Lane, way: Way, found: Found, there: Backend | Known
-    ) -> Message | Target:
+    def _judge(self, lane: Lane, way: Way, found: Found, there: Service) -> Message | Target:
         """The row of a file that need not be sent, or where it goes."""
         state = self._state_of(lane, way, found)
         done = self._journal.done.get(found.path)
@@ -173,9 +171,9 @@ class Outgoing:
             unverified=verdict.act,
         )
 
-    def _sent(self, found: Found, target: Target, sent: Sent) -> Message:
+    def _sent(self, found: Found, target: Target, sent: Sent, *, hold: bool = False) -> Message:
         message = row_of(found.path, target.address, sent)
-        self._journal.finish(found.path, sent.identity, message)
+        self._journal.finish(found.path, sent.identity, message, hold=hold)
         return message
 
     def _give_up(self, backend: Backend, path: str, error: TransferError) -> None:

@@ -19,6 +19,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -122,11 +123,11 @@ class SendJournal:
         elif "drop" in record:
             self.begun.pop(record["drop"], None)
 
-    def _add(self, record: Record, *, sync: bool = True) -> None:
+    def _add(self, record: Record, *, sync: bool = True, hold: bool = False) -> None:
         line = as_line(record)
         self._unwritten.append(line)
         with self._lock:
-            if line in self._unwritten:
+            if line in self._unwritten and not hold:
                 self._write(line)
             self._learn(record)
         if self._file is not None and sync:
@@ -175,9 +176,11 @@ class SendJournal:
         else:
             self._add({"whole": path}, sync=sync)
 
-    def finish(self, path: str, identity: State, row: Record) -> None:
-        """`path` is done, as `row` of the report says. Lost in a power cut, this is found anew."""
-        self._add({"done": path, "file": identity.as_json(), "row": row}, sync=False)
+    def finish(self, path: str, identity: State, row: Record, *, hold: bool = False) -> None:
+        """`path` is done, as `row` of the report says. Lost in a power cut, this is found anew;
+        with `hold` also when this process ends before it writes the next record, or `close`."""
+        record = {"done": path, "file": identity.as_json(), "row": row}
+        self._add(record, sync=False, hold=hold)
 
     def drop(self, path: str) -> None:
         """What was sent of `path` is gone from the service."""
@@ -186,6 +189,8 @@ class SendJournal:
     def close(self) -> None:
         """Let go of the journal; it stays."""
         if self._file is not None:
+            with suppress(TransferError):
+                self._file.append_lines(b"".join(self._unwritten))
             self._file.close()
 
     def remove(self) -> None:

@@ -30,7 +30,9 @@ from .retry import Retries
 from .run import JobRequest, Run
 from .send import FileSend, Sent, begun_sink
 from .sendjournal import SendJournal, Target
+from .sendpool import SendPool
 from .sendtarget import SendTargets
+from .smallsends import SmallSends
 from .transport import Transport
 from .walk import Found, files_below
 
@@ -60,7 +62,7 @@ class SendRun(Run):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._journal: SendJournal | None = None
-        self._lanes: Lanes | None = None
+        self._small: SmallSends | None = None
         self._is_paused = False
         self._filters = Filters({})
 
@@ -201,24 +203,40 @@ class SendRun(Run):
         return min(self.lanes, lane.backend.parallel, self._control.connections or LANES)
 
     def _send_many(self, lane: Lane, outgoing: Outgoing, files: Iterable[Found]) -> None:
-        """Small files in lanes; large ones meanwhile here, over several connections each."""
+        """Small files in the pool and in lanes; large ones meanwhile here, over several
+        connections each."""
         count = self._lanes_for(lane)
         with Lanes(outgoing, self._control, self._report, self._open_lane, count) as lanes:
-            self._lanes = lanes
-            for found in files:
-                self._control.check()
-                if found.size > SMALL or not count:
-                    self._send_one(lane, outgoing, found)
-                    continue
-                while not lanes.has_room(found):
-                    self._collect(lanes)
-                lanes.put(found)
-            while lanes.busy:
-                self._collect(lanes)
+            pool = self._new_pool(lane, outgoing)
+            small = self._small = SmallSends(lanes, pool, self._control, lane.transport)
+            try:
+                for found in files:
+                    self._control.check()
+                    if found.size > SMALL or not count:
+                        self._send_one(lane, outgoing, found)
+                        continue
+                    while not small.has_room(found):
+                        self._collect(small)
+                    small.put(found)
+                while small.busy:
+                    self._collect(small)
+            finally:
+                if pool is not None:
+                    pool.stop()
 
-    def _collect(self, lanes: Lanes) -> None:
+    def _new_pool(self, lane: Lane, outgoing: Outgoing) -> SendPool | None:
+        """What sends small files of the disk; None where they lie elsewhere, or take more than a
+        request each."""
+        assert self._journal is not None
+        if not lane.backend.sends_at_once:
+            return None
+        return SendPool(
+            outgoing, lane, self._journal, lambda found: LocalFile.opened(self._root, found.path)
+        )
+
+    def _collect(self, small: SmallSends) -> None:
         self._control.check()
-        for finished in lanes.collect(0.1):
+        for finished in small.collect(0.1):
             self._settle(finished)
         self._tell()
 
@@ -244,8 +262,8 @@ class SendRun(Run):
 
     def _under_way(self) -> tuple[int, int]:
         size, moved = super()._under_way()
-        if self._lanes is not None:
-            size, moved = size + self._lanes.bytes, moved + self._lanes.moved
+        if self._small is not None:
+            size, moved = size + self._small.bytes, moved + self._small.moved
         return size, moved
 
 

@@ -27,53 +27,76 @@ def site(rclone):
     return S3Site(rclone)
 
 
-class Folder:
-    """A folder with some keys, listed `PAGE` at a time; counts how often."""
+def by_folder(key):
+    """Some services list one folder after the other."""
+    return key.replace("/", "\0")
 
-    def __init__(self, *keys, heeds_start=True):
+
+class Bucket:
+    """Some keys, listed `PAGE` at a time; remembers what was asked for."""
+
+    def __init__(self, *keys, heeds_start=True, order=str):
         self.keys = list(keys)
         self.heeds_start = heeds_start
-        self.listed = 0
+        self.order = order
+        self.asked = []
 
-    def __call__(self, folder, after):
-        self.listed += 1
-        keys = sorted(k for k in self.keys if k > after or not self.heeds_start)
-        page, more = keys[:PAGE], len(keys) > PAGE
-        return Page(
-            [{"Key": key} for key in page if not key.endswith("/")],
-            [key for key in page if key.endswith("/")],
-            "next" if more else None,
-        )
+    def __call__(self, prefix, after):
+        self.asked.append((prefix, after))
+        keys = sorted((k for k in self.keys if k.startswith(prefix)), key=self.order)
+        if self.heeds_start:
+            keys = [k for k in keys if self.order(k) > self.order(after)]
+        return Page([{"Key": k} for k in keys[:PAGE]], [], "next" if len(keys) > PAGE else None)
 
 
-def test_only_the_first_of_a_folder_is_not_known():
-    folder, vacancies = Folder("d/taken", "d/folder/"), Vacancies()
-    assert not vacancies.is_free("d/a", folder)
-    assert vacancies.is_free("d/b", folder)
-    assert not vacancies.is_free("d/taken", folder)
-    assert not vacancies.is_free("d/folder", folder)
-    assert vacancies.is_free("d/z", folder)
-    assert folder.listed == 1
+def test_one_page_tells_of_all_keys_but_the_first():
+    bucket, vacancies = Bucket("d/folder/x", "d/taken"), Vacancies()
+    assert not vacancies.is_free("d/a", bucket)
+    assert vacancies.is_free("d/b", bucket)
+    assert not vacancies.is_free("d/taken", bucket)
+    assert not vacancies.is_free("d/folder", bucket)
+    assert vacancies.is_free("d/fold", bucket)
+    assert vacancies.is_free("d/folder/y", bucket)
+    assert vacancies.is_free("d/z/y/x", bucket)
+    assert bucket.asked == [("d/", "")]
 
 
+def test_the_folders_of_a_job_are_listed_together():
+    bucket, vacancies = Bucket("t/d07/f3", "u/d07/f4"), Vacancies()
+    free = [vacancies.is_free(f"t/d{n:02}/f{m}", bucket) for n in range(30) for m in range(5)]
+    assert free.count(False) == 2  # the very first, and the one that is taken
+    assert not free[7 * 5 + 3]
+    assert [prefix for prefix, _ in bucket.asked] == ["t/d00/", "t/"]
+
+
+@pytest.mark.parametrize("order", [str, by_folder])
 @pytest.mark.parametrize("heeds_start", [True, False])
-def test_behind_a_full_page_nothing_is_known(heeds_start):
-    taken = [f"d/f{n}" for n in range(9)]
-    folder, vacancies = Folder(*taken, heeds_start=heeds_start), Vacancies()
-    vacancies.is_free("d/a", folder)
-    for key in (*taken, "d/f3x", "d/f8x"):
-        free = vacancies.is_free(key, folder)
-        assert not (free and key in taken)
-    assert vacancies.is_free("d/f8y", folder) is heeds_start
+def test_behind_a_full_page_nothing_is_known(monkeypatch, heeds_start, order):
+    monkeypatch.setattr(s3vacancy, "AHEAD", 99)
+    taken = [f"d/f{n}" for n in range(7)] + ["d/f2/x", "d/f2.txt", "d/g/x", "d/g.txt"]
+    bucket, vacancies = Bucket(*taken, heeds_start=heeds_start, order=order), Vacancies()
+    vacancies.is_free("d/a", bucket)
+    for _ in range(3):
+        for key in sorted([*taken, "d/f3x", "d/g", "d/gx"]):
+            free = vacancies.is_free(key, bucket)
+            assert not (free and key in (*taken, "d/g")), key
+    assert vacancies.is_free("d/gy", bucket) is heeds_start
+
+
+def test_where_a_page_saves_no_look_none_is_asked_for():
+    bucket = Bucket(*(f"d/f{n:03}" for n in range(999)))
+    vacancies = Vacancies()
+    free = [vacancies.is_free(f"d/f{n:03}x", bucket) for n in range(0, 999, 9)]
+    assert len(bucket.asked) == sum(free) == s3vacancy.AHEAD + 1
 
 
 def test_a_page_is_believed_for_a_moment_only(monkeypatch):
-    folder, vacancies = Folder(), Vacancies()
-    vacancies.is_free("d/a", folder)
-    assert vacancies.is_free("d/b", folder)
-    folder.keys.append("d/c")
+    bucket, vacancies = Bucket(), Vacancies()
+    vacancies.is_free("d/a", bucket)
+    assert vacancies.is_free("d/b", bucket)
+    bucket.keys.append("d/c")
     monkeypatch.setattr(s3vacancy.time, "monotonic", lambda: 1e12)
-    assert not vacancies.is_free("d/c", folder)
+    assert not vacancies.is_free("d/c", bucket)
 
 
 def test_who_may_not_list_is_asked_no_more():
