@@ -292,9 +292,11 @@ class Url:
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         port = "" if self.port == _DEFAULT_PORTS.get(self.scheme) else f":{self.port}"
-        return urlunsplit((self.scheme, host + port, self.path, self.query, ""))
+        query = f"?{self.query}" if self.query else ""
+        return f"{self.scheme}://{host}{port}{self.path}{query}"
 
 
+_PARTS = re.compile(r"([^/?#]*//[^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,253}\.?")
 
 
@@ -308,12 +310,9 @@ def parse_url(text: str, schemes: Collection[str]) -> Url:
     """
     if re.search(r"[\x00-\x20\x7f\\]", text):
         raise _invalid("it holds a blank, a backslash or a control character")
-    try:
-        parts = urlsplit(text)
-        port = parts.port
-    except ValueError:
-        raise _invalid("its host or port is malformed") from None
-    scheme = parts.scheme.lower()
+    parts = _PARTS.fullmatch(text)
+    origin, path, query = parts.groups("") if parts else (text, "", "")
+    scheme = origin.partition(":")[0].lower() if ":" in origin else ""
     if scheme not in schemes:
         raise TransferError(
             "unsupported_scheme",
@@ -321,22 +320,27 @@ def parse_url(text: str, schemes: Collection[str]) -> Url:
             if scheme
             else "The address does not begin with a scheme such as https:.",
         )
+    host, port = _parse_origin(origin)
+    return Url(scheme, host, port, _encode(path) or "/", _encode(query))
+
+
+@lru_cache(maxsize=1024)  # thousands of files lie on one host
+def _parse_origin(origin: str) -> tuple[str, int]:
+    """Host and port of a URL that ends with them."""
+    try:
+        parts = urlsplit(origin)
+        port = parts.port
+    except ValueError:
+        raise _invalid("its host or port is malformed") from None
     if "@" in parts.netloc:
         raise _invalid(
             "it holds a user name or password", "Give credentials apart from the address."
         )
     if port == 0:
         raise _invalid("port 0 does not exist")
-    return Url(
-        scheme,
-        _parse_host(parts.hostname or ""),
-        port or _DEFAULT_PORTS.get(scheme, 0),
-        _encode(parts.path) or "/",
-        _encode(parts.query),
-    )
+    return _parse_host(parts.hostname or ""), port or _DEFAULT_PORTS.get(parts.scheme, 0)
 
 
-@lru_cache(maxsize=1024)  # thousands of files lie on one host
 def _parse_host(host: str) -> str:
     if not host:
         raise _invalid("it names no host")

@@ -21,9 +21,12 @@ Record = dict[str, Any]
 Buffer = bytes | bytearray | memoryview
 
 
+_encoder = json.JSONEncoder(separators=(",", ":"))
+
+
 def as_line(record: Record) -> bytes:
     """`record` as a line of a journal."""
-    text = json.dumps(record, separators=(",", ":")).encode()
+    text = _encoder.encode(record).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 

@@ -392,6 +392,7 @@ class Backend(ABC):
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self._values: dict[str, Any] = {}
 
     @classmethod
     def claims(cls, address: str) -> int:
@@ -423,8 +424,10 @@ class Backend(ABC):
 
     def option(self, name: str) -> Any:
         """The value of the declared option `name` in this job. Raises ``bad_request``."""
-        declared = next(option for option in self.options if option.name == name)
-        return declared.read(self.context.options)
+        if name not in self._values:
+            declared = next(option for option in self.options if option.name == name)
+            self._values[name] = declared.read(self.context.options)
+        return self._values[name]
 
     def check(self, address: str) -> None:
         """Check the address and every declared option before anything moves.

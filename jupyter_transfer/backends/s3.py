@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from typing import Any, ClassVar
 
 from ..errors import TransferError
@@ -319,6 +319,13 @@ class S3Backend(Backend):
 
     # -- writing --
 
+    @cached_property
+    def put_headers(self) -> Mapping[str, str]:
+        """Headers of every request that makes an object, but of what it is."""
+        from .s3sink import put_headers  # noqa: PLC0415 - for sending only
+
+        return put_headers(self)
+
     def sink(self, address: str, source: SourceFile) -> Sink:
         """One request for a small file, an upload of parts for a large one."""
         from .s3sink import make_sink  # noqa: PLC0415 - for sending only
@@ -340,6 +347,7 @@ class S3Backend(Backend):
         )
 
 
+@lru_cache(maxsize=64)  # of one file several times in a row
 def split(address: str) -> tuple[str, str]:
     """Bucket and key of an address; either may be empty. Raises ``invalid_address``."""
     match = re.fullmatch(r"s3://([^/]*)/?(.*)", address, re.DOTALL | re.IGNORECASE)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -92,7 +93,7 @@ class Service:
         """Whether nothing is signed."""
         return self._settings.anonymous
 
-    @property
+    @cached_property
     def is_aws(self) -> bool:
         """Whether it is Amazon's own service."""
         host = urlsplit(self.client().meta.endpoint_url).hostname or ""

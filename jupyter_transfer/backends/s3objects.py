@@ -76,7 +76,8 @@ def digest_of_head(head: Mapping[str, Any]) -> Digest | None:
     """The digest of the whole object that an answer to HEAD states; None when it states none."""
     if head.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT":
         for name in _SIZES:
-            digest = _from_base64(name, head.get(f"Checksum{name.upper()}") or "")
+            value = head.get(f"Checksum{name.upper()}")
+            digest = _from_base64(name, value) if value else None
             if digest is not None and name.startswith("sha"):
                 return digest
             if digest is not None:

@@ -15,6 +15,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TransferError
@@ -76,6 +77,11 @@ def piece_size(size: int) -> int:
 
 def content_type(name: str) -> str:
     """The media type of a file by its name."""
+    return _type_of(".".join(["f", *name.lstrip(".").split(".")[1:][-2:]]))
+
+
+@lru_cache(maxsize=1024)  # there are few endings
+def _type_of(name: str) -> str:
     kind, coding = mimetypes.guess_type(name)
     default = "application/octet-stream"
     return _CODED_TYPES.get(coding, default) if coding else kind or default
@@ -91,6 +97,13 @@ def writing(backend: S3Backend) -> dict[str, Any]:
         "RequestPayer": backend.payer,
         **backend.customer_parameters,
     }
+
+
+def put_headers(backend: S3Backend) -> dict[str, str]:
+    """`writing` as headers of a PUT."""
+    given = writing(backend)
+    named = {header: given[name] for name, header in _HEADERS.items() if given[name]}
+    return {**named, **backend.customer_key}
 
 
 class S3Sink(Sink):
@@ -222,8 +235,7 @@ class PutSink(S3Sink):
         headers = {
             "Content-Type": self._content_type(),
             **{f"x-amz-meta-{name}": value for name, value in self._metadata().items()},
-            **{_HEADERS[n]: v for n, v in writing(self._backend).items() if n in _HEADERS and v},
-            **self._backend.customer_key,
+            **self._backend.put_headers,
         }
         url = self._service.presign("PUT", self._bucket, self._key, (), headers)
         return Outlet(url, "PUT", {**headers, **self._conditions()})

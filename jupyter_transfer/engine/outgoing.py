@@ -121,13 +121,15 @@ class Outgoing:
         addresses = [self._address_of(found.relative) for found in group]
         return Known(backend, dict(zip(addresses, backend.find_many(addresses), strict=True)))
 
-    def judge(self, lane: Lane, way: Way, found: Found, known: Service) -> Finished | Target | None:
-        """What to do about a file of a group: it is finished, or it is to be sent there; None
-        where it is not for a group, since it gets another name or was begun before. Raises
-        `TransferError`."""
+    def judge(
+        self, lane: Lane, way: Way, found: Found, known: Service, state: State | None = None
+    ) -> Finished | Target | None:
+        """What to do about a file of a group, that is in `state`: it is finished, or it is to be
+        sent there; None where it is not for a group, since it gets another name or was begun
+        before. Raises `TransferError`."""
         if found.path in self._journal.begun:
             return None
-        verdict = self._judge(lane, way, found, known)
+        verdict = self._judge(lane, way, found, known, state)
         if isinstance(verdict, Target):
             return verdict if verdict.address == self._address_of(found.relative) else None
         return Finished(verdict, verdict["size"] or 0)
@@ -146,9 +148,11 @@ class Outgoing:
             return verdict
         return self._sent(found, verdict, self._bring(lane, way, found, verdict))
 
-    def _judge(self, lane: Lane, way: Way, found: Found, there: Service) -> Message | Target:
+    def _judge(
+        self, lane: Lane, way: Way, found: Found, there: Service, state: State | None = None
+    ) -> Message | Target:
         """The row of a file that need not be sent, or where it goes."""
-        state = self._state_of(lane, way, found)
+        state = state or self._state_of(lane, way, found)
         done = self._journal.done.get(found.path)
         if done is not None and done[0].is_same(state):
             return dict(done[1])

@@ -200,37 +200,36 @@ class SendPool:
 
     def _start(self, found: Found) -> None:
         """Send `found`, or leave it to the lanes. Raises `Stopped`."""
-        started = time.monotonic()
         try:
-            verdict = self._outgoing.judge(self._lane, self._way, found, self._there)
-            if isinstance(verdict, Finished):
-                self.finished.append(verdict)
-                return
-            going = verdict and self._prepare(found, verdict, started)
+            going = self._prepare(found)
         except (NotFree, TransferError):
             going = None  # who fails again says so
-        if going:
+        if isinstance(going, Finished):
+            self.finished.append(going)
+        elif going is None:
+            self.others.append(found)
+        else:
             self._in_memory += len(going.data)
             self._send(going)
-        else:
-            self.others.append(found)
 
-    def _prepare(self, found: Found, target: Target, started: float) -> _Going | None:
-        """Read the file, and ask its sink; None where this takes more than one request. Raises
-        `TransferError`."""
+    def _prepare(self, found: Found) -> Finished | _Going | None:
+        """Decide about the file, read it, and ask its sink; None where it takes more than one
+        request. Raises `TransferError`, `NotFree`."""
+        started = time.monotonic()
         with self._open(found) as file:
-            if file.size > SMALL:
-                return None
-            identity, data = file.identity, file.read()
-        backend = self._lane.backend
-        sink = sink_of(backend, found.path, identity, target)
+            identity = file.identity
+            verdict = self._outgoing.judge(self._lane, self._way, found, self._there, identity)
+            if not isinstance(verdict, Target) or file.size > SMALL:
+                return verdict if isinstance(verdict, Finished) else None
+            data = file.read()
+        sink = sink_of(self._lane.backend, found.path, identity, verdict)
         if not sink.publishes or sink.piece_size < len(data):
             return None
         sink.begin(None)
         names = {*sink.digests, sink.piece_digest or ""}
         digests = {name: digest_of_bytes(data, name) for name in names if sums.known(name)}
-        self._journal.begin(found.path, identity, target, sink.state(), sync=False)
-        return _Going(found, target, identity, data, digests, sink, started)
+        self._journal.begin(found.path, identity, verdict, sink.state(), sync=False)
+        return _Going(found, verdict, identity, data, digests, sink, started)
 
     def _send(self, going: _Going) -> None:
         outlet = going.sink.outlet((0, len(going.data)))

@@ -60,11 +60,14 @@ class Headers:
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
 
-    def add(self, name: str, value: str) -> None:
-        """Add one field line."""
-        key = name.strip().lower()
-        value = value.strip()
-        self._fields[key] = f"{self._fields[key]}, {value}" if key in self._fields else value
+    def add(self, lines: list[str]) -> None:
+        """Add field lines; what is none is left out."""
+        fields = self._fields
+        for line in lines:
+            name, colon, value = line.partition(":")
+            if colon:
+                key, value = name.strip().lower(), value.strip()
+                fields[key] = f"{fields[key]}, {value}" if key in fields else value
 
     def get(self, name: str) -> str | None:
         """The value of a field, None when it is not there."""
@@ -518,15 +521,16 @@ def _end(exchange: Exchange, error: Exception) -> int:
 
 
 def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
+    """Takes the lines of a head; they are read when it is whole."""
+    lines: list[bytes] = []
+
     def read(line: bytes) -> int | None:
-        name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
-        if name.startswith("HTTP/"):
-            # A new head: what came before was a 1xx.
-            exchange.status = int(name.split(" ", 2)[1][:3])
-            exchange.headers = Headers()
-        elif colon:
-            exchange.headers.add(name, value)
-        elif not name.strip() and exchange.status >= 200 and exchange.on_head is not None:
+        lines.append(line)
+        if line.strip():
+            return None
+        _read_head(exchange, b"".join(lines).decode("utf-8", "surrogateescape"))
+        lines.clear()
+        if exchange.status >= 200 and exchange.on_head is not None:
             on_head = exchange.on_head
             exchange.on_head = None  # an empty line also ends the trailers
             try:
@@ -536,6 +540,18 @@ def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
         return None
 
     return read
+
+
+def _read_head(exchange: Exchange, text: str) -> None:
+    """Take the status and the fields from a head, or the fields from trailers."""
+    first, *rest = text.split("\n")
+    if first.startswith("HTTP/"):
+        # A new head: what came before was a 1xx.
+        exchange.status = int(first.split(" ", 2)[1][:3])
+        exchange.headers = Headers()
+    else:
+        rest = [first, *rest]
+    exchange.headers.add(rest)
 
 
 def parse(text: str) -> Url:
