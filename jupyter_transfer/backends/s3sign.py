@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_BLOCK = 64
+"""Bytes that SHA-256 takes in at a time."""
 
 
 class Signer:
@@ -35,7 +37,7 @@ class Signer:
         self._hosts: dict[str, str] = {}
         self._day = ""
         self._scope = ""
-        self._key = b""
+        self._inner = self._outer = hashlib.sha256()
 
     def presign(
         self,
@@ -73,7 +75,7 @@ class Signer:
         asked = f"{method}\n{slash}{path}\n{text}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
         digest = hashlib.sha256(asked.encode()).hexdigest()
         statement = f"{_ALGORITHM}\n{self._moment}\n{self._scope}\n{digest}"
-        signature = hmac.digest(self._key, statement.encode(), "sha256").hex()
+        signature = self._mac(statement.encode())
         return f"{address}?{text}&X-Amz-Signature={signature}"
 
     def _set_moment(self, second: int) -> None:
@@ -98,7 +100,18 @@ class Signer:
         key = f"AWS4{self._secret}".encode()
         for part in self._scope.split("/"):
             key = hmac.digest(key, part.encode(), "sha256")
-        self._key = key
+        self._inner, self._outer = (
+            hashlib.sha256(bytes(byte ^ pad for byte in key.ljust(_BLOCK, b"\0")))
+            for pad in (0x36, 0x5C)
+        )
+
+    def _mac(self, text: bytes) -> str:
+        """HMAC-SHA256 by the key of the day, in hex: what depends on the key alone is hashed but
+        once (RFC 2104 section 4)."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text)
+        outer.update(inner.digest())
+        return outer.hexdigest()
 
     def _host(self, scheme: str, netloc: str) -> str:
         """The Host header: without a port that goes without saying."""

@@ -171,15 +171,16 @@ def describe(exchange: Exchange, locator: Locator, first: Url, name: str | None 
         size = total  # it cannot count: take the file in one piece, by a request without a range
     name = name or name_in(headers, exchange.url, first)
     coding = coding_in(headers, name)
+    validators = validators_in(headers)
     return Remote(
         url=exchange.url,
         unix_socket=locator.unix_socket,
         size=None if coding else size,
-        validators=replace(validators_in(headers), version=locator.validators.version),
+        validators=replace(validators, version=locator.validators.version),
         ranges=ranges and coding is None,
         coding=coding,
         name=name,
-        digest=_digest_of(locator, validators_in(headers)),
+        digest=_digest_of(locator, validators),
         if_match=locator.if_match,
         reader=locator.stated,
         answer=headers.as_dict(),
@@ -209,13 +210,16 @@ def content_length(headers: Headers) -> int | None:
     return int(value) if value and value.isdigit() and len(value) < 19 else None
 
 
+_CONTENT_RANGE = re.compile(
+    r"bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(?:(\d{1,18})|\*)", re.IGNORECASE
+)
+
+
 def content_range(headers: Headers) -> tuple[tuple[int, int] | None, int | None]:
     """``bytes 5-9/100`` as ``((5, 9), 100)``; ``bytes */100`` as ``(None, 100)``; an unknown or
     malformed part is None (RFC 9110 section 14.4)."""
-    value = headers.get("content-range") or ""
-    match = re.fullmatch(
-        r"bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(?:(\d{1,18})|\*)", value.strip(), re.IGNORECASE
-    )
+    value = headers.get("content-range")
+    match = _CONTENT_RANGE.fullmatch(value.strip()) if value else None
     if not match:
         return None, None
     span = (int(match[1]), int(match[2])) if match[1] else None
