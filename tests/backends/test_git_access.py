@@ -12,10 +12,12 @@ import pytest
 
 from jupyter_transfer.backends.base import Context
 from jupyter_transfer.backends.git import GitBackend
+from jupyter_transfer.backends.git_refs import Refs
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.secrets import Credential
 
-from ..servers.git import git
+from ..servers.git import git, running_git
+from ..servers.proxy import running_proxy
 from ..servers.sshd import make_key, running_sshd
 
 CANARY = "git-token-canary-48151"
@@ -165,6 +167,78 @@ def test_a_token_in_an_address_is_refused_by_the_place():
     with pytest.raises(TransferError) as caught:
         GitBackend(Context()).check(f"https://ann:{CANARY}@h/x.git")
     assert CANARY not in str(caught.value)
+
+
+# ---- TLS and proxies ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory, certificate):
+    with running_git(tmp_path_factory.mktemp("tls"), certificate) as running:
+        repository = running.repository("tls")
+        repository.use_lfs("*.bin")
+        repository.commit({"a.txt": b"one\n", "b.bin": b"large"})
+        running.user, running.password = "ann", CANARY
+        yield repository
+
+
+LOGIN = {"username": "ann", "token": CANARY}
+
+
+def test_a_certificate_of_the_administrators_authority(harness, tls, certificate):
+    harness.ca_file = str(certificate[0])
+    outcome = harness.run(tls.url, "here", **LOGIN)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert (harness.folder / "here" / "b.bin").read_bytes() == b"large"
+    assert str(certificate[0]) not in (harness.folder / "here" / ".git" / "config").read_text()
+
+
+def test_a_certificate_that_nobody_knows(harness, tls):
+    outcome = harness.run(tls.url, "here", **LOGIN)
+    assert (outcome.state, outcome.error.code) == ("failed", "tls_failed")
+
+
+@pytest.mark.parametrize("how", ["direct", "by the proxy"])
+def test_a_proxy_of_the_environment(harness, tls, certificate, monkeypatch, how):
+    harness.ca_file = str(certificate[0])
+    with running_proxy() as proxy:
+        monkeypatch.setenv("https_proxy", f"http://{proxy.address}")
+        if how == "direct":
+            monkeypatch.setenv("no_proxy", "127.0.0.1")
+        outcome = harness.run(tls.url, "here", **LOGIN)
+        assert (outcome.state, outcome.error) == ("done", None)
+        assert bool(proxy.targets) is (how != "direct")
+
+
+def test_a_proxy_is_no_way_to_a_refused_address(harness, monkeypatch):
+    with running_proxy() as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.address}")
+        outcome = harness.run("git+http://169.254.169.254/x.git", "here")
+        assert (outcome.state, outcome.error.code) == ("failed", "address_refused")
+        assert proxy.targets == []
+
+
+def test_git_is_bound_to_the_address_that_was_judged(harness, repository, git_server, monkeypatch):
+    """A name that leads elsewhere the second time gains nothing."""
+    from jupyter_transfer.net import Policy
+
+    port = int(repository.url.split(":")[2].split("/")[0])
+    asked = []
+
+    def resolve(self, host, number):
+        asked.append((host, number))
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(Policy, "resolve", resolve)
+    monkeypatch.setattr(
+        GitBackend,
+        "_look_by_http",
+        lambda self, place: (Refs({"refs/heads/main": repository.first}, "main"), place, None),
+    )
+    address = repository.address.replace("127.0.0.1", "judged.invalid")
+    outcome = harness.run(address, "here", lfs=False)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert asked == [("judged.invalid", port)]
 
 
 # ---- SSH ----------------------------------------------------------------------------------------

@@ -43,6 +43,17 @@ def run_all(harness, address: str, **options):
     return harness.run(spec.source, spec.destination, **spec.options).error
 
 
+@pytest.fixture(scope="module")
+def cloned(one_git_server, tmp_path_factory):
+    """A repository, and a clone of it that tests copy."""
+    repository = one_git_server.repository("cloned")
+    repository.commit({"a.txt": b"one\n", "hooks/post-merge": b"#!/bin/sh\nexit 1\n"})
+    folder = tmp_path_factory.mktemp("cloned") / "here"
+    git(folder.parent, "clone", "-q", repository.url, "here")
+    repository.commit({"a.txt": b"two\n"})
+    return repository, folder
+
+
 # ---- addresses ----------------------------------------------------------------------------------
 
 ADDRESSES = [
@@ -135,11 +146,11 @@ REFS = [
 
 @pytest.mark.parametrize("number", range(len(REFS)))
 @pytest.mark.parametrize("how", ["address", "option"])
-def test_hostile_refs(harness, marker, repository, how, number):
+def test_hostile_refs(harness, marker, cloned, how, number):
     ref = REFS[number].replace("{marker}", str(marker))
-    address, options = (f"{repository.address}@{ref}", {})
+    address, options = (f"{cloned[0].address}@{ref}", {})
     if how == "option":
-        address, options = repository.address, {"ref": ref}
+        address, options = cloned[0].address, {"ref": ref}
     error = run_all(harness, address, **options)
     assert error is not None
     assert error.code in ("bad_request", "invalid_address", "remote_not_found")
@@ -163,8 +174,8 @@ def test_hostile_refs(harness, marker, repository, how, number):
         {"username": "a\nb", "token": "x" * 9},
     ],
 )
-def test_hostile_options(harness, marker, repository, options):
-    error = run_all(harness, repository.address, **options)
+def test_hostile_options(harness, marker, cloned, options):
+    error = run_all(harness, cloned[0].address, **options)
     assert error is not None
     assert error.code == "bad_request"
     assert harness.names() == []
@@ -332,17 +343,6 @@ OVERRULED = [
     "credential.helper=!touch {marker}",
     "credential.http://127.0.0.1.helper=!touch {marker}",
 ]
-
-
-@pytest.fixture(scope="module")
-def cloned(one_git_server, tmp_path_factory):
-    """A repository, and a clone of it that tests copy."""
-    repository = one_git_server.repository("cloned")
-    repository.commit({"a.txt": b"one\n", "hooks/post-merge": b"#!/bin/sh\nexit 1\n"})
-    folder = tmp_path_factory.mktemp("cloned") / "here"
-    git(folder.parent, "clone", "-q", repository.url, "here")
-    repository.commit({"a.txt": b"two\n"})
-    return repository, folder
 
 
 def take(harness, cloned):

@@ -20,6 +20,7 @@ from ..servers.canaries import watching
 from ..servers.chaos import ChaosServer, Connection, Resource, noise, redirect, running_chaos
 from ..servers.ftp import PASSWORD, USER, running_ftp
 from ..servers.ftplines import running_ftp_lines
+from ..servers.git import running_git
 from ..servers.proxy import running_proxy
 from ..servers.rclone import served
 from ..servers.s3 import KEY, SECRET, running_rclone
@@ -295,7 +296,8 @@ def run(ask, jp_serverapp, transfer_app, jp_root_dir, tmp_path, caplog, capfd):
             response = await ask(*path, **options)
             text = response.body.decode()
             watch.see("answers", f"{text}\n{response.headers}")
-            return json.loads(text) if text.startswith("{") else text
+            is_lines = path[-1] == "report"
+            return json.loads(text) if text.startswith("{") and not is_lines else text
 
         async def listener(logger, schema_id, data) -> None:
             watch.see("events", json.dumps(data))
@@ -380,6 +382,57 @@ async def test_rclone(run, web, home, tmp_path):
     with served("webdav", folder, "--user", "me", "--pass", password) as port:
         # Its own remote is told to it by its environment, in its own form.
         await run(list(rclone_cases(port, password, web)))
+
+
+def git_cases(server: Any, other: Any, home: Path) -> Iterator[Case]:
+    repository = server.repository("canaries")
+    repository.use_lfs("*.bin")
+    repository.commit({"f.bin": DATA, "a.txt": b"a"})
+    server.user, server.password = "me", (secret := canary("git").replace("'", ""))
+    (home / "git-token").write_text(secret)
+    (home / "git-token").chmod(0o600)
+    address = repository.address
+    yield Case("userinfo-good", userinfo(address, secret), "", [secret], "done")
+    yield Case("web-good", userinfo(repository.url, secret), "", [secret], "done")
+    login = {"username": "me", "token": secret}
+    yield Case("token-good", address, "", [secret], "done", login)
+    by_name = {"username": "me", "token": "file:~/git-token"}
+    yield Case("by-name-good", f"{address}@main", "", [secret], "done", by_name)
+    password = {"username": "me", "password": secret}
+    yield Case("password", address, "d/", [secret], "done", password)
+    wrong = canary("git-wrong")
+    yield Case("wrong", userinfo(address, wrong), "", [wrong], "waiting")
+    alone = f"canary-alone-{uuid.uuid4().hex}"
+    yield Case("alone-wrong", address.replace("://", f"://{alone}@"), "", [alone], "waiting")
+    private = other.repository("private")
+    moved = canary("git-moved")
+    options = {"username": "me", "token": moved}
+    server.faults = moved_to(f"{other.url}/private.git")
+    yield Case("moved", f"git+{server.url}/moved.git", "m/", [moved], "", options)
+    assert private
+
+
+def moved_to(url: str) -> Callable[[Any], bool]:
+    """A fault of a git server: what asks for ``moved.git`` is sent to `url`."""
+
+    def fault(handler: Any) -> bool:
+        if not handler.path.startswith("/moved.git"):
+            return False
+        handler.reply(302, b"", {"Location": url + handler.path.removeprefix("/moved.git")})
+        return True
+
+    return fault
+
+
+async def test_git(run, home, tmp_path):
+    with running_git(tmp_path / "git") as server, running_git(tmp_path / "other") as other:
+        cases = list(git_cases(server, other, home))
+        await run(cases)
+        assert server.asked("batch")
+        assert other.requests
+        shown = " ".join(f"{one.path} {one.headers}" for one in other.requests)
+        assert [s for case in cases for s in case.secrets if s.partition('"')[0] in shown] == []
+        assert "authorization" not in shown
 
 
 def between_cases(s3: Any, web: ChaosServer, ftp: Any) -> Iterator[Case]:

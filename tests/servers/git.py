@@ -7,6 +7,7 @@ import base64
 import json
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 import time
@@ -158,6 +159,7 @@ class GitServer:
 
 class _Handler(BaseHTTPRequestHandler):
     git_server: GitServer
+    protocol_version = "HTTP/1.1"
 
     def log_message(self, *_: object) -> None:
         return
@@ -270,11 +272,14 @@ class _Handler(BaseHTTPRequestHandler):
                 else:
                     headers[name] = value.strip()
             self.send_response(status)
-            for name, value in headers.items():
+            for name, value in {**headers, "Transfer-Encoding": "chunked"}.items():
                 self.send_header(name, value)
             self.end_headers()
             while data := process.stdout.read1(1 << 16):
+                self.wfile.write(b"%x\r\n" % len(data))
                 self.stream(data)
+                self.wfile.write(b"\r\n")
+            self.wfile.write(b"0\r\n\r\n")
         finally:
             process.kill()
             process.wait()
@@ -304,8 +309,9 @@ class _Storage(_Handler):
 
 
 @contextmanager
-def running_git(folder: Path) -> Iterator[GitServer]:
-    """Start one that keeps its things in `folder`; it has ended when the block is left."""
+def running_git(folder: Path, certificate: tuple[Path, Path] | None = None) -> Iterator[GitServer]:
+    """Start one that keeps its things in `folder`, with TLS where it has a `certificate` and its
+    key; it has ended when the block is left."""
     server = GitServer(folder)
     server.objects.mkdir(parents=True)
     running = []
@@ -313,9 +319,14 @@ def running_git(folder: Path) -> Iterator[GitServer]:
         handler = type(base.__name__, (base,), {"git_server": server})
         one = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         one.daemon_threads = True
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            one.socket = context.wrap_socket(one.socket, server_side=True)
         threading.Thread(target=one.serve_forever, args=(0.05,), daemon=True).start()
         running.append(one)
-    server.url, server.storage = (f"http://127.0.0.1:{one.server_port}" for one in running)
+    scheme = "https" if certificate else "http"
+    server.url, server.storage = (f"{scheme}://127.0.0.1:{one.server_port}" for one in running)
     try:
         yield server
     finally:
