@@ -118,7 +118,9 @@ def remote_of(git: Git, place: Place) -> str:
 
 def require_clean(git: Git) -> None:
     """Raise ``conflict`` where a file that git keeps was changed, or where something was begun."""
-    changed = git.read("status", "--porcelain=v1", "--null", "--untracked-files=no") or b""
+    # Not a look into submodules: git would make it by configurations of theirs.
+    flags = ["--null", "--untracked-files=no", "--ignore-submodules=all", "--no-renames"]
+    changed = git.read("status", "--porcelain=v1", *flags) or b""
     first = changed.split(b"\0")[0][3:].decode("utf-8", "replace")
     if changed:
         raise TransferError(

@@ -441,3 +441,22 @@ def test_the_destination_may_not_be_a_link_outwards(harness, marker, cloned, tmp
     outcome = harness.run(repository.address, "here")
     assert outcome.state == "failed"
     assert list(outside.iterdir()) == []
+
+
+def test_a_hostile_submodule_of_a_clone_is_not_looked_into(harness, marker, repository, git_server):
+    """git asks each submodule whether it was changed, by the configuration that it has there."""
+    sub = git_server.repository("hostile-sub")
+    sub.commit({"x.txt": b"x\n", ".gitattributes": b"* filter=evil\n"})
+    git(repository.work, "submodule", "add", "-q", sub.url, "mod")
+    repository.commit({})
+    clone = harness.folder / "here"
+    git(harness.folder, "clone", "-q", "--recurse-submodules", repository.url, "here")
+    module = clone / ".git" / "modules" / "mod" / "config"
+    with module.open("a") as file:
+        file.write(f'[filter "evil"]\n\tclean = touch {marker}\n\tsmudge = touch {marker}\n')
+        file.write(f"[core]\n\tfsmonitor = touch {marker}\n")
+    (clone / "mod" / "x.txt").write_bytes(b"changed\n")
+    second = repository.commit({"a.txt": b"two\n"})
+    outcome = harness.run(repository.address, "here")
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert git(clone, "rev-parse", "HEAD", HOME="/nonexistent") == second
