@@ -268,11 +268,11 @@ class Root:
     def exists(self, path: str) -> bool:
         """Whether an entry of any kind, even a dangling link, stands at `path`."""
         try:
-            self.lstat(path)
-        except TransferError as error:
-            if error.code in ("not_found", "not_a_directory"):
-                return False
-            raise
+            os.close(self._open_beneath(self._fd, path or ".", os.O_PATH | os.O_NOFOLLOW, 0))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        except OSError as error:
+            raise from_os_error(error, path) from None
         return True
 
     def scan(self, path: str) -> list[Entry]:

@@ -67,9 +67,9 @@ def stated_by(headers: Mapping[str, str]) -> Stated:
         "ServerSideEncryption": headers.get("x-amz-server-side-encryption"),
         "SSECustomerAlgorithm": headers.get("x-amz-server-side-encryption-customer-algorithm"),
     }
-    digest = digest_of_etag(head)
-    parts = re.fullmatch(r'"[0-9a-f]{32}-[0-9]{1,5}"', headers.get("etag") or "")
-    return Stated(digest, "multipart_etag" if parts else None, kept_mtime_ns(meta))
+    digest, modified = digest_of_etag(head), kept_mtime_ns(meta) if meta else None
+    parts = digest is None and re.fullmatch(r'"[0-9a-f]{32}-[0-9]{1,5}"', head["ETag"] or "")
+    return Stated(digest, "multipart_etag" if parts else None, modified)
 
 
 def digest_of_head(head: Mapping[str, Any]) -> Digest | None:

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import pycurl
@@ -54,19 +55,25 @@ _QUICK_EXIT = 322
 USER_AGENT = "jupyter-transfer"
 
 
+@lru_cache(maxsize=1024)  # most fields of a thousand answers are the same
+def _field(line: bytes) -> tuple[str | None, str]:
+    """Name in lower case and value of a field line; no name where it is none."""
+    name, colon, value = line.decode("utf-8", "surrogateescape").partition(":")
+    return name.strip().lower() if colon else None, value.strip()
+
+
 class Headers:
     """The fields of an answer; names in any case, repeated ones joined (RFC 9110 5.3)."""
 
     def __init__(self) -> None:
         self._fields: dict[str, str] = {}
 
-    def add(self, lines: list[str]) -> None:
+    def add(self, lines: Iterable[bytes]) -> None:
         """Add field lines; what is none is left out."""
         fields = self._fields
         for line in lines:
-            name, colon, value = line.partition(":")
-            if colon:
-                key, value = name.strip().lower(), value.strip()
+            key, value = _field(line)
+            if key is not None:
                 fields[key] = f"{fields[key]}, {value}" if key in fields else value
 
     def get(self, name: str) -> str | None:
@@ -528,7 +535,7 @@ def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
         lines.append(line)
         if line.strip():
             return None
-        _read_head(exchange, b"".join(lines).decode("utf-8", "surrogateescape"))
+        _read_head(exchange, lines)
         lines.clear()
         if exchange.status >= 200 and exchange.on_head is not None:
             on_head = exchange.on_head
@@ -542,16 +549,13 @@ def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
     return read
 
 
-def _read_head(exchange: Exchange, text: str) -> None:
+def _read_head(exchange: Exchange, lines: list[bytes]) -> None:
     """Take the status and the fields from a head, or the fields from trailers."""
-    first, *rest = text.split("\n")
-    if first.startswith("HTTP/"):
+    if lines[0].startswith(b"HTTP/"):
         # A new head: what came before was a 1xx.
-        exchange.status = int(first.split(" ", 2)[1][:3])
+        exchange.status = int(lines.pop(0).split(b" ", 2)[1][:3])
         exchange.headers = Headers()
-    else:
-        rest = [first, *rest]
-    exchange.headers.add(rest)
+    exchange.headers.add(lines)
 
 
 def parse(text: str) -> Url:

@@ -24,7 +24,7 @@ from jupyter_transfer.errors import TransferError, parse_retry_after
 def headers(**fields: str) -> Headers:
     result = Headers()
     for name, value in fields.items():
-        result.add([f"{name.replace('_', '-')}: {value}"])
+        result.add([f"{name.replace('_', '-')}: {value}".encode()])
     return result
 
 

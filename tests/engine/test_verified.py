@@ -35,7 +35,7 @@ def b64(value: bytes) -> str:
 def headers(**fields: str) -> Headers:
     result = Headers()
     for name, value in fields.items():
-        result.add([f"{name.replace('_', '-')}: {value}"])
+        result.add([f"{name.replace('_', '-')}: {value}".encode()])
     return result
 
 
