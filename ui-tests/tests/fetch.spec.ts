@@ -17,7 +17,7 @@ test('a fetch is followed to its end in the panel', async ({
   source.rate = MiB;
   await openFrom(panel);
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Address').fill(address);
+  await dialog.getByLabel('Address', { exact: true }).fill(address);
   await expect(dialog.getByRole('status')).toContainText('réseau 1.bin');
   await expect(dialog.getByRole('status')).toContainText('can be resumed');
   await dialog.getByRole('button', { name: 'Start' }).click();
@@ -103,7 +103,9 @@ test('an address that may not be called is refused in words', async ({
 }) => {
   await openFrom(panel);
   const dialog = page.getByRole('dialog');
-  await dialog.getByLabel('Address').fill('http://169.254.169.254/latest/');
+  await dialog
+    .getByLabel('Address', { exact: true })
+    .fill('http://169.254.169.254/latest/');
   await expect(dialog.getByRole('status')).toContainText('link-local');
   await expect(dialog.getByRole('button', { name: 'Start' })).toBeDisabled();
   await page.keyboard.press('Escape');

@@ -78,7 +78,9 @@ for (const theme of THEMES) {
 
     await openFrom(panel);
     const dialog = page.getByRole('dialog');
-    await dialog.getByLabel('Address').fill('http://169.254.169.254/');
+    await dialog
+      .getByLabel('Address', { exact: true })
+      .fill('http://169.254.169.254/');
     await expect(dialog.getByRole('status')).not.toContainText('Looking');
     expect(await violations(page, '.jp-TransfersFrom')).toEqual([]);
     await page.keyboard.press('Escape');
