@@ -12,9 +12,10 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from .ambient import from_text
 from .errors import TransferError
 from .records import Record, RecordFile, record_files
 from .spec import Job, JobSpec, State, iso_time
@@ -151,4 +152,5 @@ def _job_of(records: list[Record], id: str) -> Job | None:
     if told is None:
         return None
     spec = JobSpec(told["kind"], told["source"], told["destination"], told["options"])
-    return Job(**{**Job.new(spec, "").__dict__, "id": id, "state": State.CANCELLED})
+    job = Job.new(spec, "", from_text(told.get("ambient")))
+    return replace(job, id=id, state=State.CANCELLED)

@@ -20,6 +20,7 @@ from . import events
 from .abandoned import Abandoned
 from .admission import JobAdmission
 from .allowances import Allowances
+from .ambient import Ambient
 from .archives.manager import Archives
 from .errors import TransferError
 from .handlers import routes
@@ -94,6 +95,15 @@ class TransferApp(ExtensionApp):
         help="Patterns of the variables of this server's environment that jobs may name as "
         "credentials (env:NAME). Narrow them where kernels run elsewhere and their users are not "
         "meant to know what this server knows.",
+    ).tag(config=True)
+
+    shared_credentials = Enum(
+        ["owner-only", "all"],
+        "owner-only",
+        help="Whose jobs may use the credentials of this server's own account (.netrc, keys of "
+        "~/.ssh and ssh-agent, AWS profiles and roles, remotes of rclone.conf): those of people "
+        "who may run code here ('execute' on 'kernels') and so could read them anyway "
+        "('owner-only'), or those of everybody who may start a transfer ('all').",
     ).tag(config=True)
 
     uploads_enabled = Bool(True, help="Whether files may be uploaded.").tag(config=True)
@@ -187,7 +197,7 @@ class TransferApp(ExtensionApp):
         return Abandoned(os.path.dirname(self.store.path), self.store, self.queue.ask, LEFT_AFTER)
 
     async def look(
-        self, operation: str, url: str, options: dict[str, Any], held: Held, **more: Any
+        self, operation: str, url: str, options: dict[str, Any], held: Held, ambient: Ambient
     ) -> dict[str, Any]:
         """Have a worker look at `url`: ``probe`` it, or ``browse`` what lies below it.
 
@@ -198,14 +208,19 @@ class TransferApp(ExtensionApp):
             **secrets_message(held),
             "url": url,
             "options": options,
-            **more,
+            "ambient": ambient != "none",
         }
         return await self._pool.ask(operation, message, LOOK_TIMEOUT)
 
-    async def plan(self, spec: JobSpec, held: Held) -> dict[str, Any]:
+    async def plan(self, spec: JobSpec, held: Held, ambient: Ambient) -> dict[str, Any]:
         """What the job `spec` would do; nothing is moved. Raises what the worker finds wrong."""
         job = {name: getattr(spec, name) for name in ("kind", "source", "destination", "options")}
-        message = {**self._context, **secrets_message(held), "job": {"id": "plan", **job}}
+        message = {
+            **self._context,
+            **secrets_message(held),
+            "job": {"id": "plan", **job},
+            "ambient": ambient != "none",
+        }
         return await self._pool.ask(
             "plan",
             message,
@@ -326,6 +341,7 @@ class TransferApp(ExtensionApp):
                     parse_limit(self.bandwidth), self.max_connections_per_host or None
                 ),
                 context=self._context,
+                shared_credentials=self.shared_credentials == "all",
             ),
             on_published=self._announce_later,
             keep_alive=self.keep_alive,

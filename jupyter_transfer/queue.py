@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .allowances import Allowance, Allowances
+from .ambient import Ambient
 from .decisions import accept
 from .errors import TransferError
 from .jobs import JobTable
@@ -45,6 +46,8 @@ class QueueSettings:
     """What all jobs together may use."""
     context: dict[str, Any] = field(default_factory=dict)
     """What every worker must know: root, allow_hidden, direct_from, policy, ca_file."""
+    shared_credentials: bool = False
+    """Whether everybody may use the credentials of this server's account."""
 
 
 class Queue:
@@ -81,6 +84,7 @@ class Queue:
             pool,
             self._vault,
             settings.context,
+            shared_credentials=settings.shared_credentials,
             on_published=on_published,
             keep_alive=keep_alive,
             log=log,
@@ -126,11 +130,14 @@ class Queue:
 
     # -- what people ask for --
 
-    async def submit(self, spec: JobSpec, owner: str, held: Held | None = None) -> Job:
+    async def submit(
+        self, spec: JobSpec, owner: str, held: Held | None = None, ambient: Ambient = "none"
+    ) -> Job:
         """Queue a new job; it is on disk when this returns. What it `held` stays in memory."""
         await self.ready()
         held = held or Held()
-        job = Job.new(replace(spec, options={**spec.options, **_in_memory(held)}), owner)
+        spec = replace(spec, options={**spec.options, **_in_memory(held)})
+        job = Job.new(spec, owner, ambient)
         if held:
             self._vault.add(job.id, held)
         try:

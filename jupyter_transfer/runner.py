@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from . import ambient
 from .allowances import NO_LIMITS, Allowance
 from .errors import TransferError
 from .jobs import JobTable
@@ -67,6 +68,7 @@ class Runner:
     pool: where workers come from.
     vault: what jobs may use and nobody may read.
     context: what every worker must know: root, allow_hidden, direct_from, policy, ca_file.
+    shared_credentials: whether everybody may use the credentials of this server's account.
     on_published: called with the path of each file that a job has published.
     keep_alive: called while bytes move, so that an idle culler lets the server live.
     """
@@ -78,6 +80,7 @@ class Runner:
         vault: Vault,
         context: dict[str, Any],
         *,
+        shared_credentials: bool,
         on_published: Callable[[str], None],
         keep_alive: Callable[[], None],
         log: logging.Logger,
@@ -87,6 +90,7 @@ class Runner:
         self._pool = pool
         self._vault = vault
         self._context = context
+        self._shared_credentials = shared_credentials
         self._on_published = on_published
         self._keep_alive = keep_alive
         self._log = log
@@ -167,7 +171,9 @@ class Runner:
                 "options": job.options,
                 "bandwidth": allowance.bandwidth,
                 "connections": allowance.connections,
+                "ambient": job.ambient,
             },
+            "ambient": ambient.holds(job.ambient, shared=self._shared_credentials),
             **secrets_message(self._vault.get(job.id)),
         }
 

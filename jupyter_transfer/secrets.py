@@ -87,7 +87,8 @@ class Login:
     Parameters
     ----------
     key_file, passphrase: a private key of the person, and what opens it.
-    agent: whether the keys of ``ssh-agent`` may be offered.
+    ambient: whether keys of ``~/.ssh`` and of ``ssh-agent`` may be offered, and ``known_hosts`` may
+        learn a key that the person accepted.
     host_key: the fingerprint that the person accepted, ``SHA256:`` and base64; None to go by
         ``known_hosts`` alone.
     tls: of FTP: ``auto`` (where the server offers it), ``required`` or ``off``.
@@ -97,7 +98,7 @@ class Login:
     password: str = field(default="", repr=False)
     key_file: str | None = None
     passphrase: str = field(default="", repr=False)
-    agent: bool = True
+    ambient: bool = False
     host_key: str | None = None
     tls: str = "auto"
 
@@ -183,10 +184,17 @@ def own_name() -> str:
 
 def ssh_keys(login: Login) -> tuple[str | None, str | None]:
     """The files of the private and the public key that `login` offers: those that it names, else
-    what ``ssh`` would take; None for what is not there.
+    what ``ssh`` would take, if it may have any of these; None for what is not there.
 
-    Raises ``bad_request`` where the named key cannot be read.
+    Raises ``needs_credentials`` where it may not have the named one, ``bad_request`` where that
+    cannot be read.
     """
+    if not login.ambient:
+        if login.key_file:
+            raise TransferError(
+                "needs_credentials", "The key file is one of the account of this server."
+            )
+        return None, None
     folder = Path("~/.ssh").expanduser()
     if login.key_file:
         named = Path(login.key_file).expanduser()
@@ -504,6 +512,18 @@ def tool_environment(prefix: str, kept: re.Pattern[str]) -> dict[str, str]:
 def environment_of(names: Iterable[str]) -> dict[str, str]:
     """Those variables of this process that are called so and hold something."""
     return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
+_NO_SECRETS = re.compile(
+    r"PATH|TZ|TMPDIR|LANG|LC_[A-Z]+|SSL_CERT_(FILE|DIR)|(https?|all|no)_proxy", re.IGNORECASE
+)
+
+
+def bare_environment() -> dict[str, str]:
+    """The environment of a child process that finds no credential of this account: neither by
+    variables nor in the home folder, which it has none of."""
+    kept = {name: value for name, value in os.environ.items() if _NO_SECRETS.fullmatch(name)}
+    return {**kept, "HOME": "/nonexistent"}
 
 
 # ---- redaction --------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from datetime import datetime, timezone
 from enum import Enum
 from typing import Any
 
+from .ambient import Ambient
 from .errors import TransferError
 from .timetable import parse_limit
 
@@ -181,9 +182,11 @@ class Job:
     phase: str | None = None
     """What a running job is doing when it is not moving bytes: ``planning``, ``checking`` …"""
     revision: int = 0
+    ambient: Ambient = "none"
+    """Why it may use the credentials of this server's account; not told."""
 
     @classmethod
-    def new(cls, spec: JobSpec, owner: str) -> Job:
+    def new(cls, spec: JobSpec, owner: str, ambient: Ambient = "none") -> Job:
         """A queued job for `spec`."""
         start_at = spec.options.get("start_at")
         return cls(
@@ -197,6 +200,7 @@ class Job:
             priority=spec.priority,
             options=dict(spec.options),
             reason=scheduled(start_at) if start_at else None,
+            ambient=ambient,
         )
 
     def moved(self, state: State, **changes: Any) -> Job:
@@ -211,8 +215,9 @@ class Job:
 
     def as_dict(self) -> dict[str, Any]:
         """The job as the contract's JSON."""
+        told = {name: value for name, value in self.__dict__.items() if name != "ambient"}
         return {
-            **self.__dict__,
+            **told,
             "state": self.state.value,
             "options": dict(self.options),
             "progress": dict(self.progress.__dict__),

@@ -27,6 +27,7 @@ import threading
 from collections.abc import Collection
 from typing import Any
 
+from .ambient import explained
 from .backends import load_all, secret_names
 from .backends.base import Context
 from .engine.browse import browse
@@ -116,6 +117,7 @@ class Worker:
         self._lock = threading.Lock()
         self._control: Control | None = None
         self._finished: tuple[Run, Root] | None = None
+        self._ambient = False
         self._delivered: Delivered | TransferError | None = None
 
     def main(self) -> None:
@@ -188,6 +190,7 @@ class Worker:
 
     def _act(self, message: Message) -> None:
         operation = message.get("op")
+        self._ambient = bool(message.get("ambient"))
         if operation == "run":
             self._run(message)
         elif operation == "discard":
@@ -247,13 +250,13 @@ class Worker:
             size = left(JobRequest.from_dict(job), context_of_message(message, job))
         except Exception as failure:
             error = as_transfer_error(failure)
-        self._pipe.send("end", size=size, error=_error(error))
+        self._pipe.send("end", size=size, error=self._told(error))
 
     def _end(self, outcome: Outcome) -> None:
         self._pipe.send(
             "end",
             state=outcome.state,
-            error=_error(outcome.error),
+            error=self._told(outcome.error),
             verified=outcome.verified,
             unverified=outcome.unverified,
         )
@@ -267,7 +270,7 @@ class Worker:
             else:
                 result = preview(message["url"], context)
         except Exception as failure:
-            self._pipe.send(operation, id=id, error=_error(as_transfer_error(failure)))
+            self._pipe.send(operation, id=id, error=self._told(as_transfer_error(failure)))
         else:
             self._pipe.send(operation, id=id, result=result)
 
@@ -281,7 +284,7 @@ class Worker:
             result = plan(root, request, context_of_message(message, message["job"]), Control())
             root.close()
         except Exception as failure:
-            self._pipe.send("plan", error=_error(as_transfer_error(failure)))
+            self._pipe.send("plan", error=self._told(as_transfer_error(failure)))
         else:
             self._pipe.send("plan", result=result)
 
@@ -289,9 +292,16 @@ class Worker:
         try:
             forms = load_all()[message["backend"]].forms()
         except Exception as failure:
-            self._pipe.send("forms", error=_error(as_transfer_error(failure)))
+            self._pipe.send("forms", error=self._told(as_transfer_error(failure)))
         else:
             self._pipe.send("forms", result={"forms": forms})
+
+    def _told(self, error: TransferError | None) -> Message | None:
+        """`error` as it is told: nothing secret in it."""
+        if error is None:
+            return None
+        error = error if self._ambient else explained(error)
+        return {**redact_all(error.as_dict()), "retry_after": error.retry_after}
 
 
 def _root(message: Message) -> Root:
@@ -328,6 +338,7 @@ def context_of_message(message: Message, job: Message) -> Context:
         message.get("ca_file") or None,
         held.credential or _credential(options, names),
         held.destination,
+        ambient=bool(message.get("ambient")),
         state_dir=message.get("state_dir"),
     )
 
@@ -339,12 +350,6 @@ def _credential(options: Message, declared: Collection[str]) -> Credential | Non
     if not (name or password) or "password" in declared:
         return None
     return Credential(name, password)
-
-
-def _error(error: TransferError | None) -> Message | None:
-    if error is None:
-        return None
-    return {**redact_all(error.as_dict()), "retry_after": error.retry_after}
 
 
 def main() -> None:

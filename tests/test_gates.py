@@ -87,7 +87,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
         ("netrc", "keyring", "getpass", "os.environ", "os.environb", "os.getenv", "pycurl.NETRC*"),
         {"secrets.py"},
     ),
-    "boto3": (("boto3",), {"backends/s3client.py"}),  # bound to the transport there
+    "boto3": (("boto3",), {"backends/s3session.py"}),  # bound to the transport there
     "sql": (("sqlite3",), {"store/database.py", "store/damage.py", "store/faults.py"}),
 }
 
@@ -135,7 +135,7 @@ SQL = re.compile(
 # Each may import those above it.
 LAYERS = [
     {"errors"},
-    {"names", "timetable"},
+    {"names", "timetable", "ambient"},
     {"tools", "secrets"},
     {"spec", "paths", "net", "directio", "records", "servers"},
     {"parts", "store", "events", "meter", "retries"}

@@ -343,6 +343,9 @@ class Context:
     """The userinfo of the address, of a copy's source."""
     destination_credential: Credential | None = None
     """The userinfo of a copy's destination: its run makes it the `credential` of that end."""
+    ambient: bool = False
+    """Whether credentials of this server's account may be looked up (`jupyter_transfer.ambient`):
+    only what the person gave, otherwise, and nothing is asked for what nobody gave."""
     caller: Caller | None = None
     """None in the server process, which only checks addresses and options."""
     note: Callable[[str, str], None] = _silent

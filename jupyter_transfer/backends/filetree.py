@@ -74,7 +74,9 @@ class FileTreeBackend(Backend):
 
     def login(self, url: Url) -> Login:
         """What to log in with: options, the address, or ``.netrc``."""
-        credential = self.context.credential or from_netrc(url.host)
+        credential = self.context.credential
+        if credential is None and self.context.ambient:
+            credential = from_netrc(url.host)
         username = self.option("username") or (credential.username if credential else "")
         password = self.option("password") or (credential.password if credential else "")
         return Login(username, password)

@@ -224,11 +224,6 @@ class GitBackend(TreeBackend):
         named = self._optional("username") or (credential.username if credential else "")
         return str(named or "git")
 
-    @property
-    def _ambient(self) -> bool:
-        """Whether credentials of the server's own account may be used."""
-        return getattr(self.context, "ambient", True)
-
     def _look(self) -> tuple[git_refs.Refs, Place, Credential | None]:
         """What the remote shows, where it really is, and who asks there; looked up once."""
         if self._found is None:
@@ -241,7 +236,7 @@ class GitBackend(TreeBackend):
         try:
             refs, target = git_refs.ask(self.caller, place, _headers(credential))
         except TransferError as error:
-            found = None if credential or not self._ambient else git_access.ambient(place)
+            found = None if credential or not self.context.ambient else git_access.ambient(place)
             if error.code != "needs_credentials" or found is None:
                 raise
             credential = found
@@ -259,7 +254,7 @@ class GitBackend(TreeBackend):
     def _access(
         self, place: Place, credential: Credential | None, watch: Watch
     ) -> git_access.Access:
-        login = Login(key_file=self.option("key_file"), agent=self._ambient)
+        login = Login(key_file=self.option("key_file"), ambient=self.context.ambient)
         return git_access.Access(place, self.context.policy, watch, credential, login)
 
     @contextmanager

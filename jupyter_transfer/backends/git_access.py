@@ -111,7 +111,7 @@ class Access:
     ----------
     place: where git really goes: behind redirects.
     credential: of the origin of `place`, None for none.
-    login: of SSH; its `agent` says whether the person's own keys may be used.
+    login: of SSH; its `ambient` says whether the person's own keys may be used.
     """
 
     def __init__(
@@ -217,13 +217,13 @@ class Access:
             f"UserKnownHostsFile={hosts}",
             "GlobalKnownHostsFile=none",
         ]
-        key = ssh_keys(login)[0] if login.agent or login.key_file else None
+        key = ssh_keys(login)[0]
         if key is not None:
             options.append(f'IdentityFile="{key}"')
-        if not login.agent:
+        if not login.ambient:
             options += ["IdentitiesOnly=yes", "IdentityAgent=none"]
-            options += [] if key else ["PubkeyAuthentication=no"]
-        if login.agent:
+            options.append("PubkeyAuthentication=no")
+        else:
             self.environment |= environment_of(("SSH_AUTH_SOCK",))
         self.ssh = ["ssh", "-F", "none", *(part for one in options for part in ("-o", one))]
         self.environment["GIT_SSH_COMMAND"] = shlex.join(self.ssh)

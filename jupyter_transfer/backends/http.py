@@ -301,7 +301,13 @@ class HttpBackend(Backend):
             token = self.option("token")
             credential = Credential(token=token.strip()) if token else self.context.credential
             headers = parse_headers(self.option("headers") or "")
-            self._known = Access(home, headers, credential, self.option("query"))
+            self._known = Access(
+                home,
+                headers,
+                credential,
+                self.option("query"),
+                ambient=self.context.ambient,
+            )
 
     @property
     def caller(self) -> Caller:

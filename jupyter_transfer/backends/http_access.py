@@ -73,7 +73,8 @@ class Access:
     ----------
     query: of `home`, where it holds a signature or a token; a whole address counts by its query.
     headers: given by the person; they come before everything else.
-    credential: given by the person; None to look into ``.netrc``.
+    credential: given by the person.
+    ambient: whether ``.netrc`` may be looked into where none is given.
     """
 
     def __init__(
@@ -82,12 +83,15 @@ class Access:
         headers: Mapping[str, str],
         credential: Credential | None,
         query: str | None = None,
+        *,
+        ambient: bool = False,
     ) -> None:
         self._home = home
         self._query = (query or "").strip().rpartition("?")[2]
         given = {name.lower() for name in headers}
         if "authorization" not in given:
-            credential = credential or from_netrc(home.host)
+            if credential is None and ambient:
+                credential = from_netrc(home.host)
             if credential is not None:
                 headers = {"Authorization": credential.authorization(), **headers}
         self._headers = dict(headers)

@@ -213,7 +213,9 @@ class RcloneBackend(Backend):
     @property
     def _server(self) -> RcloneServer:
         if self._open_server is None:
-            self._open_server = RcloneServer(self.caller, self._variables or {}, _FLAGS)
+            self._open_server = RcloneServer(
+                self.caller, self._variables or {}, _FLAGS, ambient=self.context.ambient
+            )
         return self._open_server
 
     def _parsed(self, address: str) -> Place:
@@ -227,6 +229,8 @@ class RcloneBackend(Backend):
         job are of one remote."""
         if self._variables is None:
             options, policy = self.context.options, self.context.policy
+            if not self.context.ambient:
+                rclone_remotes.require_own(options)
             self._variables = rclone_remotes.variables(place.remote, options, policy)
         return self._variables
 
@@ -302,7 +306,7 @@ class RcloneBackend(Backend):
         """The items of ``lsjson``, as they come."""
         child = Child(
             command("lsjson", [*_LISTING, *flags], [str(place)]),
-            environment(self._variables_of(place)),
+            environment(self._variables_of(place), ambient=self.context.ambient),
             output=True,
         )
         try:
@@ -316,6 +320,8 @@ class RcloneBackend(Backend):
             raise error_of_exit(status, list(child.said))
 
     def _remotes(self) -> Iterator[Entry]:
+        if not self.context.ambient:
+            rclone_remotes.require_own({})
         child = Child(command("listremotes"), environment(), output=True)
         try:
             for line in child.lines(self.caller.check):

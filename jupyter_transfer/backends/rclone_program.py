@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from ..errors import TransferError
-from ..secrets import tool_environment
+from ..secrets import bare_environment, tool_environment
 from ..tools import candidates, run
 
 OLDEST = (1, 75, 1)
@@ -60,9 +60,20 @@ def _version(path: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
-def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of the program: the person's own, without the variables that stand for
-    flags; `more` describes remotes."""
+_NO_REMOTES = {
+    "RCLONE_CONFIG": "/nonexistent/rclone.conf",
+    # Its libraries would ask the machine for a role of its own, Google's even without `env_auth`.
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "GCE_METADATA_HOST": "metadata.invalid",
+}
+
+
+def environment(more: Mapping[str, str] | None = None, *, ambient: bool = True) -> dict[str, str]:
+    """The environment of the program: this account's own, without the variables that stand for
+    flags; `more` describes remotes. Not `ambient`: nothing that leads to a credential or a remote
+    of this account."""
+    if not ambient:
+        return {**bare_environment(), **_NO_REMOTES, **(more or {})}
     return {**tool_environment("RCLONE_", _KEPT), **(more or {})}
 
 

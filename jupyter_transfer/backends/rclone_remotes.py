@@ -37,6 +37,12 @@ _NEVER = {"local", "alias", "archive", "cache", "chunker", "combine", "compress"
 _FORBIDDEN = re.compile(
     r".*_(command|file|path|socket)|ssh|remote|upstreams|unix_socket|profile|config_profile"
 )
+_OF_ACCOUNT = re.compile(
+    r"env_auth|use_msi|use_az|key_use_agent|use_kerberos|kerberos_ccache|service_principal_name"
+)
+"""Options by which a remote takes what lies around: variables, the machine's role, ssh-agent,
+tickets of Kerberos."""
+
 _HOST = re.compile(r"(.*_)?(host|url|endpoint|server|namenode|socks_proxy|http_proxy)")
 _SECRET = re.compile(r"pass|secret|token|(^|_)(key|pem|2fa)$|credential|sas_url|cookie|mnemonic")
 
@@ -63,6 +69,29 @@ def check(name: str, options: Mapping[str, Any], policy: Policy) -> None:
         raise _bad(f"“{exposed}” is a secret: give it in “remote_secrets”.")
     for host, _ in _hosts({**plain, **hidden}):
         policy.check_host(host)
+
+
+def require_own(options: Mapping[str, Any]) -> None:
+    """Raise ``needs_credentials`` unless `options` describe a remote that has all its credentials
+    from them, and none of this account."""
+    kind = options.get("remote_type")
+    if kind is None:
+        raise TransferError(
+            "needs_credentials", "The remotes of rclone.conf are those of this server's account."
+        )
+    given = {
+        **_parsed(options.get("remote_options"), "remote_options"),
+        **_parsed(options.get("remote_secrets"), "remote_secrets"),
+    }
+    for option, value in given.items():
+        if _OF_ACCOUNT.fullmatch(option) and value not in ("", "false"):
+            raise TransferError(
+                "needs_credentials", f"“{option}” uses credentials of this server's account."
+            )
+    if kind == "oracleobjectstorage" and given.get("provider") != "no_auth":
+        raise TransferError(
+            "needs_credentials", "Remotes of this kind use credentials of this server's account."
+        )
 
 
 def variables(name: str, options: Mapping[str, Any], policy: Policy) -> dict[str, str]:

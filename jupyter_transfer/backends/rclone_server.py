@@ -39,14 +39,21 @@ class RcloneServer:
     caller: how it is asked.
     remotes: variables that describe remotes.
     flags: for all that it does.
+    ambient: whether it may find credentials of this account.
     """
 
     def __init__(
-        self, caller: Caller, remotes: Mapping[str, str], flags: tuple[str, ...] = ()
+        self,
+        caller: Caller,
+        remotes: Mapping[str, str],
+        flags: tuple[str, ...] = (),
+        *,
+        ambient: bool = False,
     ) -> None:
         self.caller = caller
         self._remotes = remotes
         self._flags = flags
+        self._ambient = ambient
         self._child: Child | None = None
         self._folder: PrivateFolder | None = None
         self._served: dict[str, str] = {}
@@ -142,7 +149,7 @@ class RcloneServer:
         try:
             self._child = Child(
                 command("rcd", [address, "--rc-no-auth", *self._flags]),
-                environment(self._remotes),
+                environment(self._remotes, ambient=self._ambient),
             )
             end = time.monotonic() + START
             while not self._answers():

@@ -20,9 +20,10 @@ from ..names import alternative_names
 from ..net import parse_url
 from ..secrets import Credential
 from .base import Ability, Backend, Entry, Locator, Option, Validators
-from .s3client import Service, Settings
+from .s3client import Service
 from .s3listing import Page, moment_ns, pages
 from .s3objects import customer_key, entry_of_head, entry_of_listing, stated_by
+from .s3session import Settings
 from .s3vacancy import Vacancies
 from .sink import Sink, SourceFile
 
@@ -166,6 +167,7 @@ class S3Backend(Backend):
             anonymous=bool(self.option("anonymous")),
             addressing=self.option("addressing"),
             credential=credential,
+            ambient=self.context.ambient,
         )
 
     @cached_property

@@ -6,19 +6,17 @@ Data go by presigned addresses (`Service.presign`), which the engine fetches and
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from ..errors import TransferError
-from ..secrets import Credential
 from .base import Answer, Caller
 from .s3errors import from_botocore
+from .s3session import Settings, make_session, no_credentials
 from .s3sign import Signer
 
 EXPIRY = 900
@@ -48,32 +46,6 @@ _NOT_SENT = frozenset({"content-length", "user-agent", "expect", "accept-encodin
 """Headers that the transport makes itself; none of them is signed."""
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a job says about its service.
-
-    Parameters
-    ----------
-    endpoint: None for AWS, or what the environment and the profile name.
-    addressing: ``path``, ``virtual``, or ``auto``.
-    credential: user name and password are key id and secret key, `token` a session token.
-    """
-
-    endpoint: str | None = None
-    region: str | None = None
-    profile: str | None = None
-    anonymous: bool = False
-    addressing: str = "auto"
-    credential: Credential | None = None
-
-    def is_same_service(self, other: Settings) -> bool:
-        """Whether both speak of one service, and as one person."""
-        mine, others = (
-            (one.endpoint, one.profile, one.anonymous, one.credential) for one in (self, other)
-        )
-        return mine == others
 
 
 class Service:
@@ -144,25 +116,8 @@ class Service:
 
     def _boto_session(self) -> Any:
         if self._session is None:
-            import boto3.session  # noqa: PLC0415 - heavy: in workers only
-            import botocore.session  # noqa: PLC0415
-
-            # Its debugging texts hold what is signed, session tokens among it.
-            logging.getLogger("botocore").setLevel(logging.WARNING)
-            given = self._settings.credential
-            core = botocore.session.Session()
-            _share_models(core)
-            session = boto3.session.Session(
-                botocore_session=core,
-                aws_access_key_id=given.username if given else None,
-                aws_secret_access_key=given.password if given else None,
-                aws_session_token=(given.token or None) if given else None,
-                profile_name=self._settings.profile,
-            )
             # Of all services: SSO and STS are asked on the way to a credential.
-            session.events.register("before-send", self._send)
-            _never_prompt(session)
-            self._session = session
+            self._session = make_session(self._settings, self._send)
         return self._session
 
     def _region_of(self, bucket: str) -> str | None:
@@ -282,7 +237,7 @@ class Service:
             with self.errors():
                 credentials = self._boto_session().get_credentials()
                 if credentials is None:
-                    raise _no_credentials()
+                    raise no_credentials()
                 frozen = credentials.get_frozen_credentials()
             signer = Signer(frozen.access_key, frozen.secret_key, frozen.token, region)
             known = self._signers[bucket] = now, signer
@@ -292,7 +247,7 @@ class Service:
         """The address of a bucket, ending in ``/``, in the style that its service wants."""
         if bucket not in self._bases:
             if not self.anonymous and self._boto_session().get_credentials() is None:
-                raise _no_credentials()
+                raise no_credentials()
             with self.errors():
                 url = self.client(bucket).generate_presigned_url(
                     "get_object", Params={"Bucket": bucket, "Key": "k"}
@@ -324,40 +279,3 @@ class _Raw:
 
     def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
         yield self._body
-
-
-def _no_credentials() -> TransferError:
-    return TransferError(
-        "needs_credentials",
-        "There are no credentials for this service.",
-        "Give an access key, choose a profile, or set `anonymous` if everybody may read.",
-    )
-
-
-def _share_models(session: Any) -> None:
-    """Have all sessions of this process read boto3's descriptions of the services but once: they
-    are megabytes of JSON, and each lane of a job has a session."""
-    if _models:
-        session.register_component("data_loader", _models[0])
-    else:
-        _models.append(session.get_component("data_loader"))
-
-
-_models: list[Any] = []
-
-
-def _never_prompt(session: Any) -> None:
-    """A role that wants a one-time code fails instead of asking at a terminal: standard input of
-    a worker belongs to the server."""
-
-    def refuse(*_: Any) -> str:
-        raise TransferError(
-            "needs_credentials",
-            "The profile wants a one-time code (MFA).",
-            "Log in with the service's own command line first.",
-        )
-
-    providers = session._session.get_component("credential_provider")
-    for provider in providers.providers:
-        if hasattr(provider, "_prompter"):
-            provider._prompter = refuse

@@ -47,6 +47,7 @@ class SftpBackend(FileTreeBackend):
             login.password,
             key_file=self.option("key_file"),
             passphrase=self.option("passphrase") or "",
+            ambient=self.context.ambient,
             host_key=self.option("host_key"),
         )
 

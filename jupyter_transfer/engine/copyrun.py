@@ -298,6 +298,7 @@ def journal_of(request: JobRequest, context: Context) -> SendJournal:
         request.destination,
         kind="copy",
         options=request.open_options,
+        ambient=request.ambient,
         read_state=RemoteState.from_json,
     )
 

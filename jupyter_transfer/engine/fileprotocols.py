@@ -24,12 +24,9 @@ FILE_SCHEMES = (*FTP_SCHEMES, "sftp")
 _NOCWD = 2  # CURLFTPMETHOD_NOCWD: paths count from where the login led, whoever had the connection
 _FTP_CREATE_DIR_NONE = 0
 
-_AUTH_TYPES = (
-    pycurl.SSH_AUTH_PUBLICKEY
-    | pycurl.SSH_AUTH_PASSWORD
-    | pycurl.SSH_AUTH_KEYBOARD
-    | pycurl.SSH_AUTH_AGENT
-)
+_BY_PASSWORD = pycurl.SSH_AUTH_PASSWORD | pycurl.SSH_AUTH_KEYBOARD
+_BY_KEY = pycurl.SSH_AUTH_PUBLICKEY | pycurl.SSH_AUTH_AGENT
+"""Without a key to offer libcurl takes ``~/.ssh/id_rsa`` by itself."""
 
 
 def set_up_file_protocol(handle: Any, exchange: Exchange) -> None:
@@ -75,7 +72,8 @@ _TLS = {"required": pycurl.USESSL_ALL, "off": pycurl.USESSL_NONE}
 
 
 def _set_up_ssh(handle: Any, exchange: Exchange, login: Login) -> None:
-    handle.setopt(pycurl.SSH_AUTH_TYPES, _AUTH_TYPES if login.agent else _AUTH_TYPES & ~16)
+    ways = _BY_PASSWORD | (_BY_KEY if login.ambient else 0)
+    handle.setopt(pycurl.SSH_AUTH_TYPES, ways)
     private, public = ssh_keys(login)
     if private is not None:
         handle.setopt(pycurl.SSH_PRIVATE_KEYFILE, private)

@@ -2,7 +2,8 @@
 
 A key that stands there is good; another one than stands there is refused outright, for that is
 what an attack looks like; an unknown one waits for the person, who is shown its fingerprint in the
-form of ``ssh-keygen -l``. What was accepted is remembered where ``ssh`` itself looks.
+form of ``ssh-keygen -l``. What was accepted is remembered where ``ssh`` itself looks, unless by
+somebody who may not use this account's keys: then it holds for the job.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def judge_by(exchange: Exchange, login: Login) -> Callable[[Any, Any, int], int]
             exchange.error = _changed(host, name, fingerprint)
             return int(pycurl.KHSTAT_REJECT)
         if fingerprint == login.host_key:
-            remember_host_key(host, port, name, text)
+            if login.ambient:
+                remember_host_key(host, port, name, text)
             return int(pycurl.KHSTAT_FINE)
         exchange.error = _unknown(host, name, fingerprint)
         return int(pycurl.KHSTAT_REJECT)

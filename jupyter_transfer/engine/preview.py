@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+from ..ambient import explained
 from ..backends.base import Backend, Context, Entry
 from ..backends.tree import TreeBackend
 from ..errors import TransferError
@@ -55,6 +56,7 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
     except TransferError as error:
         if error.code not in ("needs_credentials", "needs_decision"):
             raise
+        error = error if backend.context.ambient else explained(error)
         return result | {"needs": error.code.removeprefix("needs_"), "detail": error.detail}
     shown = entries[:MOST_ENTRIES]
     sizes = [entry.size for entry in shown]

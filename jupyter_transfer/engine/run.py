@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from traceback import format_exc
 from typing import Any
 
+from ..ambient import Ambient, from_text
 from ..backends import secret_names
 from ..backends.base import Context
 from ..errors import TransferError
@@ -46,6 +47,8 @@ class JobRequest:
     options: dict[str, Any] = field(default_factory=dict)
     delivered: Delivered | Iterable[Row] = ()
     kind: str = "fetch"
+    ambient: Ambient = "none"
+    """Why it may use the credentials of this server's account."""
 
     @classmethod
     def from_dict(cls, job: Message, delivered: Delivered | Iterable[Row] = ()) -> JobRequest:
@@ -57,6 +60,7 @@ class JobRequest:
             dict(job.get("options") or {}),
             delivered,
             job.get("kind", "fetch"),
+            from_text(job.get("ambient")),
         )
 
     @property

@@ -4,7 +4,8 @@ It lies in the state folder, not beside the user's files, which may not be ours 
 Records, oldest first::
 
     {"kind": "send", "version": 1, "route": "<sha256 of source and destination>"}
-    {"job": {"kind": …, "source": …, "destination": …, "options": …}}   to remove it without a row
+    {"job": {"kind": …, "source": …, "destination": …, "options": …,
+     "ambient": …}}          to remove it without a row
     {"begin": "a/b", "file": <State>, "target": {...}, "state": {...}}
     {"whole": "a/b"}             all of it is there; now it gets its final name
     {"done": "a/b", "row": {...}}     the row of the report
@@ -23,6 +24,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..ambient import Ambient
 from ..backends.base import Validators
 from ..errors import TransferError
 from ..records import Record, RecordFile, as_line
@@ -69,7 +71,7 @@ class SendJournal:
 
     Parameters
     ----------
-    options: of the job, as its row has them: nothing secret.
+    options, ambient: of the job, as its row has them: nothing secret.
     read_state: the state of a file from the JSON that it made of itself.
 
     Raises ``conflict`` while another process has it, ``disk_full`` …
@@ -84,6 +86,7 @@ class SendJournal:
         *,
         kind: str = "send",
         options: Mapping[str, Any] | None = None,
+        ambient: Ambient = "none",
         read_state: Callable[[Any], State] = Identity.from_json,
     ) -> None:
         self._read_state = read_state
@@ -103,7 +106,7 @@ class SendJournal:
         elif not records:
             self._file.append(header)
             told = {"kind": kind, "source": source, "destination": destination}
-            self._file.append({"job": {**told, "options": dict(options or {})}})
+            self._file.append({"job": {**told, "options": dict(options or {}), "ambient": ambient}})
         else:
             raise AssertionError("a job never changes its addresses")
 

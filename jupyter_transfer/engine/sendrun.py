@@ -297,6 +297,7 @@ def journal_of(request: JobRequest, context: Context) -> SendJournal:
         request.source,
         request.destination,
         options=request.open_options,
+        ambient=request.ambient,
     )
 
 

@@ -27,6 +27,7 @@ from jupyter_server.auth.identity import (
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado import web
 
+from ..ambient import Ambient, decide
 from ..errors import TransferError
 from ..secrets import refers
 
@@ -115,10 +116,21 @@ class TransferHandler(APIHandler):
         for action, resource in permissions:
             await self.require(action, resource)
 
+    async def may(self, action: str, resource: str) -> bool:
+        """Whether the authorizer lets the user do `action` on `resource`."""
+        answer = self.authorizer.is_authorized(self, self.current_user, action, resource)
+        return bool(await ensure_async(answer))
+
+    async def ambient(self) -> Ambient:
+        """Whether what the user starts may use the credentials of this server's account."""
+        return decide(
+            runs_code=await self.may("execute", "kernels"),
+            shared=self.transfer.shared_credentials == "all",
+        )
+
     async def require(self, action: str, resource: str) -> None:
         """Raise ``forbidden`` unless the authorizer lets the user do `action` on `resource`."""
-        answer = self.authorizer.is_authorized(self, self.current_user, action, resource)
-        if not await ensure_async(answer):
+        if not await self.may(action, resource):
             raise TransferError("forbidden", f"You may not {action} {resource} on this server.")
 
     async def require_references(self, options: Mapping[str, Any]) -> None:

@@ -10,7 +10,6 @@ import json
 
 from ..admission import permissions
 from ..errors import TransferError
-from ..secrets import Held
 from ..spec import JobSpec, State
 from .base import MAX_PAGE, TransferHandler, allow
 
@@ -43,17 +42,14 @@ class JobsHandler(TransferHandler):
             await self.require(action, resource)
         spec, held = transfer.admission.job(spec)
         await self.require_references(spec.options)
+        ambient = await self.ambient()
         if spec.options.get("dry_run"):
-            await self._write_plan(spec, held)
+            plan = await transfer.plan(spec, held, ambient)
+            self.write_json({**plan, "free_bytes": transfer.root.free_bytes("")})
             return
-        job = await transfer.queue.submit(spec, self.owner, held)
+        job = await transfer.queue.submit(spec, self.owner, held, ambient)
         self.set_header("Location", self.request.path.rstrip("/") + "/" + job.id)
         self.write_json(job.as_dict(), 201)
-
-    async def _write_plan(self, spec: JobSpec, held: Held) -> None:
-        transfer = self.transfer
-        plan = await transfer.plan(spec, held)
-        self.write_json({**plan, "free_bytes": transfer.root.free_bytes("")})
 
 
 class JobHandler(TransferHandler):

@@ -25,7 +25,7 @@ class LookHandler(TransferHandler):
         transfer = self.transfer
         address, options, held = transfer.admission.remote(url.strip(), options)
         await self.require_references(options)
-        return await transfer.look(operation, address, options, held)
+        return await transfer.look(operation, address, options, held, await self.ambient())
 
 
 class ProbeHandler(LookHandler):

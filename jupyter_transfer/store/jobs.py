@@ -8,12 +8,13 @@ from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
+from ..ambient import from_text
 from ..spec import Job, Progress, State
 from .database import Database
 
 _JOB_COLUMNS = (
     "id, owner, kind, source, destination, options, state, priority, reason, progress, "
-    "verified, created, started, finished, attempt, revision, unverified"
+    "verified, created, started, finished, attempt, revision, unverified, ambient"
 )
 _NAMES = _JOB_COLUMNS.split(", ")
 
@@ -43,6 +44,7 @@ class JobQueries(Database):
             job.attempt,
             job.revision,
             job.unverified,
+            job.ambient,
         )
         places = ", ".join("?" * len(row))
         updates = ", ".join(f"{name} = excluded.{name}" for name in _NAMES[1:])
@@ -201,6 +203,7 @@ def _job(row: tuple[Any, ...]) -> Job:
     value["options"] = json.loads(value["options"])
     value["reason"] = json.loads(value["reason"]) if value["reason"] else None
     value["progress"] = _progress(value["progress"])
+    value["ambient"] = from_text(value["ambient"])
     if value["verified"] is not None:
         value["verified"] = bool(value["verified"])
     return Job(**value)

@@ -97,7 +97,21 @@ alter table files add column action text;
 alter table files add column trash text;
 """
 
-MIGRATIONS = (_SCHEMA, _UPLOADS_OF_ANY_LENGTH, _PACKS, _WHY_UNVERIFIED, _LONG_LISTS, _SYNCS)
+_AMBIENT = """
+alter table jobs add column ambient text not null default 'none';
+update jobs set ambient = 'own' where owner = 'owner';
+"""
+"""The server's own jobs keep what they could; whether another person may run code is not known."""
+
+MIGRATIONS = (
+    _SCHEMA,
+    _UPLOADS_OF_ANY_LENGTH,
+    _PACKS,
+    _WHY_UNVERIFIED,
+    _LONG_LISTS,
+    _SYNCS,
+    _AMBIENT,
+)
 """What makes each version of the schema out of the one before, the first out of nothing."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

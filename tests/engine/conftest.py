@@ -60,6 +60,7 @@ class Harness:
     policy: Policy = LOOPBACK
     ca_file: str | None = None
     credential: Credential | None = None
+    ambient: bool = True
     control: Control = field(default_factory=Control)
 
     def run(
@@ -84,7 +85,14 @@ class Harness:
     def context(self, options: dict[str, Any]) -> Context:
         """What a backend of a job with `options` works with."""
         state_dir = str(self.folder.parent / "state")
-        return Context(options, self.policy, self.ca_file, self.credential, state_dir=state_dir)
+        return Context(
+            options,
+            self.policy,
+            self.ca_file,
+            self.credential,
+            ambient=self.ambient,
+            state_dir=state_dir,
+        )
 
     def fresh_control(self) -> None:
         """Nobody has asked the next job for anything."""

@@ -108,6 +108,26 @@ def save_many(store: Store, like: Job) -> None:
         store.job_save(replace(like, id=str(number), source="x" * 2000))
 
 
+def test_only_the_servers_own_jobs_of_an_earlier_version_keep_its_credentials(tmp_path):
+    with sqlite3.connect(tmp_path / "transfers.sqlite") as db:
+        for version in MIGRATIONS[:6]:
+            db.executescript(version)
+        for owner in ("owner", "guest"):
+            db.execute(
+                "insert into jobs (id, owner, kind, source, destination, options, state, priority,"
+                " progress, created, attempt, revision)"
+                " values (?, ?, 'fetch', 's', 'd', '{}', 'queued', 0, '{}', '2026', 0, 1)",
+                (owner, owner),
+            )
+        db.execute("pragma user_version = 6")
+    store = Store(str(tmp_path))
+    assert {job.owner: job.ambient for job in store.jobs_unfinished()} == {
+        "owner": "own",
+        "guest": "none",
+    }
+    store.close()
+
+
 def test_a_database_of_an_earlier_version_is_taken_on(tmp_path):
     with sqlite3.connect(tmp_path / "transfers.sqlite") as db:
         db.executescript(MIGRATIONS[0])
