@@ -198,6 +198,12 @@ const REQUEST: Table = {
 
 /** By the `kind` of the detail: what says more than the code does. */
 const KINDS: Table = {
+  credentials_withheld: t => [
+    t.__('The remote side asks who you are.'),
+    t.__(
+      'Enter credentials of your own: those of the account of this server are used only for people who may run code here.'
+    )
+  ],
   no_listing: t => [
     t.__('The remote side lists no folder at this address.'),
     t.__('Use the address of a folder, which ends in “/”.')

@@ -8,6 +8,7 @@ import { explain } from './errors';
 import type { Format } from './format';
 import type { IProbe } from './job';
 import type { IProbeResult } from './prober';
+import type { ITransferErrorData } from './uploads/tokens';
 
 interface IFoundProps {
   result: IProbeResult;
@@ -101,6 +102,7 @@ function ProbeFacts(props: {
 }): JSX.Element {
   const { probe, writes, format } = props;
   const { trans } = format;
+  const asks = explain(asksWho(probe), format);
   const facts = [probe.backend.toUpperCase()];
   if (probe.files !== null && probe.files > 1) {
     facts.push(trans.__('%1 files', format.count(probe.files)));
@@ -129,8 +131,7 @@ function ProbeFacts(props: {
       {!writes && <Promises probe={probe} format={format} />}
       {probe.needs !== null && (
         <p className="jp-TransfersFound-error">
-          {trans.__('The remote side asks who you are.')}{' '}
-          {trans.__('Give credentials for this address.')}
+          {asks.what} {asks.remedy}
         </p>
       )}
       {tooBig && (
@@ -143,6 +144,17 @@ function ProbeFacts(props: {
       )}
     </>
   );
+}
+
+/** What a job would say that lacks what `probe` lacks. */
+function asksWho(probe: IProbe): ITransferErrorData {
+  return {
+    code: 'needs_credentials',
+    message: '',
+    remedy: '',
+    retryable: false,
+    detail: { ...probe.detail }
+  };
 }
 
 /** What can be said of a fetch beforehand. */

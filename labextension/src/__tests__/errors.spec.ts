@@ -58,6 +58,18 @@ describe('explain', () => {
     );
   });
 
+  it('says why credentials of the server are not used', () => {
+    const detail = { kind: 'credentials_withheld' };
+    const { remedy } = explain(
+      failure('needs_credentials', { detail }),
+      chinese
+    );
+    expect(remedy).toContain('those of the account of this server');
+    const words = 'Enter credentials of your own.';
+    const told = failure('needs_credentials', { detail, remedy: words });
+    expect(explain(told, english).remedy).toBe(words);
+  });
+
   it('says how much room is missing', () => {
     const GB = 1024 ** 3;
     const detail = { needed_bytes: 14.4 * GB, free_bytes: 2 * GB };
