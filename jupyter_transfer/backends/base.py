@@ -24,6 +24,7 @@ A backend that can be written to also has `find`, `sink` (see `jupyter_transfer.
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -322,6 +323,14 @@ class Caller(Protocol):
 
     def check(self) -> None:
         """Raise what stops the job, if somebody asked for it: for whoever waits without calling."""
+
+
+def pause(caller: Caller, seconds: float) -> None:
+    """Let `seconds` pass; raise what stops the job within a twentieth of a second."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        caller.check()
+        time.sleep(min(left, 0.05))
 
 
 def _silent(_code: str, _message: str) -> None:

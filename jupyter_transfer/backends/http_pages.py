@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping
 
 from ..errors import TransferError, from_http_status
 from ..net import Url, parse_url
-from .base import Answer, Caller
+from .base import Answer, Caller, pause
 from .http_listing import ACCEPT, TYPES, media_type, read_listing
 from .http_metalink import TYPE as METALINK
 from .http_metalink import File, read_metalink
@@ -86,7 +85,7 @@ class Pages:
             except TransferError as error:
                 if not error.retryable:
                     raise
-            time.sleep(_BETWEEN)
+            pause(self._caller, _BETWEEN)
         return self._caller.call(address, headers=sent, limit=limit, wants=wants)
 
 

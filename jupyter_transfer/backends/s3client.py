@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 from ..errors import TransferError
-from .base import Answer, Caller
+from .base import Answer, Caller, pause
 from .s3errors import from_botocore
 from .s3session import Settings, make_session, no_credentials
 from .s3sign import Signer
@@ -169,7 +169,8 @@ class Service:
             except TransferError as error:
                 if error.code not in _PASSING or attempt == ATTEMPTS - 1:
                     raise
-                time.sleep(min(error.retry_after or _FIRST_WAIT * 3**attempt, _LONGEST_WAIT))
+                wait = error.retry_after or _FIRST_WAIT * 3**attempt
+                pause(self._caller, min(wait, _LONGEST_WAIT))
         raise AssertionError("unreachable")
 
     @contextmanager

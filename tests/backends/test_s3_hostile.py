@@ -4,6 +4,8 @@ endpoints that lead elsewhere. The service is a chaos server here, or a real one
 from __future__ import annotations
 
 import json
+import threading
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -243,6 +245,17 @@ def test_a_service_that_stays_busy(service, harness, monkeypatch):
     outcome = harness.run("s3://bucket/", **service.options)
     assert (outcome.error.code, outcome.error.retryable) == ("remote_busy", True)
     assert len(service.server.requests) == s3client.ATTEMPTS
+
+
+def test_a_job_is_stopped_between_two_attempts(service, harness, monkeypatch):
+    monkeypatch.setattr(s3client, "_FIRST_WAIT", 5.0)
+    service.refuse(503, "SlowDown")
+    timer = threading.Timer(0.3, harness.control.cancel)
+    timer.start()
+    begun = time.monotonic()
+    assert harness.run("s3://bucket/", **service.options).state == "cancelled"
+    assert time.monotonic() - begun < 2
+    timer.join()
 
 
 @pytest.mark.parametrize("address", ["s3://bucket/d/", "s3://bucket/f.bin"])
