@@ -145,6 +145,7 @@ class Worker:
             "ca_file": self.ca_file,
             "delivered": [],
             "credential": None,
+            "ambient": True,
             "state_dir": str(self.state_dir),
         }
         self.tell(order)

@@ -75,5 +75,6 @@ def run_message(folder: Path, source: str, destination: str = "", **more: Any) -
         "ca_file": None,
         "delivered": [],
         "credential": None,
+        "ambient": True,
         **more,
     }
