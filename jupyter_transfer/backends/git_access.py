@@ -220,11 +220,10 @@ class Access:
         key = ssh_keys(login)[0]
         if key is not None:
             options.append(f'IdentityFile="{key}"')
-        if not login.ambient:
-            options += ["IdentitiesOnly=yes", "IdentityAgent=none"]
-            options.append("PubkeyAuthentication=no")
-        else:
+        if login.ambient:
             self.environment |= environment_of(("SSH_AUTH_SOCK",))
+        else:
+            options += ["IdentityAgent=none", "PubkeyAuthentication=no"]
         self.ssh = ["ssh", "-F", "none", *(part for one in options for part in ("-o", one))]
         self.environment["GIT_SSH_COMMAND"] = shlex.join(self.ssh)
         self.environment["GIT_SSH_VARIANT"] = "ssh"

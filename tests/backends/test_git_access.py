@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
 import threading
 import time
@@ -17,6 +18,7 @@ from jupyter_transfer.errors import TransferError
 from jupyter_transfer.secrets import Credential
 
 from ..servers.git import git, running_git
+from ..servers.opens import watched
 from ..servers.proxy import running_proxy
 from ..servers.sshd import make_key, running_sshd
 
@@ -296,6 +298,42 @@ def test_ssh_of_an_unknown_host(harness, sshd, by_ssh, nobody):
     outcome = harness.run(login_of(by_ssh, harness), "here", key_file=key)
     assert (outcome.state, outcome.error.code) == ("failed", "remote_refused")
     assert "key" in outcome.error.message
+
+
+# ---- for somebody who may not have what lies around ---------------------------------------------
+
+
+def test_a_guest_goes_without_netrc_and_helpers(harness, repository, git_server, nobody):
+    """They go by what they gave."""
+    git_server.user, git_server.password = "ann", CANARY
+    (nobody / ".netrc").write_text(f"machine 127.0.0.1 login ann password {CANARY}\n")
+    (nobody / ".gitconfig").write_text('[credential]\n\thelper = "store --file=/dev/null"\n')
+    harness.ambient = False
+    with watched(nobody) as opens:
+        outcome = harness.run(repository.address, "here")
+        assert (outcome.state, outcome.error.code) == ("waiting", "needs_credentials")
+        assert harness.run(repository.address, "here", username="ann", token=CANARY).state == "done"
+        assert opens.names == set()
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_guest_goes_without_keys(harness, sshd, by_ssh, nobody, monkeypatch, named):
+    known(nobody, sshd.known_host())
+    (nobody / ".ssh" / "id_ed25519").write_bytes((sshd.work / "open").read_bytes())
+    (nobody / ".ssh" / "id_ed25519").chmod(0o600)
+    options = {"key_file": str(sshd.work / "open")} if named else {}
+    address = login_of(by_ssh, harness)
+    with socket.socket(socket.AF_UNIX) as agent, watched(nobody / ".ssh", sshd.work) as opens:
+        agent.bind(str(nobody / "agent"))
+        agent.listen()
+        agent.setblocking(False)
+        monkeypatch.setenv("SSH_AUTH_SOCK", str(nobody / "agent"))
+        harness.ambient = False
+        outcome = harness.run(address, "here", **options)
+        assert (outcome.state, outcome.error.code) == ("waiting", "needs_credentials")
+        assert not {"id_ed25519", "open"} & opens.names
+        with pytest.raises(BlockingIOError):
+            agent.accept()
 
 
 def test_the_askpass_script_is_private(harness, repository, git_server, monkeypatch):
