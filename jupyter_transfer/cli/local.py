@@ -224,7 +224,13 @@ class LocalJob:
     def _request(self, history: _Remembered) -> JobRequest:
         job = self.job
         return JobRequest(
-            job.id, job.source, job.destination, dict(job.options), history.rows(), job.kind
+            job.id,
+            job.source,
+            job.destination,
+            dict(job.options),
+            history.rows(),
+            job.kind,
+            ambient="own",
         )
 
     def _context(self) -> Context:
@@ -301,6 +307,7 @@ def context_of(
         **secrets_message(held),
         "policy": POLICY.as_dict(),
         "ca_file": ca_file,
+        "ambient": True,
         "state_dir": state_dir,
     }
     return context_of_message(message, dict(job))

@@ -296,3 +296,11 @@ def test_a_bar_fits_a_narrow_terminal(shell, nginx, site):
 
 def _without_escapes(text: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text)
+
+
+def test_credentials_that_lie_around_are_the_persons_own(shell, ftp):
+    put(ftp.files / "own.bin", b"x" * 100)
+    (shell.home / ".netrc").write_text(f"machine 127.0.0.1 login {USER} password {PASSWORD}\n")
+    code, job = shell.job("get", ftp.address("own.bin"))
+    assert (code, job["state"]) == (0, "done")
+    assert "own.bin" in shell.run("ls", ftp.address()).stdout
