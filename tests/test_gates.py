@@ -136,11 +136,11 @@ SQL = re.compile(
 LAYERS = [
     {"errors"},
     {"names", "timetable", "ambient"},
-    {"tools", "secrets"},
+    {"tools", "secrets", "datacubeargs"},
     {"spec", "paths", "net", "directio", "records", "servers"},
     {"parts", "store", "events", "meter", "retries"}
     | {"joboptions", "decisions", "schedule", "history"},
-    {"jobs", "backends", "allowances", "client"},
+    {"jobs", "backends", "allowances", "client", "datacube"},
     {"streams", "engine"},
     {"uploads", "archives", "admission", "leftovers", "abandoned"},
     {"workers", "worker"},

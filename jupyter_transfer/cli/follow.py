@@ -36,6 +36,9 @@ class Driven(Protocol):
     def updates(self) -> Iterator[Json]:
         """Its states until it rests."""
 
+    def halt(self) -> None:
+        """Stop moving bytes and keep what is there."""
+
     def approve(self) -> None:
         """Accept what it shows."""
 

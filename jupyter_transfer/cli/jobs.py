@@ -20,7 +20,7 @@ from .words import amount, counts, ending, heading, remark
 Json = dict[str, Any]
 
 
-def _on_server(command: Callable[..., None]) -> Callable[..., None]:
+def of_server(command: Callable[..., None]) -> Callable[..., None]:
     """A command about the jobs of a server gets a `Client`."""
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -46,7 +46,7 @@ def _on_server(command: Callable[..., None]) -> Callable[..., None]:
 @click.command()
 @click.option("--state", help="Only jobs in this state.")
 @click.option("-w", "--watch", is_flag=True, help="Show them again and again, until Ctrl-C.")
-@_on_server
+@of_server
 def jobs(client: Client, state: str | None, watch: bool, as_json: bool) -> None:
     """List the transfers of the Jupyter server, newest first."""
     while True:
@@ -74,7 +74,7 @@ def _show_jobs(listed: list[Json]) -> None:
 
 @click.command()
 @click.argument("id")
-@_on_server
+@of_server
 def show(client: Client, id: str, as_json: bool) -> None:
     """Show one transfer and its files."""
     job = client.job(id)
@@ -93,7 +93,7 @@ def show(client: Client, id: str, as_json: bool) -> None:
 def _acting(name: str, help: str) -> click.Command:
     @click.command(name, help=help)
     @click.argument("ids", nargs=-1, required=True, metavar="ID…")
-    @_on_server
+    @of_server
     def act(client: Client, ids: tuple[str, ...], as_json: bool) -> None:
         for id in ids:
             job = client.job(id).act(name)

@@ -18,6 +18,8 @@ COMMANDS = {
     "put": ("moving", "Send a file or folder to an address."),
     "sync": ("moving", "Make one side equal to the other."),
     "cp": ("moving", "Copy from one address to another."),
+    "apply": ("applying", "Run the transfers that a file describes: DataCubes, or our own."),
+    "export": ("applying", "Write a transfer of the Jupyter server as a DataCube."),
     "ls": ("looking", "Show what lies below an address."),
     "backends": ("looking", "Show the services that can be reached, and their flags."),
     "jobs": ("jobs", "List the transfers of the Jupyter server."),

@@ -79,6 +79,7 @@ def cp(source: str, destination: str, **values: Any) -> None:
 
 
 def require_remote(address: str) -> None:
+    """Raise a usage error for what is no address."""
     if not is_remote(address):
         raise click.UsageError(f"“{address}” is not the address of a service, such as s3://bucket.")
 
@@ -90,23 +91,29 @@ def _run(kind: str, source: str, destination: str, values: Json) -> None:
     spec = JobSpec.from_request(
         {"kind": kind, "source": source, "destination": destination, "options": options}
     )
-    job = _job(spec, output)
+    job = job_for(spec, output)
     if dry:
-        _show_plan(job.plan(), output["as_json"])
+        show_plan(job.plan(), output["as_json"])
         return
+    click.get_current_context().exit(drive(job, output))
+
+
+def drive(job: Driven, output: Json) -> int:
+    """Show `job` until it rests; the exit code."""
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not output["as_json"]
-    code = follow(job, display(output["as_json"], output["quiet"]), asks=asks)
-    click.get_current_context().exit(code)
+    return follow(job, display(output["as_json"], output["quiet"]), asks=asks)
 
 
-def _job(spec: JobSpec, output: Json) -> Driven:
+def job_for(spec: JobSpec, output: Json) -> Driven:
+    """`spec` as a job on a server or in this process, as the flags in `output` say."""
     client = None
     if not output["local"]:
         client = client_for(spec, output["server"], output["token_file"], output["ca_file"])
     return LocalJob(spec, output["ca_file"]) if client is None else ServedJob(client, spec)
 
 
-def _show_plan(answer: Json, as_json: bool) -> None:
+def show_plan(answer: Json, as_json: bool) -> None:
+    """Print what a job would do."""
     if as_json:
         click.echo(json.dumps(answer))
         return

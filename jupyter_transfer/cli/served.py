@@ -72,6 +72,10 @@ class ServedJob:
         """Start it, or follow it: its JSON each time it has changed, until it rests."""
         yield from self._started().updates()
 
+    def halt(self) -> None:
+        """Pause it."""
+        self._started().act("pause")
+
     def approve(self) -> None:
         """Accept what the waiting job shows."""
         self._started().act("approve")

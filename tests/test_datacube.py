@@ -1,0 +1,359 @@
+"""DataCube files as jobs: what they say, what is refused, and back again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from jupyter_transfer import datacube
+from jupyter_transfer.errors import TransferError
+
+FETCH_S3 = """
+apiVersion: tensorstack.dev/v1beta1
+kind: DataCube
+metadata: {name: s3-down}
+spec:
+  source:
+    type: s3
+    options:
+    - {name: s3-endpoint, valueFrom: {secretKeyRef: {name: s3-env, key: endpoint}}}
+    - {name: s3-access-key-id, valueFrom: {secretKeyRef: {name: s3-env, key: accessKeyID}}}
+    - {name: s3-secret-access-key, valueFrom: {secretKeyRef: {name: s3-env, key: secretAccessKey}}}
+    - {name: s3-uri, value: "s3://bucket/folder/"}
+  sink:
+    type: pvc
+    pvc: {name: demo, subPath: data/set}
+"""
+SECRETS = {
+    ("secret", "s3-env", "endpoint"): "https://s3.example.org",
+    ("secret", "s3-env", "accessKeyID"): "AKIA",
+    ("secret", "s3-env", "secretAccessKey"): "very-secret",
+    ("secret", "git", "token"): "git-token",
+    ("configMap", "conf", "repo"): "owner/name",
+}
+
+
+def look_up(kind: str, name: str, key: str) -> str:
+    return SECRETS[kind, name, key]
+
+
+def changed(text: str = FETCH_S3, **paths: Any) -> str:
+    """The file with the fields at `paths`, whose parts are joined by two underscores, set."""
+    document = yaml.safe_load(text)
+    for path, value in paths.items():
+        *parents, last = path.split("__")
+        inner = document
+        for name in parents:
+            inner = inner.setdefault(name, {})
+        if value is None:
+            inner.pop(last, None)
+        else:
+            inner[last] = value
+    return yaml.safe_dump(document)
+
+
+def side(type_: str, **options: Any) -> dict[str, Any]:
+    return {
+        "type": type_,
+        "options": [{"name": n.replace("_", "-"), **v} for n, v in options.items()],
+    }
+
+
+def value(text: str) -> dict[str, str]:
+    return {"value": text}
+
+
+def secret(name: str, key: str) -> dict[str, Any]:
+    return {"valueFrom": {"secretKeyRef": {"name": name, "key": key}}}
+
+
+PVC = {"type": "pvc", "pvc": {"name": "demo", "subPath": "data"}}
+
+
+def test_s3_comes_here():
+    (cube,) = datacube.read(FETCH_S3)
+    assert (cube.claim, cube.sub_path, cube.upload) == ("demo", "data/set", False)
+    job = cube.job("/mnt/pvc", look_up)
+    assert (job.kind, job.source, job.destination) == (
+        "fetch",
+        "s3://bucket/folder/",
+        "/mnt/pvc/data/set/",
+    )
+    assert job.options == {
+        "endpoint": "https://s3.example.org",
+        "access_key_id": "AKIA",
+        "secret_access_key": "very-secret",
+    }
+
+
+def test_sync_makes_equal():
+    text = changed(spec__executor={"options": {"sync": True, "backoffLimit": 3}})
+    job = datacube.read(text)[0].job("/mnt/pvc", look_up)
+    assert (job.kind, job.destination) == ("sync", "/mnt/pvc/data/set")
+    assert job.options["max_retries"] == 3
+    assert "approve" not in job.options  # that is for the person to say
+
+
+def test_s3_goes_there():
+    sink = side("s3", s3_uri=value("s3://bucket/out/"), s3_no_check_bucket=value("true"))
+    job = datacube.read(changed(spec__source=PVC, spec__sink=sink))[0].job("root", look_up)
+    assert (job.kind, job.source, job.destination) == ("send", "root/data", "s3://bucket/out/")
+
+
+def test_git_comes_here():
+    source = side(
+        "git",
+        token=secret("git", "token"),
+        url=value("https://oauth2:$(TOKEN)@git.example.org/group/tool.git"),
+        ref=value("v1.2"),
+    )
+    job = datacube.read(changed(spec__source=source, spec__sink=PVC))[0].job("root", look_up)
+    assert job.source == "git+https://oauth2:git-token@git.example.org/group/tool.git"
+    assert (job.destination, job.options["ref"]) == ("root/data/tool", "v1.2")
+
+
+def test_git_means_master_without_a_ref():
+    source = side("git", url=value("https://git.example.org/group/tool"))
+    job = datacube.read(changed(spec__source=source, spec__sink=PVC))[0].job("root", look_up)
+    assert (job.destination, job.options["ref"]) == ("root/data/tool", "master")
+
+
+def test_hugging_face_comes_here():
+    source = side(
+        "huggingface",
+        repo={"valueFrom": {"configMapKeyRef": {"name": "conf", "key": "repo"}}},
+        files=value("config.json, model[1].bin"),
+    )
+    executor = {"env": [{"name": "HF_ENDPOINT", "value": "https://hf-mirror.example.org"}]}
+    text = changed(spec__source=source, spec__sink=PVC, spec__executor=executor)
+    job = datacube.read(text)[0].job("root", look_up)
+    assert (job.source, job.destination) == ("hf://owner/name", "root/data")
+    assert job.options == {
+        "include": ["/config.json", "/model\\[1\\].bin"],
+        "endpoint": "https://hf-mirror.example.org",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("a$(X)b", "a1b"),
+        ("$$(X)", "$(X)"),
+        ("$(NONE)", "$(NONE)"),
+        ("$(X)$(X)", "11"),
+        ("$X ${X} $", "$X ${X} $"),
+        ("$(X", "$(X"),
+        ("$(Y)", "$(X)"),  # once only
+    ],
+)
+def test_names_in_values(text, result):
+    assert datacube.expand(text, {"X": "1", "Y": "$(X)"}) == result
+
+
+def test_a_list_and_several_documents():
+    document = yaml.safe_load(FETCH_S3)
+    both = yaml.safe_dump({"kind": "DataCubeList", "items": [document, document]})
+    assert len(datacube.read(f"{both}\n---\n{FETCH_S3}\n---\n")) == 3
+
+
+def test_what_a_pod_needs_is_told_to_be_ignored():
+    text = changed(
+        spec__executor={"resources": {"limits": {"cpu": 1}}, "securityContext": {"runAsUser": 1}},
+        spec__sink__pvc__template={"spec": {}},
+        status={"phase": "Complete"},
+    )
+    notices = datacube.read(text)[0].notices
+    assert len(notices) == 3
+    assert any("template" in notice for notice in notices)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["--transfers", "8", "-v"], {}),
+        (["--include=*.csv", "--exclude", "tmp/**"], {"include": ["*.csv"], "exclude": ["tmp/**"]}),
+        (["--bwlimit", "1M"], {"bandwidth": 1 << 20}),
+        (["--ignore-existing"], {"conflict": "skip"}),
+    ],
+)
+def test_arguments_that_are_allowed(arguments, options):
+    text = changed(spec__executor={"options": {"extraArgs": arguments}})
+    given = datacube.read(text)[0].job("root", look_up).options
+    assert {n: v for n, v in given.items() if n in options} == options
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        "--config=/etc/x",
+        "--password-command=id",
+        "--metadata-mapper=id",
+        "--rc",
+        "-vvv",
+        "--upload-pack=id",
+        "--include",
+        "--fast-list=1",
+        "s3:other",
+        "",
+    ],
+)
+def test_arguments_that_are_refused(argument):
+    with pytest.raises(TransferError) as caught:
+        datacube.read(changed(spec__executor={"options": {"extraArgs": [argument]}}))
+    assert caught.value.code == "bad_request"
+
+
+@pytest.mark.parametrize(
+    ("type_", "argument"),
+    [
+        ("git", "--upload-pack=id"),
+        ("git", "-c"),
+        ("git", "--config=core.sshCommand=id"),
+        ("git", "--depth=many"),
+        ("git", "--filter=tree:0"),
+        ("git", "--template=/x"),
+        ("huggingface", "--local-dir=/etc"),
+        ("huggingface", "--token=x"),
+    ],
+)
+def test_arguments_of_the_others_that_are_refused(type_, argument):
+    options = {"git": {"url": value("https://h/x.git")}, "huggingface": {"repo": value("a/b")}}
+    source = side(type_, **options[type_])
+    text = changed(
+        spec__source=source, spec__sink=PVC, spec__executor={"options": {"extraArgs": [argument]}}
+    )
+    with pytest.raises(TransferError):
+        datacube.read(text)
+
+
+# fmt: off
+WRONG = [
+    ({"apiVersion": "v1"}, "apiVersion"),
+    ({"kind": "Pod"}, "kind"),
+    ({"surprise": 1}, "surprise"),
+    ({"spec": None}, "spec"),
+    ({"spec__surprise": 1}, "spec.surprise"),
+    ({"spec__sink": {"type": "s3"}}, "pvc"),
+    ({"spec__source": PVC}, "pvc"),
+    ({"spec__sink__pvc__name": None}, "pvc.name"),
+    ({"spec__sink__pvc__subPath": "../x"}, "subPath"),
+    ({"spec__sink__pvc__subPath": "/etc"}, "subPath"),
+    ({"spec__sink__pvc__subPath": "a/../../b"}, "subPath"),
+    ({"spec__sink__pvc__subPath": 5}, "subPath"),
+    ({"spec__sink__pvc__surprise": 5}, "surprise"),
+    ({"spec__source__type": "ftp"}, "type"),
+    ({"spec__source__options": {}}, "options"),
+    ({"spec__source__options": ["x"]}, "options"),
+    ({"spec__source": side("s3")}, "s3-uri"),
+    ({"spec__source": side("s3", s3_uri=secret("a", "b"))}, "s3-uri"),
+    ({"spec__source": side("s3", s3_uri=value("s3://b/k"), token=value("x"))}, "token"),
+    ({"spec__source": side("s3", s3_uri={})}, "s3-uri"),
+    ({"spec__source": side("s3", s3_uri={"value": "a", "valueFrom": {}})}, "s3-uri"),
+    ({"spec__source": side("s3", s3_uri=value("s3://b/k"),
+                           s3_endpoint=secret("../..", "x"))}, "no name"),
+    ({"spec__source": side("s3", s3_uri=value("s3://b/k"),
+                           s3_endpoint={"valueFrom": {"fieldRef": {}}})}, "secretKeyRef"),
+    ({"spec__executor": {"options": {"sync": "yes"}}}, "sync"),
+    ({"spec__executor": {"options": {"backoffLimit": -1}}}, "backoffLimit"),
+    ({"spec__executor": {"options": {"backoffLimit": True}}}, "backoffLimit"),
+    ({"spec__executor": {"options": {"extraArgs": "-v"}}}, "extraArgs"),
+    ({"spec__executor": {"options": {"surprise": 1}}}, "surprise"),
+    ({"spec__executor": {"env": [{"name": "S3-URI", "value": "x"}]}}, "S3-URI"),
+    ({"spec__executor": {"surprise": 1}}, "surprise"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("changes", "named"), WRONG)
+def test_what_is_wrong_is_named(changes, named):
+    with pytest.raises(TransferError) as caught:
+        datacube.read(changed(**changes))
+    assert caught.value.code == "bad_request"
+    assert named in str(caught.value)
+
+
+def test_a_sync_is_for_downloads_from_s3():
+    executor = {"options": {"sync": True}}
+    git = side("git", url=value("https://h/x.git"))
+    up = side("s3", s3_uri=value("s3://b/k"))
+    for text in (
+        changed(spec__source=git, spec__sink=PVC, spec__executor=executor),
+        changed(spec__source=PVC, spec__sink=up, spec__executor=executor),
+    ):
+        with pytest.raises(TransferError, match="sync"):
+            datacube.read(text)
+
+
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{name}: &{name} [{','.join(['*' + before] * 10)}]\n"
+    for before, name in zip("abcdefg", "bcdefgh", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "\t",
+        "a: b: c",
+        "- 1",
+        "text",
+        "!!python/object/apply:os.system ['true']",
+        LAUGHS,
+        "[" * 5000,
+        "a: &a\n  b: *a\n",
+        "x" * (2 << 20),
+        "1: 2",
+        "kind: DataCubeList",
+        "kind: DataCubeList\nitems: [1]",
+    ],
+)
+def test_what_is_no_file_of_ours(text):
+    with pytest.raises(TransferError) as caught:
+        datacube.read(text)
+    assert caught.value.code == "bad_request"
+
+
+def test_the_status_has_the_shape_of_the_resource():
+    (cube,) = datacube.read(changed(status={"phase": "old"}))
+    told = cube.with_status("Failed", "remote_not_found", "It is gone.", "2026-01-01T00:00:00Z")
+    assert told["spec"] == yaml.safe_load(FETCH_S3)["spec"]
+    assert told["status"]["phase"] == "Failed"
+    assert [one["type"] for one in told["status"]["conditions"]] == ["Initialized", "Failed"]
+    assert told["status"]["conditions"][1]["reason"] == "remote_not_found"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"kind": "fetch", "source": "s3://b/k/", "destination": "data", "options": {}},
+        {"kind": "sync", "source": "s3://b/k/", "destination": "data", "options": {}},
+        {"kind": "send", "source": "data", "destination": "s3://b/k/", "options": {}},
+        {"kind": "fetch", "source": "git+https://h/o/x.git@v1", "destination": "x", "options": {}},
+        {"kind": "fetch", "source": "hf://o/n", "destination": "n", "options": {}},
+    ],
+)
+def test_there_and_back(job):
+    document = datacube.written({"id": "0" * 32, **job}, "demo", "sub")
+    (cube,) = datacube.read(yaml.safe_dump(document))
+    again = cube.job("root", lambda kind, name, key: f"{name}/{key}")
+    assert again.kind == job["kind"]
+    ends = [again.source, again.destination]
+    address = job["destination"] if job["kind"] == "send" else job["source"]
+    name = address.partition(".git@")[0].removesuffix(".git")
+    assert name in [end.removesuffix(".git") for end in ends]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        {"kind": "copy", "source": "s3://b/k", "destination": "s3://c/k", "options": {}},
+        {"kind": "fetch", "source": "https://h/x", "destination": "", "options": {}},
+        {"kind": "send", "source": "x", "destination": "sftp://h/x", "options": {}},
+    ],
+)
+def test_what_no_datacube_can_do(job):
+    with pytest.raises(TransferError, match="cannot be written"):
+        datacube.written({"id": "0" * 32, **job}, "demo", "")
