@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from .servers.nginx import running_nginx
+
 pytestmark = [pytest.mark.packaging, pytest.mark.timeout(300)]
 
 CHECKOUT = Path(__file__).parent.parent
@@ -60,6 +62,12 @@ def dist(tmp_path_factory, bare) -> Path:
     build = (sys.executable, "-m", "build", "--no-isolation", "--outdir", folder, CHECKOUT)
     run(*build, env=bare, cwd=folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory):
+    with running_nginx(tmp_path_factory.mktemp("nginx")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")
@@ -166,6 +174,15 @@ def test_the_server_extension_is_enabled(venv, lab):
     lines = [line for line in output.splitlines() if "jupyter_transfer" in line]
     assert any("enabled" in line for line in lines), output
     assert any("OK" in line for line in lines), output
+
+
+def test_the_command_runs(venv, lab, tmp_path, nginx):
+    (nginx.files / "installed.txt").write_text("installed")
+    env = {**lab, "JUPYTER_DATA_DIR": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path)}
+    command = venv / "bin/jupyter-transfer"
+    assert "get" in run(command, "--help", env=env, cwd=tmp_path)
+    run(command, "get", f"{nginx.url}/installed.txt", env=env, cwd=tmp_path)
+    assert (tmp_path / "installed.txt").read_text() == "installed"
 
 
 @pytest.fixture
