@@ -16,7 +16,7 @@ from ..errors import TransferError
 from ..net import Url
 from ..paths import Root
 from ..secrets import Credential, Login
-from . import git_access, git_clone, git_lfs, git_refs
+from . import git_access, git_clone, git_lfs, git_refs, git_submodules
 from .base import Context, Entry, Locator, Option
 from .git_clone import Shape, Wanted
 from .git_place import SCHEMES, Place, is_repository
@@ -44,6 +44,12 @@ class GitBackend(TreeBackend):
             default=False,
         ),
         Option("sparse", help="Check out only these folders, one a line"),
+        Option(
+            "submodules",
+            "flag",
+            help="Fetch the repositories that it names as its parts, too, into a new clone",
+            default=False,
+        ),
         Option(
             "lfs",
             "flag",
@@ -114,17 +120,38 @@ class GitBackend(TreeBackend):
         """See `TreeBackend`."""
         refs, place, _ = self._look()
         progress = Progress(watch.progress)
-        with self._git(root, watch) as git:
+        with self._git(root, watch) as (git, access):
             wanted = Wanted(*refs.find(place.ref))
             url = place.text(self._user())
             shown = self._parsed(self._address).text(self._user())
-            return git_clone.clone(git, url, wanted, self._shape(), progress, shown=shown)
+            made = git_clone.clone(git, url, wanted, self._shape(), progress, shown=shown)
+            if self.option("submodules"):
+                self._make_submodules(git, access, place, progress)
+            return made
+
+    def _make_submodules(
+        self, git: Git, access: git_access.Access, place: Place, progress: Progress
+    ) -> None:
+        """Fetch them from addresses that are judged one by one; who asks is told to the origin of
+        the repository alone."""
+        program(git_submodules.OLDEST)
+        _, home, credential = self._look()
+
+        def find(one: Place) -> Place:
+            known = one.url.origin == home.url.origin
+            _, there = git_refs.ask(self.caller, one, _headers(credential if known else None))
+            git.allow(access.allow(there, self.context.policy))
+            return there
+
+        depth = self._shape().depth
+        flags = [f"--depth={depth}"] if depth else []
+        git_submodules.update(git, place, find, flags, progress)
 
     def renew(self, root: Root, watch: Watch, *, dry_run: bool = False) -> Made:
         """See `TreeBackend`."""
         if not root.exists(".git"):
             raise TransferError("exists", "The folder is there already, and is no clone.")
-        with self._git(root, watch) as git:
+        with self._git(root, watch) as (git, _):
             remote = git_clone.remote_of(git, self._parsed(self._address))
             if lfs_program() is None and git_lfs.objects_of(git):
                 raise TransferError(
@@ -138,7 +165,10 @@ class GitBackend(TreeBackend):
             if dry_run:
                 return Made(git_clone.commit_of(git, "HEAD"))
             progress = Progress(watch.progress)
-            return git_clone.renew(git, remote, place.text(self._user()), wanted, progress)
+            made = git_clone.renew(git, remote, place.text(self._user()), wanted, progress)
+        if made.changed and self.option("submodules"):
+            watch.note("left_out", "The submodules of the clone were left as they are.")
+        return made
 
     @staticmethod
     def _wanted(git: Git, refs: git_refs.Refs, ref: str | None) -> Wanted:
@@ -258,11 +288,15 @@ class GitBackend(TreeBackend):
         return git_access.Access(place, self.context.policy, watch, credential, login)
 
     @contextmanager
-    def _git(self, root: Root, watch: Watch) -> Iterator[Git]:
+    def _git(self, root: Root, watch: Watch) -> Iterator[tuple[Git, git_access.Access]]:
         program()
         _, place, credential = self._look()
         with self._access(place, credential, watch) as access:
-            yield access.git(root)
+            git = access.git(root)
+            try:
+                yield git, access
+            finally:
+                git.close()
 
 
 def _headers(credential: Credential | None) -> dict[str, str]:

@@ -123,6 +123,7 @@ class Access:
         login: Login,
     ) -> None:
         self._check = watch.check
+        self._allowed: set[str] = set()
         self._folder = PrivateFolder()
         self.settings: list[str] = []
         self.fds: list[int] = []
@@ -135,7 +136,7 @@ class Access:
                 self._set_up_ssh(place, policy, login)
             else:
                 self.environment["GIT_ALLOW_PROTOCOL"] = "https:http"
-                self.allow(place, policy)
+                self.settings += self.allow(place, policy)
                 self._trust(watch)
                 if credential is not None:
                     self._hand_over(place, credential)
@@ -168,16 +169,21 @@ class Access:
         finally:
             root.close()
 
-    def allow(self, place: Place, policy: Policy) -> None:
-        """Judge the host of `place`, and bind git to the addresses that were judged."""
+    def allow(self, place: Place, policy: Policy) -> list[str]:
+        """Judge the host of `place`, and bind git to the addresses that were judged: by the
+        settings that are returned, once."""
         url = place.url
         proxy = proxy_for(url)
         if proxy:
             policy.check_behind_proxy(url.host, url.port)
             self.environment[f"{url.scheme}_proxy"] = proxy
-            return
+            return []
         host, *found = map(_bracketed, (url.host, *policy.resolve(url.host, url.port)))
-        self.settings.append(f"http.curloptResolve={host}:{url.port}:{','.join(found)}")
+        setting = f"http.curloptResolve={host}:{url.port}:{','.join(found)}"
+        if setting in self._allowed:
+            return []
+        self._allowed.add(setting)
+        return [setting]
 
     def _trust(self, watch: Watch) -> None:
         path, data = watch.authorities

@@ -94,6 +94,10 @@ class Place:
         """The same repository at `ref`. Raises ``bad_request``."""
         return replace(self, ref=check_ref(ref))
 
+    def beside(self, path: str) -> Place:
+        """The repository at another path of the same host."""
+        return Place.parse(f"git+{self.origin.replace('sftp:', 'ssh:', 1)}{path}")
+
     @property
     def name(self) -> str:
         """A safe name for a folder."""

@@ -26,6 +26,10 @@ REMEDY = "Ask the administrator to install git (Debian, Ubuntu: apt-get install 
 
 NO_HOME = "/nonexistent"
 
+_ELSEWHERE = ("clone", "ls-remote", "submodule")
+"""Commands that need no repository, or find their own; all others have to take that in the folder,
+and never one around it."""
+
 _KEPT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH")
 
 _SETTINGS = (
@@ -65,13 +69,13 @@ _ENVIRONMENT = {
 _VERSION = re.compile(rb"git version (\d+)\.(\d+)(?:\.(\d+))?")
 
 
-@lru_cache(maxsize=1)
-def program() -> str:
-    """The path of git. Raises ``tool_missing``, also where it is too old."""
-    wanted = ".".join(map(str, OLDEST))
+@lru_cache(maxsize=2)
+def program(oldest: tuple[int, ...] = OLDEST) -> str:
+    """The path of git. Raises ``tool_missing``, also where it is older than `oldest`."""
+    wanted = ".".join(map(str, oldest))
     for path in candidates("git"):
         found = _VERSION.match(run([path, "version"], base_environment(NO_HOME)))
-        if found and tuple(int(part or 0) for part in found.groups()) >= OLDEST:
+        if found and tuple(int(part or 0) for part in found.groups()) >= oldest:
             return path
     raise TransferError("tool_missing", f"This server has no git ({wanted} or newer).", REMEDY)
 
@@ -109,9 +113,27 @@ class Git:
     ) -> None:
         self.root = root
         self.check = check
-        self._environment = dict(environment)
+        self._environment = environment
         self._settings = [*_SETTINGS, *settings]
         self._fds = tuple(fds)
+        self._opened: list[Root] = []
+
+    def within(self, path: str) -> Git:
+        """The same in a folder below, which is closed with this one."""
+        inner = Git(self.root.inner(path), self._environment, (), self.check, self._fds)
+        inner._settings = self._settings  # the same list: what is allowed later holds there, too
+        inner._opened = self._opened
+        self._opened.append(inner.root)
+        return inner
+
+    def allow(self, settings: Sequence[str]) -> None:
+        """Further settings, from now on."""
+        self._settings += settings
+
+    def close(self) -> None:
+        """Let go of the folders below."""
+        for root in self._opened:
+            root.close()
 
     def read(
         self,
@@ -181,10 +203,7 @@ class Git:
         settings = [part for one in self._settings for part in ("-c", one)]
         rest = [] if values is None else ["--", *values]
         environment = self._environment
-        if arguments[0] not in (
-            "clone",
-            "ls-remote",
-        ):  # never another repository around this folder
+        if arguments[0] not in _ELSEWHERE:
             environment = {**environment, "GIT_DIR": ".git", "GIT_WORK_TREE": "."}
         return Child(
             [program(), "-C", f"/proc/self/fd/{fd}", *settings, *arguments, *rest],
