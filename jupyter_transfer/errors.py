@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -191,6 +193,19 @@ def parse_retry_after(value: str | None) -> float | None:
     except (TypeError, ValueError, OverflowError):
         return None
     return min(max(0.0, moment - time.time()), 86400.0)
+
+
+_RATE_LIMIT = re.compile(r"(?:^|[,;\s])r=(\d+)\s*;\s*t=(\d+)")
+
+
+def wait_in(field: Callable[[str], str | None]) -> float | None:
+    """Seconds that an answer asks to be left alone for: by ``Retry-After``, or by ``RateLimit``
+    where nothing of a quota is left (draft-ietf-httpapi-ratelimit-headers-09). `field` gives the
+    value of a field by its name in lower case."""
+    wait = parse_retry_after(field("retry-after"))
+    limits = _RATE_LIMIT.findall(field("ratelimit") or "")
+    resets = [min(float(seconds), 86400.0) for left, seconds in limits if int(left) == 0]
+    return wait if wait is not None or not resets else max(resets)
 
 
 def from_http_status(status: int, host: str, wait: float | None = None) -> TransferError:

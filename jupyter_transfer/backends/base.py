@@ -31,7 +31,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import quote, unquote, urlsplit
 
-from ..errors import TransferError, parse_retry_after
+from ..errors import TransferError, wait_in
 from ..names import alternative_names, safe_name
 from ..net import Policy
 from ..secrets import Credential, Login
@@ -175,7 +175,8 @@ class Validators:
 
 @dataclass(frozen=True)
 class Digest:
-    """A checksum of a whole file: its algorithm as hashlib names it, and its hex value."""
+    """A checksum of a whole file: its algorithm as `jupyter_transfer.engine.sums` names it, and its
+    hex value."""
 
     algorithm: str
     value: str
@@ -287,7 +288,7 @@ class Answer:
     @property
     def retry_after(self) -> float | None:
         """Seconds that the service asks to be left alone for."""
-        return parse_retry_after(self.headers.get("retry-after"))
+        return wait_in(self.headers.get)
 
 
 class Caller(Protocol):
@@ -361,6 +362,10 @@ class Context:
     """Told (a code of `errors`, a sentence) what a person should know and that is no failure."""
     state_dir: str | None = None
     """The folder for journals of our own; None: they are kept in memory."""
+    job: str | None = None
+    """The id of the job, where something may be kept until it is done; None for a look."""
+    hidden: bool = False
+    """Whether files whose names begin with a dot may be put on this disk."""
     shared: dict[Any, Any] = field(default_factory=dict)
     """What the backends of one job keep for each other; they may be in several threads."""
 
@@ -467,6 +472,11 @@ class Backend(ABC):
         """What lies directly below `address`, lazily. A folder (a prefix, a bucket) is an entry
         whose `path` ends in ``/`` and whose `address` can be browsed in turn."""
         raise self._cannot("browse")
+
+    def about(self, address: str) -> dict[str, Any]:
+        """What there is to know of a source before it is fetched, beside its files: plain JSON, by
+        the names in docs/backends.md. Nothing, where the service tells nothing."""
+        return {}
 
     def find(self, address: str) -> Entry | None:
         """What stands at exactly `address`; None when nothing does. A folder is an entry whose

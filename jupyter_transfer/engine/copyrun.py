@@ -81,6 +81,7 @@ class CopyRun(SendRun):
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
+        self._context = replace(self._context, hidden=True)  # nothing lands on this disk
         self._openers: dict[str, RemoteOpener] = {}
         self._by_service = True
 

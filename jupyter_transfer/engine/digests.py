@@ -22,7 +22,7 @@ class Digests:
     def __init__(self, fd: int, end: int, algorithms: Iterable[str], start: int = 0) -> None:
         self._fd = fd
         self._end = end
-        self._sums = {name: sums.new(name) for name in algorithms if sums.known(name)}
+        self._sums = {name: sums.new(name, end - start) for name in algorithms if sums.known(name)}
         self._position = start
 
     def feed(self, offset: int, data: memoryview) -> None:
@@ -52,7 +52,7 @@ class Digests:
 
 def digest_of_bytes(data: bytes, algorithm: str) -> Digest:
     """One digest of bytes in memory; `algorithm` must be known to `sums`."""
-    total = sums.new(algorithm)
+    total = sums.new(algorithm, len(data))
     total.update(memoryview(data))
     return Digest(algorithm, total.hexdigest())
 

@@ -40,6 +40,7 @@ class FetchRun(Run):
 
     def close(self) -> None:
         """Forget the journals of what was published."""
+        super().close()
         for part in self._published:
             with suppress(TransferError):
                 part.forget()

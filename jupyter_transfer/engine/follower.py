@@ -13,13 +13,13 @@ CHUNK = 1 << 20
 
 
 class Follower:
-    """Reads the file behind `fd` up to where `advance` says; `close` it before the file is begun
-    anew, or bytes that are there are replaced."""
+    """Reads the file of `size` bytes behind `fd` up to where `advance` says; `close` it before the
+    file is begun anew, or bytes that are there are replaced."""
 
-    def __init__(self, fd: int, algorithm: str) -> None:
+    def __init__(self, fd: int, algorithm: str, size: int) -> None:
         self.algorithm = algorithm
         self._fd = fd
-        self._sum = sums.new(algorithm)
+        self._sum = sums.new(algorithm, size)
         self._position = self._end = 0
         self._closing = False
         self._failed = False

@@ -10,7 +10,7 @@ from ..errors import TransferError
 from ..paths import Root
 from . import copyrun, fetchrun, sendleft, sendrun, toolrun, treerun
 from .control import Control, Report
-from .run import JobRequest, Outcome, Run
+from .run import JobRequest, Outcome, Run, forget_pins
 from .sync import copying, fetching, sending
 
 __all__ = ["JobRequest", "Outcome", "Run", "discard", "left", "make_run"]
@@ -27,6 +27,7 @@ def make_run(
 def discard(root: Root, request: JobRequest, context: Context) -> None:
     """Remove what an unfinished job left behind, on the disk and at the service."""
     _DISCARDS[_known(request.kind)](root, request, context)
+    forget_pins(request, context)
 
 
 def _fetch_run(request: JobRequest) -> type[Run]:

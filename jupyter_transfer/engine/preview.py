@@ -25,6 +25,7 @@ TRIES = 2
 def preview(source: str, context: Context) -> dict[str, Any]:
     """The answer of ``POST probe`` as the contract's JSON, without ``free_bytes``.
 
+    `about` is what else the service tells of the source (see `Backend.about`).
     A source that wants credentials or a decision (a host key to accept) is an answer (``needs``,
     and `detail` says what of), no error: to look is to test the connection.
     Raises `TransferError` with what else is in the way.
@@ -45,10 +46,12 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
         "verifiable": False,
         "unverified": None,
         "needs": None,
+        "about": {},
     }
     try:
         if isinstance(backend, TreeBackend):
             return result | {"detail": backend.overview(), "verifiable": True}
+        result["about"] = backend.about(source)
         meant = Filters(backend.context.options).apply(backend.entries(source))
         entries = list(islice(meant, MOST_ENTRIES + 1))
         if len(entries) == 1:

@@ -274,7 +274,7 @@ def _follower_of(task: Task) -> Follower | None:
     proof, size = task.remote.proof, task.remote.size or 0
     if proof is None or size < FOLLOWED or not known(proof.algorithm):
         return None
-    return Follower(task.journal.part.fd, proof.algorithm)
+    return Follower(task.journal.part.fd, proof.algorithm, size)
 
 
 def _segments(gaps: list[Span], size: int) -> Iterator[Span]:

@@ -10,13 +10,15 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from traceback import format_exc
 from typing import Any
 
 from ..ambient import Ambient, from_text
 from ..backends import secret_names
 from ..backends.base import Context
+from ..backends.pins import Pins
 from ..errors import TransferError
 from ..joboptions import JOB_SECRETS
 from ..paths import Root
@@ -105,7 +107,8 @@ class Run(ABC):
     ) -> None:
         self._root = root
         self._request = request
-        self._context = context
+        self._context = replace(context, job=request.id, hidden=root.allow_hidden)
+        self._is_over = False
         self._control = control
         self._report = report
         self._errors: list[TransferError] = []
@@ -123,6 +126,11 @@ class Run(ABC):
 
     def run(self) -> Outcome:
         """Do it. Never raises: whatever happens is the outcome."""
+        outcome = self._run()
+        self._is_over = outcome.state in ("done", "cancelled")
+        return outcome
+
+    def _run(self) -> Outcome:
         try:
             self._run_all()
         except Stopped as stopped:
@@ -140,7 +148,9 @@ class Run(ABC):
 
     def close(self) -> None:
         """Forget what is only needed until whoever drives the job has saved its report."""
-        return
+        if self._is_over:
+            with suppress(TransferError):
+                forget_pins(self._request, self._context)
 
     @abstractmethod
     def _run_all(self) -> None:
@@ -195,6 +205,11 @@ class Run(ABC):
             files_total=self._files_total,
             files_failed=self._files_failed,
         )
+
+
+def forget_pins(request: JobRequest, context: Context) -> None:
+    """Forget what the sources of a job stood for when it was planned."""
+    Pins(context.state_dir, request.id).remove()
 
 
 def _failure(errors: list[TransferError]) -> Outcome:

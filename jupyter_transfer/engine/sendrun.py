@@ -68,6 +68,7 @@ class SendRun(Run):
 
     def close(self) -> None:
         """Remove the journal, unless something is left to go on with."""
+        super().close()
         journal, self._journal = self._journal, None
         if journal is None:
             return

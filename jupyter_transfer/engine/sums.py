@@ -1,5 +1,5 @@
-"""Checksums over the bytes of a file, by name: those of hashlib, and the cyclic ones that object
-stores state of whole objects.
+"""Checksums over the bytes of a file, by name: those of hashlib, the cyclic ones that object
+stores state of whole objects, and ``git-blob-sha1``, the name of a file as a blob of git.
 
 The cyclic ones find damage, not malice. Their quick implementations are optional (extra
 ``checksums``): without one, what it would have proven is "not verifiable".
@@ -66,6 +66,11 @@ def _cyclic(name: str) -> Update | None:
     return None
 
 
+GIT_BLOB = "git-blob-sha1"
+"""SHA-1 of ``blob <bytes in decimal>\\0`` and the bytes (gitformat-pack, "object encoding"): the
+number of bytes has to be known before the first of them."""
+
+
 @cache
 def _maker(algorithm: str) -> Callable[[], Sum] | None:
     if algorithm in _CYCLIC:
@@ -83,12 +88,15 @@ def _maker(algorithm: str) -> Callable[[], Sum] | None:
 
 def known(algorithm: str) -> bool:
     """Whether this machine can compute `algorithm`."""
-    return _maker(algorithm) is not None
+    return _maker("sha1" if algorithm == GIT_BLOB else algorithm) is not None
 
 
-def new(algorithm: str) -> Sum:
-    """A fresh checksum; `algorithm` must be `known`."""
-    make = _maker(algorithm)
+def new(algorithm: str, size: int) -> Sum:
+    """A fresh checksum of `size` bytes; `algorithm` must be `known`."""
+    make = _maker("sha1" if algorithm == GIT_BLOB else algorithm)
     if make is None:
         raise ValueError(algorithm)
-    return make()
+    running = make()
+    if algorithm == GIT_BLOB:
+        running.update(memoryview(b"blob %d\0" % size))
+    return running

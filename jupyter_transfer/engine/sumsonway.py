@@ -20,7 +20,7 @@ class SumsOnWay:
 
     def restart(self) -> None:
         """Begin again with the first byte."""
-        self._sums = {name: sums.new(name) for name in self._algorithms}
+        self._sums = {name: sums.new(name, self._end - self._start) for name in self._algorithms}
         self.position = self._start
         """The offset of the byte that comes next."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pycurl
 
-from ..errors import TransferError, parse_retry_after
+from ..errors import TransferError, wait_in
 from ..net import Policy, Url, parse_url, proxy_for
 from ..secrets import Login
 from .authorities import authorities, ca_file_of_environment
@@ -176,7 +176,7 @@ class Exchange:
     @property
     def retry_after(self) -> float | None:
         """Seconds that the other side asks to wait."""
-        return parse_retry_after(self.headers.get("retry-after"))
+        return wait_in(self.headers.get)
 
     def fail(self, error: Exception) -> None:
         """End with what the owner's callback raised: with `Enough` well, else with an error."""

@@ -185,7 +185,7 @@ def verify_bytes(data: bytes | bytearray, digest: Digest | None) -> bool | None:
     """As `verify`, for a file in memory."""
     if digest is None or not sums.known(digest.algorithm):
         return None
-    running = sums.new(digest.algorithm)
+    running = sums.new(digest.algorithm, len(data))
     running.update(memoryview(data))
     _compare(digest, running.hexdigest())
     return True
@@ -221,8 +221,8 @@ def damaged_pieces(
 def sum_of(fd: int, span: tuple[int, int], algorithm: str, check: Callable[[], None]) -> str:
     """The checksum of `span` (first byte, the one behind the last) of the file behind `fd`, in
     hex. Raises ``io_error`` for a file that ends before it."""
-    running = sums.new(algorithm)
     position, end = span
+    running = sums.new(algorithm, end - position)
     buffer = memoryview(bytearray(min(_CHUNK, max(1, end - position))))
     while position < end:
         count = os.preadv(fd, [buffer[: end - position]], position)

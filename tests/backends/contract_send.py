@@ -91,7 +91,7 @@ class Sending:
 
 
 def digest(name: str, data: bytes) -> Digest:
-    running = sums.new(name)
+    running = sums.new(name, len(data))
     running.update(data)
     return Digest(name, running.hexdigest())
 

@@ -34,7 +34,7 @@ def read_by(follower: Follower) -> int:
 
 
 def test_it_reads_what_is_there_and_no_further(file):
-    follower = Follower(file, "sha256")
+    follower = Follower(file, "sha256", len(DATA))
     os.pwrite(file, DATA[: 2 * CHUNK], 0)
     follower.advance(CHUNK + 10)
     limit = time.monotonic() + 5
@@ -48,14 +48,14 @@ def test_it_reads_what_is_there_and_no_further(file):
 
 def test_nothing_read_yet(file):
     os.pwrite(file, DATA, 0)
-    follower = Follower(file, "sha256")
+    follower = Follower(file, "sha256", len(DATA))
     follower.close()
     assert follower.finish(len(DATA), nothing) == SHA
 
 
 def test_a_file_that_became_shorter_has_no_digest(file):
     os.pwrite(file, DATA, 0)
-    follower = Follower(file, "sha256")
+    follower = Follower(file, "sha256", len(DATA))
     follower.close()
     os.ftruncate(file, CHUNK)
     assert follower.finish(len(DATA), nothing) is None
@@ -63,7 +63,7 @@ def test_a_file_that_became_shorter_has_no_digest(file):
 
 def test_the_rest_can_be_stopped(file):
     os.pwrite(file, DATA, 0)
-    follower = Follower(file, "sha256")
+    follower = Follower(file, "sha256", len(DATA))
     follower.close()
 
     def stop() -> None:

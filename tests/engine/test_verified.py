@@ -12,8 +12,8 @@ import pytest
 from jupyter_transfer.backends.base import Digest
 from jupyter_transfer.engine import sums
 from jupyter_transfer.engine.transport import Headers
-from jupyter_transfer.engine.verify import digest_in, doubt_in, verify
-from jupyter_transfer.errors import TransferError
+from jupyter_transfer.engine.verify import digest_in, doubt_in, verify, verify_bytes
+from jupyter_transfer.errors import TransferError, wait_in
 
 from ..servers.chaos import Resource, gzipped, noise, times
 from .test_crashes import release_locks
@@ -45,15 +45,49 @@ def headers(**fields: str) -> Headers:
 @pytest.mark.parametrize(("algorithm", "value"), CHECKS.items())
 def test_cyclic_checksums(algorithm, value):
     assert sums.known(algorithm)
-    running = sums.new(algorithm)
+    running = sums.new(algorithm, len(NINE))
     running.update(memoryview(NINE[:4]))
     running.update(memoryview(NINE[4:]))
     assert running.hexdigest() == value
 
 
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        (b"", "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"),
+        (b"hello", "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0"),
+    ],
+)
+def test_the_name_of_a_blob_is_that_of_git(data, name, tmp_path):
+    assert verify_bytes(data, Digest("git-blob-sha1", name)) is True
+    with pytest.raises(TransferError, match="git-blob-sha1"):
+        verify_bytes(data + b"x", Digest("git-blob-sha1", name))
+    (tmp_path / "f").write_bytes(data)
+    with open(tmp_path / "f", "rb") as file:
+        digest = Digest("git-blob-sha1", name)
+        assert verify(file.fileno(), len(data), digest, lambda: None) is True
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({}, None),
+        ({"retry-after": "7"}, 7.0),
+        ({"ratelimit": '"api";r=0;t=55'}, 55.0),
+        ({"ratelimit": '"api";r=12;t=55'}, None),
+        ({"ratelimit": '"a";r=0;t=5, "b";r=0;t=9'}, 9.0),
+        ({"ratelimit": '"a";r=0;t=5', "retry-after": "2"}, 2.0),
+        ({"ratelimit": '"a";r=0;t=999999999'}, 86400.0),
+        ({"ratelimit": "nonsense"}, None),
+    ],
+)
+def test_how_long_a_service_asks_to_be_left_alone(fields, seconds):
+    assert wait_in(fields.get) == seconds
+
+
 def test_leading_zeros_are_kept():
     data = next(n for n in map(str, range(10_000)) if zlib.crc32(n.encode()) < 1 << 20).encode()
-    running = sums.new("crc32")
+    running = sums.new("crc32", len(data))
     running.update(memoryview(data))
     assert len(running.hexdigest()) == 8
 

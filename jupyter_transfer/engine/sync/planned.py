@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..run import Outcome, Run
+from ..run import Run
 from .shown import ShownPlan
 
 
@@ -15,16 +15,9 @@ class PlannedRun(Run):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self._shown = ShownPlan(self._context.state_dir, self._request.id)
-        self._over = False
-
-    def run(self) -> Outcome:
-        """See `Run.run`."""
-        outcome = super().run()
-        self._over = outcome.state in ("done", "cancelled")
-        return outcome
 
     def close(self) -> None:
         """See `Run.close`."""
         super().close()
-        if self._over:
+        if self._is_over:
             self._shown.remove()
