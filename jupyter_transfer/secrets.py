@@ -172,6 +172,44 @@ def from_netrc(host: str) -> Credential | None:
     return Credential(login or account or "", password or "")
 
 
+# ---- Hugging Face ---------------------------------------------------------------------------
+
+_TRUE = {"1", "ON", "YES", "TRUE"}
+
+
+def from_hugging_face() -> Credential | None:
+    """The token that the official client would take: HF_TOKEN, else the file of its login
+    (huggingface_hub, "Environment variables"); none where HF_HUB_DISABLE_IMPLICIT_TOKEN says so.
+    It is masked in texts from now on."""
+    environment = os.environ
+    if environment.get("HF_HUB_DISABLE_IMPLICIT_TOKEN", "").upper() in _TRUE:
+        return None
+    token = environment.get("HF_TOKEN") or environment.get("HUGGING_FACE_HUB_TOKEN") or ""
+    if not token.strip():
+        named = environment.get("HF_TOKEN_PATH")
+        path = Path(os.path.expandvars(named or f"{hugging_face_home()}/token")).expanduser()
+        try:
+            token = path.read_text("utf-8", "replace") if path.stat().st_size <= MAX_FILE else ""
+        except (OSError, RuntimeError, ValueError):
+            return None
+    token = re.sub(r"\s", "", token)
+    if not token:
+        return None
+    MASKS.add(token)
+    return Credential(token=token)
+
+
+def hugging_face_home() -> str:
+    """The folder that the official client keeps its login and its cache in."""
+    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return os.environ.get("HF_HOME") or f"{cache}/huggingface"
+
+
+def hugging_face_endpoint() -> str | None:
+    """The hub that the environment names (HF_ENDPOINT), without ``/`` at its end."""
+    return os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or None
+
+
 # ---- SSH ------------------------------------------------------------------------------------
 
 _SSH_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")

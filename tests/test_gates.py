@@ -88,6 +88,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
         {"secrets.py"},
     ),
     "boto3": (("boto3",), {"backends/s3session.py"}),  # bound to the transport there
+    "hub": (("huggingface_hub", "httpx2"), {"backends/hub_client.py"}),  # bound as well
     "sql": (("sqlite3",), {"store/database.py", "store/damage.py", "store/faults.py"}),
 }
 

@@ -24,6 +24,7 @@ _OWN = {
     "http": "jupyter_transfer.backends.http:HttpBackend",
     "s3": "jupyter_transfer.backends.s3:S3Backend",
     "git": "jupyter_transfer.backends.git:GitBackend",
+    "huggingface": "jupyter_transfer.backends.huggingface:HuggingFaceBackend",
     "rclone": "jupyter_transfer.backends.rclone:RcloneBackend",
 }
 

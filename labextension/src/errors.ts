@@ -207,6 +207,30 @@ const KINDS: Table = {
   no_listing: t => [
     t.__('The remote side lists no folder at this address.'),
     t.__('Use the address of a folder, which ends in “/”.')
+  ],
+  gated: t => [
+    t.__('The repository is gated: its owner wants to know who you are.'),
+    t.__('Accept its terms on its page, and give a token of your account.')
+  ],
+  private_repository: t => [
+    t.__('The repository is private, or there is none of this name.'),
+    t.__('Check the name, or give a token of an account that may see it.')
+  ],
+  token_refused: t => [
+    t.__('The remote side does not accept the token.'),
+    t.__('Make a new one there and give it here.')
+  ],
+  no_repository: t => [
+    t.__('There is no repository of this name that your token may see.'),
+    t.__('Check its name and kind, or use the token of a member.')
+  ],
+  no_revision: t => [
+    t.__('The repository has no such revision.'),
+    t.__('Choose another branch, tag or commit.')
+  ],
+  no_entry: t => [
+    t.__('The repository has no such file or folder.'),
+    t.__('Check the address.')
   ]
 };
 

@@ -3,6 +3,7 @@
  */
 
 import * as React from 'react';
+import { About } from './about';
 import { doubtText } from './doubts';
 import { explain } from './errors';
 import type { Format } from './format';
@@ -125,13 +126,14 @@ function ProbeFacts(props: {
           <span key={fact}>{fact}</span>
         ))}
       </p>
+      <About about={probe.about ?? {}} format={format} />
       {writes && probe.needs === null && (
         <p>{trans.__('This is there already.')}</p>
       )}
       {!writes && <Promises probe={probe} format={format} />}
       {probe.needs !== null && (
         <p className="jp-TransfersFound-error">
-          {asks.what} {asks.remedy}
+          {format.sentences(asks.what, asks.remedy)}
         </p>
       )}
       {tooBig && (

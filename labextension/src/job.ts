@@ -122,6 +122,20 @@ export interface IProbeEntry {
   readonly size: number | null;
 }
 
+/** What a service tells of a source beside its files, where it tells something. */
+export interface IAbout {
+  readonly repository?: string;
+  readonly revision?: string;
+  readonly commit?: string;
+  readonly licence?: string | null;
+  /** ISO 8601. */
+  readonly changed?: string | null;
+  readonly gated?: boolean;
+  readonly private?: boolean;
+  /** The page of the web that people look at. */
+  readonly page?: string;
+}
+
 /** Answer of `POST probe`. */
 export interface IProbe {
   readonly backend: string;
@@ -135,8 +149,9 @@ export interface IProbe {
   readonly unverified?: string | null;
   /** What is missing to fetch it: `credentials`, or a `decision`. */
   readonly needs: string | null;
-  /** What has to be decided. */
+  /** What has to be decided, or why credentials are missing. */
   readonly detail?: Readonly<Record<string, unknown>>;
+  readonly about?: IAbout;
   readonly free_bytes: number | null;
 }
 

@@ -1,8 +1,7 @@
 """A stand-in for the hub of Hugging Face and for the store of its large files, on two origins.
 
-It answers what clients ask in order to read (docs/huggingface.md tells what that is), with the
-headers and errors of the hub; tests/backends/test_hub_server.py lets the real huggingface_hub judge
-it.
+It answers what clients ask in order to read, with the headers and errors of the hub;
+tests/backends/test_hub_server.py lets the real huggingface_hub judge it.
 """
 
 from __future__ import annotations

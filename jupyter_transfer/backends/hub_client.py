@@ -1,0 +1,236 @@
+"""The small requests to the hub of Hugging Face: huggingface_hub makes them and reads the answers;
+they go over the engine's transport, so the address policy, proxies and cancelling hold for them.
+
+It is never left to find a token by itself, and never waits by itself: what is refused or busy
+leaves it as a `TransferError`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from ..errors import TransferError
+from .base import Answer, Caller
+from .hub_address import Place
+from .hub_errors import error_of
+
+ATTEMPTS = 4
+_FIRST_WAIT, _LONGEST_WAIT = 0.3, 5.0
+"""Tries of a small request that fails in passing; seconds before the second one, and the longest
+that is waited for here."""
+
+_PASSING = {"connect_failed", "connection_lost", "dns_failed", "remote_busy", "timeout"}
+
+LONGEST = 64 << 20
+"""Bytes of one answer."""
+
+_NOT_SENT = frozenset({"accept-encoding", "connection", "content-length", "host", "user-agent"})
+"""Headers that the transport makes itself."""
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of a commit: its size, its blob of git, the SHA-256 of a file in LFS."""
+
+    path: str
+    size: int
+    blob: str
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder of a commit."""
+
+    path: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the hub tells of a repository at a revision.
+
+    Parameters
+    ----------
+    commit: what the revision stands for.
+    gated: whether its owner wants to know who fetches files.
+    changed: when the revision was made, ISO 8601; None where it is not told.
+    """
+
+    commit: str
+    gated: bool = False
+    private: bool = False
+    licence: str | None = None
+    changed: str | None = None
+
+
+class HubClient:
+    """One hub as one job uses it.
+
+    Parameters
+    ----------
+    hub: its address, without ``/`` at the end.
+    token: None to come as a stranger.
+    """
+
+    def __init__(self, hub: str, token: str | None, caller: Caller) -> None:
+        self.hub = hub
+        self._token = token
+        self._caller = caller
+        self._made: Any = None
+
+    @property
+    def _api(self) -> Any:
+        if self._made is None:
+            _bind()
+            from huggingface_hub import HfApi  # noqa: PLC0415 - heavy: in workers only
+
+            self._made = HfApi(endpoint=self.hub, token=self._token or False)
+        return self._made
+
+    def facts(self, place: Place) -> Facts:
+        """What the hub tells of the repository of `place` at its revision."""
+        expand = ["sha", "lastModified", "private", "cardData"]
+        if place.kind != "space":
+            expand += ["gated", "tags"]
+        with self._asking(place):
+            told = self._api.repo_info(
+                place.repo, repo_type=place.kind, revision=place.revision, expand=expand
+            )
+        if not told.sha:
+            raise TransferError("remote_lied", "The hub names no commit.")
+        changed = getattr(told, "last_modified", None)
+        return Facts(
+            told.sha,
+            bool(getattr(told, "gated", None)),
+            bool(told.private),
+            _licence(told),
+            None if changed is None else changed.isoformat().replace("+00:00", "Z"),
+        )
+
+    def enter(self, place: Place) -> None:
+        """Raise ``needs_credentials`` unless files of a gated repository are given out to us."""
+        with self._asking(place):
+            self._api.auth_check(place.repo, repo_type=place.kind)
+
+    def look(self, place: Place) -> File | Folder | None:
+        """What lies at the path of `place`; None when nothing does."""
+        with self._asking(place):
+            found = self._api.get_paths_info(
+                place.repo, [place.path], repo_type=place.kind, revision=place.revision
+            )
+        return next((_item(one) for one in found if one.path == place.path), None)
+
+    def tree(self, place: Place, *, recursive: bool) -> Iterator[File | Folder]:
+        """What lies below the folder `place`, page by page."""
+        asking = self._asking(place)
+        with asking:
+            rows = iter(
+                self._api.list_repo_tree(
+                    place.repo,
+                    place.path or None,
+                    recursive=recursive,
+                    repo_type=place.kind,
+                    revision=place.revision,
+                )
+            )
+        while True:
+            with asking:
+                row = next(rows, None)
+            if row is None:
+                return
+            yield _item(row)
+
+    def _asking(self, place: Place) -> _Asking:
+        return _Asking(self, place)
+
+    def call(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        """Send a request of huggingface_hub; tried again where that may help. Raises what the
+        answer means, if it is no success."""
+        for attempt in range(ATTEMPTS):
+            try:
+                answer = self._caller.call(
+                    url, method=method, headers=headers, body=body, limit=LONGEST
+                )
+                place = _asked_for.get()
+                assert place is not None
+                if answer.status >= 400:
+                    raise error_of(answer, self.hub, place[1], with_token=bool(self._token))
+            except TransferError as error:
+                wait = error.retry_after or _FIRST_WAIT * 3**attempt
+                last = attempt == ATTEMPTS - 1
+                if error.code not in _PASSING or last or wait > _LONGEST_WAIT:
+                    raise
+                self._sleep(wait)
+            else:
+                return answer
+        raise AssertionError("unreachable")
+
+    def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._caller.check()
+            time.sleep(min(left, 0.1))
+
+
+_asked_for: ContextVar[tuple[HubClient, Place] | None] = ContextVar("asked_for", default=None)
+"""Who asks at present, and for what: huggingface_hub has one client for all of a process."""
+
+
+class _Asking:
+    """While it is entered, requests of huggingface_hub are those of `client`."""
+
+    def __init__(self, client: HubClient, place: Place) -> None:
+        self._value = client, place
+
+    def __enter__(self) -> None:
+        self._token = _asked_for.set(self._value)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        _asked_for.reset(self._token)
+        if isinstance(error, (AttributeError, KeyError, TypeError, ValueError)):
+            raise TransferError("remote_lied", "The answer is none of a hub.") from error
+
+
+@cache
+def _bind() -> None:
+    """Have huggingface_hub send over the transport, and tell nothing of this machine."""
+    import httpx2  # noqa: PLC0415 - heavy: in workers only
+    from huggingface_hub import constants, set_client_factory  # noqa: PLC0415
+
+    class OverCaller(httpx2.BaseTransport):
+        """Hands each request to whoever asks."""
+
+        def handle_request(self, request: Any) -> Any:
+            asking = _asked_for.get()
+            if asking is None:
+                raise RuntimeError("huggingface_hub asks for something of its own")
+            kept = {k: v for k, v in request.headers.items() if k.lower() not in _NOT_SENT}
+            answer = asking[0].call(request.method, str(request.url), kept, request.read() or None)
+            headers = {k: v for k, v in answer.headers.items() if k != "content-encoding"}
+            return httpx2.Response(
+                answer.status, headers=headers, content=answer.body, request=request
+            )
+
+    constants.HF_HUB_DISABLE_TELEMETRY = True
+    set_client_factory(lambda: httpx2.Client(transport=OverCaller(), timeout=None))
+
+
+def _item(row: Any) -> File | Folder:
+    if not hasattr(row, "blob_id"):
+        return Folder(row.path)
+    if row.lfs is None:
+        return File(row.path, row.size, row.blob_id)
+    return File(row.path, row.lfs.size, row.blob_id, row.lfs.sha256)
+
+
+def _licence(told: Any) -> str | None:
+    card = getattr(told, "card_data", None)
+    named = getattr(card, "license_name", None) or getattr(card, "license", None)
+    if isinstance(named, list):
+        named = ", ".join(str(one) for one in named)
+    return str(named)[:100] if named else None

@@ -1,0 +1,71 @@
+"""Hugging Face: the conformance suite against the stand-in hub, files in LFS and in git."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+import pytest
+
+from ..servers.huggingface import TOKEN, running_hub
+from .contract import BackendContract
+from .site import Access, CannotHold, Site
+
+
+@pytest.fixture(scope="module")
+def hub():
+    with running_hub() as running:
+        yield running
+
+
+class HubSite(Site):
+    """A private repository."""
+
+    def __init__(self, hub, *, lfs):
+        self.hub = hub
+        self.lfs = lfs
+        self.repo = hub.repo(private=True, members={"me"})
+        self.repo.commit({})
+        self.options = {"endpoint": hub.url, "token": TOKEN}
+
+    def put(self, name, data):
+        if "\0" in name:
+            raise CannotHold
+        self.repo.commit({name: data}, lfs=self.lfs)
+
+    def access(self, name=""):
+        address = f"hf://{self.repo.id}/{name}".rstrip("/")
+        return Access(address, dict(self.options), secrets=(TOKEN,))
+
+    def denied(self, name, how):
+        access = self.access(name)
+        if how == "missing":
+            return Access(access.address, {"endpoint": self.hub.url})
+        wrong = "hf_aTokenThatNobodyHas0123456789"
+        return Access(access.address, {**self.options, "token": wrong}, secrets=(wrong,))
+
+    def short_lived(self):
+        return self._expiring() if self.lfs else None
+
+    @contextmanager
+    def _expiring(self):
+        self.hub.lifetime = 3.0
+        try:
+            yield
+        finally:
+            self.hub.lifetime = 3600.0
+
+
+class TestLfs(BackendContract):
+    pinned = True
+
+    @pytest.fixture
+    def site(self, hub):
+        return HubSite(hub, lfs=True)
+
+
+class TestGit(BackendContract):
+    pinned = True
+
+    @pytest.fixture
+    def site(self, hub):
+        return HubSite(hub, lfs=False)
