@@ -64,6 +64,8 @@ def permissions(spec: JobSpec) -> list[tuple[str, str]]:
     here, to read those that it sends. Raises ``bad_request``."""
     source, destination = ends_of(spec)
     needs = [("read", "contents")] if source == _LOCAL else []
+    if spec.options.get("target") == "cache":
+        needs.append(("execute", "kernels"))  # it lies wherever this account keeps it
     return needs + ([("write", "contents")] if destination == _LOCAL else [])
 
 
@@ -109,6 +111,12 @@ class JobAdmission:
         source, destination = self._end(spec, 0), self._end(spec, 1)
         ends = [end for end in (source, destination) if end.backend is not None]
         options, held = self._options(spec.options, ends, _held(*ends))
+        if options.get("target") == "cache" and spec.kind != "fetch":
+            raise TransferError(
+                "bad_request",
+                "Files can go into the cache only by being fetched.",
+                "Start a job of the kind “fetch”.",
+            )
         if spec.kind == "sync":
             require_sync(options, destination.backend)
             if len(ends) > 1:

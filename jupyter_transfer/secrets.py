@@ -205,6 +205,13 @@ def hugging_face_home() -> str:
     return os.environ.get("HF_HOME") or f"{cache}/huggingface"
 
 
+def hugging_face_cache() -> str:
+    """The folder in which the official client keeps files, as an absolute path."""
+    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
+    path = os.path.expandvars(named or f"{hugging_face_home()}/hub")
+    return str(Path(path).expanduser().absolute())
+
+
 def hugging_face_endpoint() -> str | None:
     """The hub that the environment names (HF_ENDPOINT), without ``/`` at its end."""
     return os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or None

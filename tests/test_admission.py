@@ -272,3 +272,14 @@ def test_the_endpoint_of_the_destination_is_judged(admission):
     for name, source in (("endpoint", A), ("dest_endpoint", "s3://aaa/x")):
         spec = JobSpec("copy", source, "s3://bbb/y", {name: "http://169.254.169.254"})
         assert code_of(admission.job, spec) == "address_refused"
+
+
+def test_the_cache_of_a_service_is_for_who_may_run_code(admission):
+    """It lies outside the root, where this account keeps it."""
+    spec = JobSpec("fetch", "hf://o/n", "", {"target": "cache"})
+    assert set(permissions(spec)) == {("execute", "kernels"), WRITE}
+    assert permissions(JobSpec("fetch", "hf://o/n", "", {"target": "folder"})) == [WRITE]
+    assert admission.job(spec)[0].options == {"target": "cache"}
+    for kind, destination in (("sync", "x"), ("copy", B)):
+        spec = JobSpec(kind, "hf://o/n", destination, {"target": "cache"})
+        assert code_of(admission.job, spec) == "bad_request"

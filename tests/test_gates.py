@@ -52,6 +52,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "parts/left.py",
             "parts/ownfiles.py",
             "parts/trees.py",
+            "parts/pointers.py",
         },
     ),
     "network": (

@@ -37,6 +37,7 @@ from ..net import Policy
 from ..secrets import Credential, Login
 
 if TYPE_CHECKING:
+    from .cache import Cache
     from .sending import Sending
     from .sink import Sink, SourceFile
 
@@ -477,6 +478,11 @@ class Backend(ABC):
         """What there is to know of a source before it is fetched, beside its files: plain JSON, by
         the names in docs/backends.md. Nothing, where the service tells nothing."""
         return {}
+
+    def cache(self, address: str) -> Cache | None:
+        """Where the service's own clients keep the files of `address`; None where they keep none.
+        A backend that has one declares the option ``target`` (``folder`` or ``cache``)."""
+        return None
 
     def find(self, address: str) -> Entry | None:
         """What stands at exactly `address`; None when nothing does. A folder is an entry whose

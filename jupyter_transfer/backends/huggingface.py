@@ -20,6 +20,7 @@ from ..net import parse_url
 from . import hub_address
 from .base import Ability, Backend, Digest, Entry, Locator, Option, Validators
 from .hub_address import COMMIT, HUB, HUBS, Kind, Place
+from .hub_cache import HubCache
 from .hub_client import Facts, File, HubClient
 from .pins import Pins
 
@@ -47,6 +48,14 @@ class HuggingFaceBackend(Backend):
             "token",
             help="Access token (hf_…), instead of the one that the official client would use",
             secret=True,
+            side="source",
+        ),
+        Option(
+            "target",
+            help="“cache”: the files go into the cache that the official client and libraries look"
+            " in, not to the destination",
+            choices=("folder", "cache"),
+            default="folder",
             side="source",
         ),
         Option(
@@ -207,6 +216,10 @@ class HuggingFaceBackend(Backend):
             "private": facts.private,
             "page": place.page(self.hub),
         }
+
+    def cache(self, address: str) -> HubCache:
+        """The cache of huggingface_hub, where the environment says that it is."""
+        return HubCache(secrets.hugging_face_cache(), self._place(address))
 
     def locate(self, entry: Entry) -> Locator:
         """The file at the hub, which knows where its bytes lie."""

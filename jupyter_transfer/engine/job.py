@@ -8,7 +8,7 @@ from ..backends import find, is_remote
 from ..backends.base import Context
 from ..errors import TransferError
 from ..paths import Root
-from . import copyrun, fetchrun, sendleft, sendrun, toolrun, treerun
+from . import cacherun, copyrun, fetchrun, sendleft, sendrun, toolrun, treerun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run, forget_pins
 from .sync import copying, fetching, sending
@@ -58,6 +58,15 @@ def _discard_sync(root: Root, request: JobRequest, context: Context) -> None:
         copying.discard(root, request, context)
     else:
         sending.discard(root, request, context)
+
+
+def _fetch_run(request: JobRequest) -> type[Run]:
+    return cacherun.CacheFetchRun if cacherun.is_for_cache(request) else fetchrun.FetchRun
+
+
+def _discard_fetch(root: Root, request: JobRequest, context: Context) -> None:
+    kind = cacherun if cacherun.is_for_cache(request) else fetchrun
+    kind.discard(root, request, context)
 
 
 _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {

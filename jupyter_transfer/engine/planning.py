@@ -15,6 +15,7 @@ from ..backends.tree import QUIET, TreeBackend
 from ..errors import TransferError
 from ..names import split_path
 from ..paths import Root
+from .cacherun import is_for_cache, plan_cache
 from .client import opened
 from .control import Control, Silent, Tally
 from .copyplan import CopyPlan
@@ -64,6 +65,8 @@ def plan(root: Root, request: JobRequest, context: Context, control: Control) ->
 def _plan_fetch(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
     """What a probe tells today, and the plan; no plan where a look finds that something is needed
     first."""
+    if is_for_cache(request):
+        return plan_cache(request, context, control)
     found = preview(request.source, context)
     if found["needs"]:
         return {**found, "plan": None}

@@ -2,7 +2,7 @@
 
 `part`: a part and its journal. `stagedfiles`: files that were taken out of a part. `left`: what
 lies in staging folders, seen from outside. `trees`: a folder that a program fills. `ownfiles`:
-files of our own outside the root.
+files of our own outside the root. `pointers`: links and small texts.
 """
 
 from .left import Staged, has_journal, left_journals, read_journal, remove_staged, staged, staged_as

@@ -19,6 +19,16 @@ def boot_id() -> str:
         return os.urandom(16).hex()  # so nothing is believed after this process
 
 
+def made_folder(path: str) -> str:
+    """The folder at the absolute `path`, which is made if it is missing. Raises ``read_only`` and
+    others."""
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        raise from_os_error(error) from None
+    return path
+
+
 def scratch_file() -> int:
     """The descriptor of a new file without a name for what this process need not keep in memory;
     it is gone when it is closed. Raises ``disk_full`` and others."""

@@ -99,7 +99,7 @@ def test_a_flipped_byte_is_caught(hub, harness, lfs):
 
 def test_all_files_are_of_the_commit_that_was_planned(hub, harness):
     repo = hub.repo()
-    large = noise(4_000_003)
+    large = noise(5_000_011)
     repo.commit({"a.bin": large, "b.bin": DATA[:999], "c.bin": DATA[:70_000]})
     harness.control.bandwidth.rate = 3 * len(DATA)
     seen = []
@@ -145,7 +145,7 @@ def test_a_forced_push_in_mid_way_is_told_and_never_mixed(hub, harness):
     assert {code for code, _ in harness.report.notes} == {"remote_changed"}
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_kills_cost_little_and_the_branch_may_move(hub, tmp_path, kills):
     repo = hub.repo(private=True, members={"me"})
     size = 8 << 20
