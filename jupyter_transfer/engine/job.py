@@ -31,10 +31,15 @@ def discard(root: Root, request: JobRequest, context: Context) -> None:
 
 
 def _fetch_run(request: JobRequest) -> type[Run]:
+    if cacherun.is_for_cache(request):
+        return cacherun.CacheFetchRun
     return treerun.TreeRun if treerun.is_tree(request.source) else fetchrun.FetchRun
 
 
 def _discard_fetch(root: Root, request: JobRequest, context: Context) -> None:
+    if cacherun.is_for_cache(request):
+        cacherun.discard(root, request, context)
+        return
     room = treerun if treerun.is_tree(request.source) else fetchrun
     room.discard(root, request, context)
 
@@ -58,15 +63,6 @@ def _discard_sync(root: Root, request: JobRequest, context: Context) -> None:
         copying.discard(root, request, context)
     else:
         sending.discard(root, request, context)
-
-
-def _fetch_run(request: JobRequest) -> type[Run]:
-    return cacherun.CacheFetchRun if cacherun.is_for_cache(request) else fetchrun.FetchRun
-
-
-def _discard_fetch(root: Root, request: JobRequest, context: Context) -> None:
-    kind = cacherun if cacherun.is_for_cache(request) else fetchrun
-    kind.discard(root, request, context)
 
 
 _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {

@@ -17,6 +17,7 @@ from jupyter_transfer.errors import TransferError
 from ..servers.chaos import noise
 from ..servers.hubrepos import git_blob_sha1
 from ..servers.huggingface import STRANGER, TOKEN, running_hub
+from ..servers.webdav import running_webdav
 from ..servers.worker import WorkerProcess, run_message
 
 DATA, OTHER = noise(1_000_003), noise(1_000_003, seed=2)
@@ -38,6 +39,7 @@ def hub(running, monkeypatch, tmp_path):
     running.forget()
     running.faults.clear()
     yield running
+    running.renamed.clear()
     running.page, running.flipped, running.resolve_cache = 1000, None, False
 
 
@@ -92,6 +94,42 @@ def test_a_flipped_byte_is_caught(hub, harness, lfs):
     assert {row["error"]["code"] for row in harness.report.files} == {"digest_mismatch"}
     hub.flipped = None
     assert harness.run(f"hf://{repo.id}", id="again").verified is True
+
+
+def test_a_repository_that_was_renamed(hub, harness):
+    repo = hub.repo(private=True, members={"me"})
+    repo.commit({"f.bin": DATA, "g.txt": b"g"})
+    old = repo.id.replace("owner/", "owner/old-")
+    hub.renamed[old] = repo.id
+    outcome = harness.run(f"hf://{old}", "out", token=TOKEN)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert (harness.folder / "out/f.bin").read_bytes() == DATA
+    assert harness.run(f"hf://{old}/g.txt", "one.txt", id="one", token=TOKEN).state == "done"
+
+
+def test_a_folder_is_made_equal_to_a_revision(hub, harness):
+    repo = hub.repo()
+    repo.commit({"same.txt": b"same", "new.bin": DATA, "old.txt": b"new text"})
+    (harness.folder / "m").mkdir()
+    for name, text in {"same.txt": b"same", "old.txt": b"old text", "extra": b"x"}.items():
+        (harness.folder / "m" / name).write_bytes(text)
+    options = {"compare": "checksum", "approve": True}
+    outcome = harness.run(f"hf://{repo.id}", "m", kind="sync", **options)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert harness.names() == ["m/new.bin", "m/old.txt", "m/same.txt"]
+    assert (harness.folder / "m/old.txt").read_bytes() == b"new text"
+    assert hub.sent() == len(DATA) + len(b"new text")
+
+
+def test_copied_to_another_service_without_landing_here(hub, harness, tmp_path):
+    repo = hub.repo(private=True, members={"me"})
+    repo.commit({"f.bin": DATA, "s/g.txt": b"g", ".gitattributes": b"*"})
+    with running_webdav(tmp_path / "dav") as dav:
+        outcome = harness.run(f"hf://{repo.id}", f"{dav.url}/d/", kind="copy", token=TOKEN)
+        assert (outcome.state, outcome.error) == ("done", None)
+        assert dav.names() == ["d/.gitattributes", "d/f.bin", "d/s/g.txt"]
+        assert (dav.files / "d/f.bin").read_bytes() == DATA
+    assert harness.names() == []
 
 
 # -- one commit --

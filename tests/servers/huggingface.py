@@ -59,6 +59,7 @@ class Hub:
 
     Parameters
     ----------
+    renamed: old names of repositories, and what they are called now.
     page: rows in one answer to ``tree``.
     lifetime: seconds that an address of the store is valid.
     rate: bytes a second of each answer that holds a file.
@@ -129,6 +130,10 @@ class Base(RequestHandler):
         uri = self.request.uri or ""
         self.record = Asked(self.origin, self.request.method or "", uri, headers)
         self.hub.asked.append(self.record)
+        for old, new in self.hub.renamed.items():
+            if f"/{old}" in uri:
+                self.redirect(uri.replace(f"/{old}", f"/{new}"), status=307)
+                return
         for fault in self.hub.faults:
             if fault.times > 0 and re.search(fault.path, uri):
                 fault.times -= 1
@@ -238,10 +243,6 @@ class WhoAmI(HubHandler):
 
 class Info(HubHandler):
     def get(self, kind: str, id: str, revision: str | None) -> None:
-        if id in self.hub.renamed:
-            assert self.request.uri is not None
-            self.redirect(self.request.uri.replace(id, self.hub.renamed[id]), status=307)
-            return
         repo = self.seen(kind, id)
         sha = self.commit_of(repo, revision or "main")
         facts: dict[str, Any] = {
