@@ -135,13 +135,15 @@ class HuggingFaceBackend(Backend):
 
     @cached_property
     def _token(self) -> str | None:
-        """Who asks: what the job was given, else whom the official client would ask as. The latter
-        goes to the hub of the environment only, never to one that a job names."""
+        """Who asks: what the job was given, else whom the official client would ask as, where the
+        job may use that. The latter goes to the hub of the environment only, never to one that a
+        job names."""
         if token := self.option("token"):
             return str(token).strip()
         if given := self.context.credential:
             return given.token or given.password or given.username or None
-        if self.hub not in (HUB, secrets.hugging_face_endpoint()):
+        own = self.hub in (HUB, secrets.hugging_face_endpoint())
+        if not own or not getattr(self.context, "ambient", True):
             return None
         found = secrets.from_hugging_face()
         return found.token if found else None
