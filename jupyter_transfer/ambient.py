@@ -20,6 +20,10 @@ WITHHELD = "credentials_withheld"
 """The `kind` in the detail of ``needs_credentials`` where they were not looked up."""
 
 
+_TELLING = ("gated", "token_refused")
+"""Kinds of ``needs_credentials`` that other credentials of this account would not mend."""
+
+
 def decide(*, runs_code: bool, shared: bool) -> Ambient:
     """What holds for a person who may run code here, or not."""
     if runs_code:
@@ -39,8 +43,9 @@ def from_text(text: object) -> Ambient:
 
 
 def explained(error: TransferError) -> TransferError:
-    """`error` of a job that may not use them; one that lacks credentials says why."""
-    if error.code != "needs_credentials":
+    """`error` of a job that may not use them; one that lacks credentials says why, unless it says
+    already what a person's own are refused for."""
+    if error.code != "needs_credentials" or error.detail.get("kind") in _TELLING:
         return error
     return TransferError(
         error.code,

@@ -143,7 +143,7 @@ class HuggingFaceBackend(Backend):
         if given := self.context.credential:
             return given.token or given.password or given.username or None
         own = self.hub in (HUB, secrets.hugging_face_endpoint())
-        if not own or not getattr(self.context, "ambient", True):
+        if not own or not self.context.ambient:
             return None
         found = secrets.from_hugging_face()
         return found.token if found else None

@@ -186,13 +186,13 @@ def test_a_forced_push_in_mid_way_is_told_and_never_mixed(hub, harness):
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_kills_cost_little_and_the_branch_may_move(hub, tmp_path, kills):
     repo = hub.repo(private=True, members={"me"})
-    size = 8 << 20
+    size = 64 << 20  # so that beginning anew each time would cost more than is allowed
     data = noise(size)
     sha = repo.commit({"f.bin": data})
     folder = tmp_path / "root"
     folder.mkdir()
     state = str(tmp_path / "state")
-    more = {"state_dir": state, "secrets": {"token": TOKEN}, "bandwidth": 16 << 20}
+    more = {"state_dir": state, "secrets": {"token": TOKEN}, "bandwidth": 48 << 20}
     message = run_message(folder, f"hf://{repo.id}/f.bin", **more)
     for number in range(kills):
         worker = WorkerProcess(tmp_path)
@@ -296,6 +296,20 @@ def test_the_login_of_the_official_client_is_used(hub, harness, monkeypatch, tmp
     assert secrets.redact(f"it is {TOKEN}") == "it is ***"
     monkeypatch.setenv("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1")
     assert failed(harness.run(f"hf://{repo.id}", "more"))[2] == "private_repository"
+
+
+def test_whom_the_login_is_not_for(hub, harness, monkeypatch):
+    repo = hub.repo(private=True, members={"me"})
+    repo.commit({"f.bin": DATA[:100]})
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    harness.ambient = False
+    assert failed(harness.run(f"hf://{repo.id}"))[:2] == ("waiting", "needs_credentials")
+    assert {one.headers.get("authorization") for one in hub.asked} == {None}
+    assert harness.run(f"hf://{repo.id}", token=TOKEN).state == "done"
+    gated = hub.repo(gated="manual")
+    gated.commit({"f.bin": DATA[:100]})
+    found = preview(f"hf://{gated.id}", harness.context({}))
+    assert (found["needs"], found["detail"]["kind"]) == ("credentials", "gated")
 
 
 def test_a_hub_that_a_job_names_gets_no_token_of_the_environment(hub, harness, monkeypatch):
