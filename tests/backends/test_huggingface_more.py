@@ -183,6 +183,33 @@ def test_a_forced_push_in_mid_way_is_told_and_never_mixed(hub, harness):
     assert {code for code, _ in harness.report.notes} == {"remote_changed"}
 
 
+def test_a_repository_that_is_deleted_in_mid_way(hub, harness):
+    repo = hub.repo()
+    repo.commit({"f.bin": DATA})
+    harness.control.bandwidth.rate = len(DATA)
+
+    def delete(counts):
+        if counts["bytes_done"]:
+            hub.repos.pop(("models", repo.id), None)
+            harness.control.pause()
+
+    harness.report.on_progress = delete
+    assert harness.run(f"hf://{repo.id}/f.bin", token=TOKEN).state == "paused"
+    harness.fresh_control()
+    outcome = harness.run(f"hf://{repo.id}/f.bin", token=TOKEN)
+    assert failed(outcome) == ("failed", "remote_not_found", "no_repository")
+    assert harness.visible() == []
+
+
+def test_a_store_that_fails_in_passing(hub, harness):
+    repo = hub.repo()
+    repo.commit({"f.bin": DATA})
+    hub.fail("^/[0-9a-f]{64}", 503, times=2)
+    outcome = harness.run(f"hf://{repo.id}/f.bin")
+    assert (outcome.state, outcome.verified) == ("done", True)
+    assert (harness.folder / "f.bin").read_bytes() == DATA
+
+
 @pytest.mark.parametrize("kills", [2, pytest.param(20, marks=pytest.mark.soak)])
 def test_kills_cost_little_and_the_branch_may_move(hub, tmp_path, kills):
     repo = hub.repo(private=True, members={"me"})
