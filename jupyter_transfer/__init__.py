@@ -22,6 +22,13 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """The magics, by ``%load_ext jupyter_transfer``."""
+    from .magics import TransferMagics  # noqa: PLC0415 - only notebooks need it
+
+    shell.register_magics(TransferMagics)
+
+
 def _jupyter_labextension_paths() -> list[dict[str, str]]:
     return [{"src": "labextension", "dest": "jupyter-transfer"}]
 

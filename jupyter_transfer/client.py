@@ -208,15 +208,7 @@ class Client:
     def ask(self, method: str, path: str, body: Json | None = None) -> Any:
         """The answer to one request below ``jupyter-transfer/``. Raises what the server says, and
         ``connect_failed``, ``not_found`` (a server without this extension), ``forbidden``."""
-        url = f"{self.server.url}jupyter-transfer/{path}"
-        try:
-            answer = self._session.request(
-                method, url, json=body, timeout=TIMEOUT, allow_redirects=False
-            )
-        except requests.RequestException as error:
-            raise TransferError(
-                "connect_failed", f"The Jupyter server does not answer ({type(error).__name__})."
-            ) from None
+        answer = self._send(method, path, body)
         if answer.status_code == 204:
             return None
         try:
@@ -226,6 +218,22 @@ class Client:
         if answer.ok and data is not None:
             return data
         raise _error(answer.status_code, data)
+
+    def _send(self, method: str, path: str, body: Json | None) -> requests.Response:
+        url = f"{self.server.url}jupyter-transfer/{path}"
+        try:
+            return self._session.request(
+                method, url, json=body, timeout=TIMEOUT, allow_redirects=False
+            )
+        except requests.RequestException as error:
+            raise TransferError(
+                "connect_failed", f"The Jupyter server does not answer ({type(error).__name__})."
+            ) from None
+
+    def status(self, method: str, path: str) -> int:
+        """The status of the answer to one request below ``jupyter-transfer/``, whatever it is.
+        Raises ``connect_failed``."""
+        return self._send(method, path, None).status_code
 
     # -- new jobs --
 

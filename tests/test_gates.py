@@ -147,6 +147,7 @@ LAYERS = [
     {"uploads", "archives", "admission", "leftovers", "abandoned"},
     {"workers", "worker"},
     {"runner", "cli"},
+    {"magics"},
     {"queue"},
     {"handlers"},
     {"app"},

@@ -49,6 +49,14 @@ class Driven(Protocol):
         """Its report."""
 
 
+class Front:
+    """Where commands are typed that is no terminal: it drives their jobs in its own way."""
+
+    def drive(self, job: Driven) -> int:
+        """Show `job`; the exit code."""
+        raise NotImplementedError
+
+
 def follow(job: Driven, display: Display, *, asks: bool) -> int:
     """Show `job` until it rests, and answer what it asks: by the person, if it may `ask`.
     The exit code."""

@@ -12,7 +12,7 @@ from ..backends import is_remote
 from ..spec import JobSpec
 from .codes import NEEDS
 from .flags import OUTPUT, of_jobs, of_output, of_syncs, options_in
-from .follow import Driven, follow
+from .follow import Driven, Front, follow
 from .local import LocalJob
 from .served import ServedJob, client_for
 from .show import display
@@ -99,7 +99,10 @@ def _run(kind: str, source: str, destination: str, values: Json) -> None:
 
 
 def drive(job: Driven, output: Json) -> int:
-    """Show `job` until it rests; the exit code."""
+    """Show `job` until it rests, where the command was typed; the exit code."""
+    front = click.get_current_context().find_object(Front)
+    if front is not None:
+        return front.drive(job)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not output["as_json"]
     return follow(job, display(output["as_json"], output["quiet"]), asks=asks)
 

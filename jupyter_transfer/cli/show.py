@@ -106,6 +106,8 @@ class Bar(Display):
             self._heading = heading(job)
             self._task = self._progress.add_task(_short(job), total=None)
             self._console.print(Text(self._heading), soft_wrap=True)
+        if not self._progress.live.is_started:  # the person was asked something meanwhile
+            self._progress.start()
         progress = job["progress"]
         self._progress.update(
             self._task,

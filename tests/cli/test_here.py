@@ -271,22 +271,43 @@ def test_a_plan_moves_nothing(shell, nginx, site):
 # ---- a terminal ---------------------------------------------------------------------------------
 
 
-def test_a_bar_fits_a_narrow_terminal(shell, nginx, site):
-    put(site / "a-file-with-a-rather-long-name-for-sixty-columns.bin", noise(4 * MIB))
+def at_terminal(shell, *arguments: str, answers: dict[bytes, bytes] | None = None):
+    """Exit code of a command at a terminal of 60 columns, and all that it wrote; each of `answers`
+    is typed when its question has been seen."""
     shell.variables |= {"COLUMNS": "60", "TERM": "xterm"}
     ours, theirs = pty.openpty()
-    url = f"{nginx.url}/slow/{site.name}/a-file-with-a-rather-long-name-for-sixty-columns.bin"
-    process = shell.start("get", url, stdin=theirs, stdout=theirs, stderr=theirs)
+    process = shell.start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs)
     os.close(theirs)
-    seen = b""
+    seen, left = b"", dict(answers or {})
     while select.select([ours], [], [], 30)[0]:
         try:
             seen += os.read(ours, 65536)
         except OSError:
             break
+        for question in [question for question in left if question in seen]:
+            os.write(ours, left.pop(question))
     os.close(ours)
-    assert process.wait() == 0, seen
-    text = seen.decode()
+    return process.wait(), seen.decode()
+
+
+@pytest.mark.parametrize(("answer", "code", "names"), [(b"y\n", 0, ["q/a"]), (b"n\n", 4, ["q/x"])])
+def test_a_question_is_answered_at_the_terminal(shell, ftp, answer, code, names):
+    put(ftp.files / "q" / "a", b"1")
+    put(shell.folder / "q" / "x", b"x")
+    arguments = ["sync", ftp.address("q"), "q", "--username", USER, "--password", "-"]
+    answers = {b"password: ": PASSWORD.encode() + b"\n", b"Go on?": answer}
+    exit_code, seen = at_terminal(shell, *arguments, answers=answers)
+    assert exit_code == code, seen
+    assert "delete  q/x" in seen or "delete  x" in seen
+    assert PASSWORD not in seen
+    assert shell.names() == names
+
+
+def test_a_bar_fits_a_narrow_terminal(shell, nginx, site):
+    put(site / "a-file-with-a-rather-long-name-for-sixty-columns.bin", noise(4 * MIB))
+    url = f"{nginx.url}/slow/{site.name}/a-file-with-a-rather-long-name-for-sixty-columns.bin"
+    code, text = at_terminal(shell, "get", url)
+    assert code == 0, text
     assert "Done: 4.0 MiB of 4.0 MiB" in text
     bars = [line for line in text.replace("\r", "\n").split("\n") if "━" in line or "╸" in line]
     assert bars
