@@ -116,7 +116,7 @@ def _halted_by_interrupts(job: Driven) -> Iterator[list[int]]:
 
 def _how_to_go_on(job: Driven) -> str:
     if isinstance(job, LocalJob):
-        return "Paused. The same command goes on from here.\n"
+        return "The same command goes on from here.\n"
     id = job.data["id"][:8]
     return (
         f"It goes on, on the Jupyter server {job.where}.\n"

@@ -18,6 +18,9 @@ from .words import amount, counts, duration, ending, heading, remark
 
 Json = dict[str, Any]
 
+NAME = 20
+"""Characters of a name in front of a bar."""
+
 LINE_EVERY = 10.0
 """Seconds between two plain lines of a job that goes on."""
 
@@ -93,8 +96,9 @@ class Bar(Display):
         console = Console(stderr=True, highlight=False)
         self._console = console
         wide = console.width >= 72
-        name = TextColumn("{task.description}", table_column=Column(no_wrap=True, ratio=2))
-        columns: list[ProgressColumn] = [name, BarColumn(bar_width=None if wide else 12), _Counts()]
+        columns: list[ProgressColumn] = [BarColumn(bar_width=None if wide else 12), _Counts()]
+        if wide:
+            columns.insert(0, TextColumn("{task.description}"))
         self._progress = Progress(*columns, console=console, expand=wide, transient=True)
         self._progress.start()
         self._task: Any = None
@@ -137,8 +141,9 @@ class _Counts(ProgressColumn):
 
 
 def _short(job: Json) -> str:
-    """The last part of what is moved."""
-    return str(job["source"]).rstrip("/").rpartition("/")[2][-40:] or str(job["source"])[-40:]
+    """The last part of what is moved, for the little room in front of a bar."""
+    name = str(job["source"]).rstrip("/").rpartition("/")[2]
+    return name if len(name) <= NAME else f"{name[: NAME - 1]}…"
 
 
 def _figures(job: Json) -> str:
