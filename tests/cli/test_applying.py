@@ -12,6 +12,8 @@ import yaml
 
 from ..servers import s3
 from ..servers.git import running_git
+from ..servers.huggingface import TOKEN as TOKEN_OF_HUB
+from ..servers.huggingface import running_hub
 from ..servers.jupyter import TOKEN, running_jupyter
 
 
@@ -147,6 +149,28 @@ def test_a_repository_is_cloned(apply, shell, tmp_path):
         assert tree(shell.folder / "claim") == {"code/tool/read.me": b"hello"}
         config = (shell.folder / "claim/code/tool/.git/config").read_text()
         assert "a-token-of-git" not in config + done.stderr + done.stdout
+
+
+@pytest.mark.parametrize("files", [None, "config.json, w[1].bin"])
+def test_a_model_comes_from_hugging_face(apply, shell, files):
+    with running_hub() as hub:
+        repo = hub.repo("owner/model", private=True, members={"me"})
+        repo.commit({"config.json": b"{}", "w[1].bin": b"weights", "README.md": b"read"})
+        token = {"valueFrom": {"secretKeyRef": {"name": "hf", "key": "token"}}}
+        options = [{"name": "token", **token}, {"name": "repo", "value": "owner/model"}]
+        if files is not None:
+            options.append({"name": "files", "value": files})
+        secret = shell.home / "secrets" / "hf" / "token"
+        secret.parent.mkdir()
+        secret.write_text(TOKEN_OF_HUB)
+        executor = {"env": [{"name": "HF_ENDPOINT", "value": hub.url}]}
+        done = apply(cube({"type": "huggingface", "options": options}, pvc("m"), executor))
+        assert done.returncode == 0, done.stderr
+        assert TOKEN_OF_HUB not in done.stderr + done.stdout
+    wanted = {"m/config.json": b"{}", "m/w[1].bin": b"weights"}
+    if files is None:
+        wanted["m/README.md"] = b"read"
+    assert tree(shell.folder / "claim") == wanted
 
 
 def test_the_status_is_written(apply, shell, store):
