@@ -101,7 +101,8 @@ class TransferApp(ExtensionApp):
         ["owner-only", "all"],
         "owner-only",
         help="Whose jobs may use the credentials of this server's own account (.netrc, keys of "
-        "~/.ssh and ssh-agent, AWS profiles and roles, remotes of rclone.conf): those of people "
+        "~/.ssh and ssh-agent, AWS profiles and roles, git's credential helpers, remotes of "
+        "rclone.conf): those of people "
         "who may run code here ('execute' on 'kernels') and so could read them anyway "
         "('owner-only'), or those of everybody who may start a transfer ('all').",
     ).tag(config=True)
