@@ -157,11 +157,12 @@ def test_a_small_request_does_not_swallow_the_end_of_another(
 
 def test_cancel_is_quick(chaos: ChaosServer, opened: Callable[[bytes], int]):
     url, size, control = chaos.add("/f", Shelf(rate=MIB)), 64 * MIB, Control()
+    body = FileBody(opened(noise(size)), 0, size)
     with Transport(LOOPBACK) as transport:
         threading.Timer(0.5, control.cancel).start()
         started = time.monotonic()
         with pytest.raises(Stopped):
-            transport.perform(put(url, FileBody(opened(noise(size)), 0, size)), control.check)
+            transport.perform(put(url, body), control.check)
         assert time.monotonic() - started < 1.5
 
 
