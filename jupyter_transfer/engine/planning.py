@@ -38,7 +38,7 @@ from .sendtarget import SendTargets, Verdict
 from .sync.steps import Ends, Notes, Planner
 from .target import Decision, Listed, Targets
 from .transport import Transport
-from .treerun import decide, is_tree, require_whole, target_of
+from .treerun import beside, decide, is_tree, require_whole, target_of
 from .walk import Found, files_below
 
 Answer = dict[str, Any]
@@ -98,9 +98,14 @@ def _plan_tree(root: Root, request: JobRequest, context: Context, control: Contr
         path = target_of(root, request, backend)
         try:
             verdict = decide(root, request, path)
-            if verdict == "renew":
-                with closing(root.inner(path)) as inner:
-                    backend.renew(inner, QUIET, dry_run=True)
+            try:
+                if verdict == "renew":
+                    with closing(root.inner(path)) as inner:
+                        backend.renew(inner, QUIET, dry_run=True)
+            except TransferError as error:
+                if not beside(request, error):
+                    raise
+                verdict = "rename"
         except TransferError as error:
             overview.add("fail", path, None, error=error.code)
         else:

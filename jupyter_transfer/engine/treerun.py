@@ -16,9 +16,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from ..backends import find
 from ..backends.base import Context
@@ -40,6 +40,10 @@ from .target import Targets
 from .transport import Transport
 
 VERSION = 1
+
+Verdict = Literal["make", "renew", "rename", "skipped"]
+"""What to do about a folder: make it, bring the one that is there up to date, make one beside what
+is there, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -93,22 +97,33 @@ class TreeRun(FetchRun):
             self._finish(there, _made(part) or Made(""))
             return
         try:
-            verdict = decide(root, request, path)
+            self._decide(means, path, part)
         except BaseException:
             if part is not None:
                 part.close()
             raise
+
+    def _decide(self, means: _Means, path: str, part: Part | None) -> None:
+        root, request = self._root, self._request
+        verdict = decide(root, request, path)
         if verdict == "skipped":
             self._leave(part, keep=False)
             self._files_total = 0
             self._report.file(row(path, state="skipped", unverified="skipped"))
-        elif verdict == "renew":
-            self._leave(part, keep=False)
-            self._renew(means, path)
-        else:
-            if verdict == "rename":
-                path = root.available_name(path)
-            self._make(means, path, part)
+            return
+        if verdict == "renew":
+            try:
+                self._renew(means, path)
+            except TransferError as error:
+                if not beside(request, error):
+                    raise
+                verdict = "rename"
+            else:
+                self._leave(part, keep=False)
+                return
+        if verdict == "rename":
+            path = root.available_name(path)
+        self._make(means, path, part)
 
     # -- a new folder --
 
@@ -288,34 +303,26 @@ def tree_id(job: str) -> str:
 
 
 def target_of(root: Root, request: JobRequest, backend: TreeBackend) -> str:
-    """The path of the folder. Raises ``invalid_path``."""
-    path = request.targets(root).folder_of_many(backend.name_for(request.source))
-    if not path:
-        raise TransferError(
-            "exists", "The root folder itself is there already.", "Name a folder below it."
-        )
+    """The path of the folder: the destination, or in it where that is a folder with something else
+    in it. Raises ``invalid_path``."""
+    name = backend.name_for(request.source)
+    path = request.targets(root).folder_of_many(name)
+    if not path or _look(root, path) == "taken":
+        return root.parse(join_path(path, name), new=True)
     return path
 
 
-def decide(root: Root, request: JobRequest, path: str) -> str:
-    """What to do about the folder `path`: ``make`` it, ``renew`` the one that is there, make one
-    beside it (``rename``), or nothing (``skipped``). Raises ``exists``."""
-    conflict = request.options.get("conflict")
-    if not root.exists(path):
+def decide(root: Root, request: JobRequest, path: str) -> Verdict:
+    """What to do about the folder `path`. Raises ``exists``."""
+    conflict, there = request.options.get("conflict"), _look(root, path)
+    if there == "free":
         return "make"
-    try:
-        entries = root.inner(path)
-    except TransferError as error:
-        if error.code != "not_a_directory" or conflict not in ("skip", "rename"):
-            raise
-        return "skipped" if conflict == "skip" else "rename"
-    with entries_of(entries) as names:
-        if not names:
-            return "make"
-        if ".git" in names and conflict not in ("rename", "skip"):
-            return "renew"
-    if conflict in ("skip", "rename"):
-        return "skipped" if conflict == "skip" else "rename"
+    if conflict == "skip":
+        return "skipped"
+    if there == "clone":
+        return "renew"
+    if conflict == "rename":
+        return "rename"
     raise TransferError(
         "exists",
         f"“{path}” is there already, and is no clone.",
@@ -324,13 +331,25 @@ def decide(root: Root, request: JobRequest, path: str) -> str:
     )
 
 
-@contextmanager
-def entries_of(folder: Root) -> Iterator[list[str]]:
-    """The names in a folder, which is closed at the end."""
+def beside(request: JobRequest, error: TransferError) -> bool:
+    """Whether a folder that cannot be brought up to date because of `error` is left alone, and
+    another one made beside it."""
+    return request.options.get("conflict") == "rename" and error.code in ("conflict", "exists")
+
+
+def _look(root: Root, path: str) -> Literal["free", "clone", "taken", "file"]:
+    """What stands at `path`: nothing or an empty folder, a clone, a folder of something else, or
+    no folder."""
+    if not root.exists(path):
+        return "free"
     try:
-        yield [entry.name for entry in folder.scan("")]
-    finally:
-        folder.close()
+        with closing(root.inner(path)) as inner:
+            names = [entry.name for entry in inner.scan("")]
+    except TransferError as error:
+        if error.code != "not_a_directory":
+            raise
+        return "file"
+    return "clone" if ".git" in names else "taken" if names else "free"
 
 
 def discard(root: Root, request: JobRequest, context: Context) -> None:

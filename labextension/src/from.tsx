@@ -114,11 +114,14 @@ class FromForm extends TransferForm {
     return result.state === 'found' && result.probe.files === 1;
   }
 
-  /** The name that the server found for a single file; it knows more than the address. */
+  /**
+   * The name that the server found for a single file or a repository; it knows
+   * more than the address.
+   */
   private _fileName(): string {
     const { result } = this._source;
     return result.state === 'found' &&
-      this._isOneFile &&
+      (this._isOneFile || result.probe.backend === 'git') &&
       !result.probe.title.includes('/')
       ? result.probe.title
       : '';

@@ -149,7 +149,10 @@ export interface IProbe {
   readonly unverified?: string | null;
   /** What is missing to fetch it: `credentials`, or a `decision`. */
   readonly needs: string | null;
-  /** What has to be decided, or why credentials are missing. */
+  /**
+   * What has to be decided, or why credentials are missing; of a repository
+   * its branch (`ref`), and whether its host has `lfs`.
+   */
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly about?: IAbout;
   readonly free_bytes: number | null;

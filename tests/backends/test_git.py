@@ -104,27 +104,71 @@ def test_folders_above_are_made(harness, repository):
     assert (harness.folder / "x" / "y" / "here" / "a.txt").is_file()
 
 
+def test_a_folder_with_something_in_it_gets_the_clone(harness, repository):
+    (harness.folder / "here").mkdir()
+    (harness.folder / "here" / "mine").write_text("mine")
+    for _ in range(2):
+        assert harness.run(repository.address, "here/").state == "done"
+    assert sorted(path.name for path in (harness.folder / "here").iterdir()) == sorted(
+        ["mine", repository.name]
+    )
+    assert (harness.folder / "here" / repository.name / "a.txt").is_file()
+
+
 @pytest.mark.parametrize(
     ("conflict", "state", "names"),
     [
-        (None, "failed", ["here/mine"]),
-        ("overwrite", "failed", ["here/mine"]),
-        ("skip", "done", ["here/mine"]),
+        (None, "failed", ["mine"]),
+        ("overwrite", "failed", ["mine"]),
+        ("skip", "done", ["mine"]),
+        ("rename", "done", ["mine", "mine (1)"]),
     ],
 )
-def test_a_folder_of_the_person_is_left_alone(harness, repository, conflict, state, names):
-    (harness.folder / "here").mkdir()
-    (harness.folder / "here" / "mine").write_text("mine")
+@pytest.mark.parametrize("kind", ["file", "folder"])
+def test_what_is_the_persons_is_left_alone(harness, repository, kind, conflict, state, names):
+    mine = harness.folder / "at" / repository.name
+    mine.parent.mkdir()
+    if kind == "file":
+        mine.write_text("mine")
+    else:
+        mine.mkdir()
+        (mine / "mine").write_text("mine")
+    outcome = harness.run(repository.address, f"at/{repository.name}", conflict=conflict)
+    inside = kind == "folder"  # a folder with something in it gets the clone
+    assert outcome.state == ("done" if inside else state)
+    assert (mine / "mine" if inside else mine).read_text() == "mine"
+    if not inside:
+        expected = [name.replace("mine", repository.name) for name in names]
+        assert (
+            sorted(path.name for path in mine.parent.iterdir() if path.name[0] != ".") == expected
+        )
+
+
+@pytest.mark.parametrize(
+    ("conflict", "names"),
+    [
+        (None, ["here"]),
+        ("overwrite", ["here"]),
+        ("skip", ["here"]),
+        ("rename", ["here", "here (1)"]),
+    ],
+)
+def test_a_changed_clone_and_the_policies(harness, repository, conflict, names):
+    assert harness.run(repository.address, "here").state == "done"
+    (harness.folder / "here" / "a.txt").write_bytes(b"mine\n")
     outcome = harness.run(repository.address, "here", conflict=conflict)
-    assert outcome.state == state
-    assert harness.names() == names
+    assert outcome.state == ("done" if conflict in ("skip", "rename") else "failed")
+    assert (harness.folder / "here" / "a.txt").read_bytes() == b"mine\n"
+    assert sorted(path.name for path in harness.folder.iterdir() if path.name[0] != ".") == names
 
 
-def test_beside_a_folder_of_the_person(harness, repository):
-    (harness.folder / "here").mkdir()
-    (harness.folder / "here" / "mine").write_text("mine")
-    assert harness.run(repository.address, "here", conflict="rename").state == "done"
-    assert (harness.folder / "here (1)" / "a.txt").is_file()
+@pytest.mark.parametrize("conflict", ["rename", "overwrite"])
+def test_a_clone_is_brought_forward_whatever_the_policy(harness, repository, conflict):
+    assert harness.run(repository.address, "here").state == "done"
+    repository.commit({"a.txt": b"two\n"})
+    assert harness.run(repository.address, "here", conflict=conflict).state == "done"
+    assert [path.name for path in harness.folder.iterdir()] == ["here"]
+    assert (harness.folder / "here" / "a.txt").read_bytes() == b"two\n"
 
 
 # ---- a clone that is there ----------------------------------------------------------------------

@@ -282,6 +282,29 @@ describe('the forms', () => {
   const from = async (address: string) =>
     (await askAddress({ ...common, address, folder: 'data' }))?.[0] ?? null;
 
+  it('fetches a repository to a folder with its name', async () => {
+    api.probe.mockResolvedValue({
+      ...FOUND,
+      backend: 'git',
+      title: 'project',
+      files: null,
+      bytes: null,
+      detail: { ref: 'main', kind: 'branch', lfs: true }
+    });
+    const asked = from('git+https://host/owner/project.git');
+    const dialog = await dialogShown('input');
+    await eventually(() => expect(dialog.textContent).toContain('project'));
+    expect(dialog.textContent).toContain('main');
+    expect(dialog.textContent).toContain('LFS');
+    await start(dialog);
+    expect(await asked).toEqual({
+      kind: 'fetch',
+      source: 'git+https://host/owner/project.git',
+      destination: 'data/project',
+      options: { conflict: 'rename' }
+    });
+  });
+
   it('fetches a single file under the name that the server found', async () => {
     api.probe.mockResolvedValue({ ...FOUND, title: 'a b.csv', files: 1 });
     const asked = from('s3://bucket/a%20b.csv');
