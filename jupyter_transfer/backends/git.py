@@ -188,7 +188,7 @@ class GitBackend(TreeBackend):
         found = list(git_lfs.missing(root, self.store, self._objects))
         if not found:
             return
-        batch = self._new_batch()
+        batch = self._batch = self._new_batch(git_lfs.stated(self._local(root)))
         for one in found:
             batch.expect(one.entry)
         with root.folder(self.store, create=True):
@@ -197,7 +197,8 @@ class GitBackend(TreeBackend):
 
     def locate(self, entry: Entry) -> Locator:
         """Where an object of LFS is."""
-        return self._new_batch().locate(entry)
+        assert self._batch is not None
+        return self._batch.locate(entry)
 
     def settle(self, root: Root, watch: Watch) -> None:
         """Let objects be files, and git know that they are as they should be."""
@@ -210,15 +211,15 @@ class GitBackend(TreeBackend):
         """A git that calls nobody."""
         return Git(root, base_environment(NO_HOME), (), self.caller.check)
 
-    def _new_batch(self) -> git_lfs.Batch:
-        if self._batch is None:
-            _, place, credential = self._look()
-            if place.ssh:
-                url, headers = self._lfs_by_ssh(place)
-            else:
-                url, headers = git_lfs.endpoint(place.url), _headers(credential)
-            self._batch = git_lfs.Batch(self.caller, url, headers)
-        return self._batch
+    def _new_batch(self, stated: Url | None) -> git_lfs.Batch:
+        """The LFS server that the repository has `stated`, or that of its host."""
+        _, place, credential = self._look()
+        if stated is not None:
+            known = not place.ssh and stated.origin == place.url.origin
+            return git_lfs.Batch(self.caller, stated, _headers(credential if known else None))
+        if place.ssh:
+            return git_lfs.Batch(self.caller, *self._lfs_by_ssh(place))
+        return git_lfs.Batch(self.caller, git_lfs.endpoint(place.url), _headers(credential))
 
     def _lfs_by_ssh(self, place: Place) -> tuple[Url, dict[str, str]]:
         """What the host says where its LFS server is."""

@@ -14,7 +14,7 @@ import re
 import shlex
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
@@ -51,6 +51,9 @@ _POINTER = re.compile(
 )
 _LARGEST = 1024
 """Bytes in a pointer."""
+
+_COSTLY = 1 << 20
+"""Bytes from which on one more process costs less than a digest."""
 
 _STAGED = re.compile(rb"(?P<tag>.) (?P<mode>\d{6}) (?P<id>[0-9a-f]+) 0\t(?P<path>.*)", re.DOTALL)
 
@@ -151,7 +154,7 @@ def settle(
             for path in one.paths:
                 check()
                 if _is_pointer(root, path, one):
-                    copy_within(root, folders, f"{store}/{one.path}", path)
+                    copy_within(root, folders, f"{store}/{one.path}", path, check)
                     settled.append(path)
     if settled:
         root.remove_staging("")
@@ -283,6 +286,16 @@ def endpoint(url: Url) -> Url:
     return replace(url, path=f"{path if path.endswith('.git') else path + '.git'}/info/lfs")
 
 
+def stated(git: Git) -> Url | None:
+    """The LFS server that the repository itself names in ``.lfsconfig`` (git-lfs-config(5)), if it
+    is one of the web; who asks it is told nothing but for the origin of the repository."""
+    try:
+        found = git.read("config", "--blob", ":.lfsconfig", "--get", "lfs.url", wrong=(1, 128))
+        return parse_url((found or b"").decode().strip(), ("https", "http"))
+    except (TransferError, UnicodeDecodeError):
+        return None
+
+
 def is_served(caller: Caller, url: Url, headers: Mapping[str, str]) -> bool | None:
     """Whether there is an LFS server at `url`; None where it does not say."""
     asked = {"operation": "download", "transfers": ["basic"], "objects": []}
@@ -302,7 +315,7 @@ def authenticate(
 ) -> tuple[Url, dict[str, str]]:
     """Where the LFS server of a repository on an SSH host is, and what to tell it, by
     ``git-lfs-authenticate`` (git-lfs docs/api/server-discovery.md, "SSH")."""
-    path = shlex.quote(unquote(place.url.path).lstrip("/"))
+    path = shlex.quote(unquote(place.url.path))
     command = [*ssh, "-p", str(place.url.port), "--", f"{user}@{place.url.host}"]
     try:
         told = json.loads(run([*command, f"git-lfs-authenticate {path} download"], environment))
@@ -318,15 +331,24 @@ def authenticate(
     return url, headers
 
 
-def set_up(git: Git, settled: Iterable[str]) -> None:
+def set_up(git: Git, settled: Collection[str]) -> None:
     """Let the clone keep large files by LFS, as ``git lfs install --local --skip-repo`` does, and
     git look at those that are there now: of a file whose size differs from that of the pointer it
     would say for ever that it was changed."""
+    if git.read("config", "--local", "--get", "filter.lfs.process", wrong=(1,)) is None:
+        large = [path for path in settled if git.root.stat(path).st_size >= _COSTLY]
+        _refresh(git.knowing(), large)
+        settled = set(settled) - set(large)
     for name, value in FILTER.items():
         if git.read("config", "--local", "--get", name, wrong=(1,)) is None:
             git.read("config", "--local", name, value)
-    paths = b"".join(os.fsencode(path) + b"\0" for path in settled)
-    git.read("update-index", "-q", "-z", "--stdin", input=paths)
+    _refresh(git, settled)
+
+
+def _refresh(git: Git, paths: Iterable[str]) -> None:
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    if asked:
+        git.read("update-index", "-q", "-z", "--stdin", input=asked)
 
 
 def _oid(entry: Entry) -> str:

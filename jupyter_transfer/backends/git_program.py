@@ -66,6 +66,8 @@ _ENVIRONMENT = {
     "SSH_ASKPASS_REQUIRE": "never",
 }
 
+_INDEXED = "git cat-file blob :0:%f"
+
 _VERSION = re.compile(rb"git version (\d+)\.(\d+)(?:\.(\d+))?")
 
 
@@ -125,6 +127,13 @@ class Git:
         inner._opened = self._opened
         self._opened.append(inner.root)
         return inner
+
+    def knowing(self) -> Git:
+        """The same where git needs not read large files to know the pointer that LFS would make of
+        them: what they hold was verified, and that pointer is in the index. The clone must have no
+        ``filter.lfs.process`` yet, which would come first."""
+        settings = (*self._settings, "filter.lfs.clean=" + _INDEXED)
+        return Git(self.root, self._environment, settings, self.check, self._fds)
 
     def allow(self, settings: Sequence[str]) -> None:
         """Further settings, from now on."""

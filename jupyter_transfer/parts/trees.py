@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..errors import TransferError, from_os_error
@@ -70,9 +71,12 @@ class StagedTree:
             raise from_os_error(error, path) from None
 
 
-def copy_within(root: Root, folders: Folders, source: str, path: str) -> None:
+def copy_within(
+    root: Root, folders: Folders, source: str, path: str, check: Callable[[], None]
+) -> None:
     """Let the file at `path` have the bytes of that at `source`, in one step; its permission bits
-    stay. Nothing is synced. Raises ``disk_full`` and others."""
+    stay. Nothing is synced. `check` is called all the while and may raise. Raises ``disk_full`` and
+    others."""
     name = "copy.tmp"
     with root.staging("", create=True) as staging:
         try:
@@ -80,7 +84,7 @@ def copy_within(root: Root, folders: Folders, source: str, path: str) -> None:
             try:
                 copy = os.open(name, _NEW, 0o666, dir_fd=staging)
                 try:
-                    _copy(origin, copy)
+                    _copy(origin, copy, check)
                 finally:
                     os.close(copy)
             finally:
@@ -95,14 +99,15 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _PIECE = 64 << 20
 
 
-def _copy(origin: int, copy: int) -> None:
+def _copy(origin: int, copy: int, check: Callable[[], None]) -> None:
     """By the file system where it can share the blocks, else by the kernel, else through memory."""
     try:
         while os.copy_file_range(origin, copy, _PIECE):
-            pass
+            check()
     except OSError as error:
         if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
         os.lseek(origin, os.lseek(copy, 0, os.SEEK_CUR), os.SEEK_SET)
         while data := os.read(origin, 1 << 20):
+            check()
             write_all(copy, data)

@@ -287,6 +287,38 @@ def test_ssh(harness, sshd, by_ssh, nobody, repository):
     assert (clone / "a.txt").read_bytes() == b"two\n"
 
 
+def test_lfs_of_an_ssh_host(harness, sshd, by_ssh, nobody, repository, git_server):
+    """It says where its LFS server is, and what to tell that."""
+    repository.use_lfs("*.bin")
+    repository.commit({"big.bin": os.urandom(70_000)})
+    git_server.user, git_server.password = "lfs", CANARY
+    header = Credential("lfs", CANARY).authorization()
+    href = f"{repository.url}/info/lfs"
+    wrapper = sshd.work / "wrapper"
+    wrapper.write_text(
+        f"""#!/bin/sh
+case "$SSH_ORIGINAL_COMMAND" in
+  git-lfs-authenticate*) echo "$SSH_ORIGINAL_COMMAND" >{sshd.work}/asked
+    echo '{{"href": "{href}", "header": {{"Authorization": "{header}"}}}}' ;;
+  *) exec sh -c "$SSH_ORIGINAL_COMMAND" ;;
+esac
+"""
+    )
+    wrapper.chmod(0o755)
+    authorized = sshd.work / "authorized"
+    before = authorized.read_text()
+    authorized.write_text(f'command="{wrapper}" {before}')
+    known(nobody, sshd.known_host())
+    try:
+        outcome = harness.run(login_of(by_ssh, harness), "here", key_file=str(sshd.work / "open"))
+    finally:
+        authorized.write_text(before)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert (harness.folder / "here" / "big.bin").stat().st_size == 70_000
+    asked = (sshd.work / "asked").read_text()
+    assert asked == f"git-lfs-authenticate {repository.bare} download\n"
+
+
 def test_ssh_without_a_key(harness, sshd, by_ssh, nobody):
     known(nobody, sshd.known_host())
     outcome = harness.run(login_of(by_ssh, harness), "here", key_file=str(sshd.other))

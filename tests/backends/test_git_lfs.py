@@ -28,7 +28,7 @@ def large(repository):
         "same/again.bin": data,
         "small.bin": b"small\n",
         "empty.bin": b"",
-        "odd [x] *\tä'.bin": os.urandom(5000),
+        "odd [x] *\tä'.bin": os.urandom(1_200_000),
         "sub/x.bin": os.urandom(70_000),
     }
     repository.commit(repository.files)
@@ -162,3 +162,33 @@ def test_what_only_looks_like_a_pointer_is_a_file(harness, repository, git_serve
     assert harness.run(repository.address, "here").state == "done"
     assert (harness.folder / "here" / "doc.txt").read_bytes() == text
     assert git_server.asked("batch") == []
+
+
+def test_a_server_that_the_repository_names(harness, large, git_server):
+    """It learns who asks only where it is the host of the repository."""
+    git_server.user, git_server.password = "x-access-token", CANARY
+    other = large.url.replace(git_server.url, f"{git_server.url}/lfs-of") + "/info/lfs"
+    large.commit({".lfsconfig": f'[lfs]\n\turl = "{other}"\n'.encode()})
+    outcome = harness.run(large.address, "here", token=CANARY)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert [one.path for one in git_server.asked("batch")] == [
+        other.removeprefix(git_server.url) + "/objects/batch"
+    ]
+    large.commit({".lfsconfig": f'[lfs]\n\turl = "{git_server.storage}/x"\n'.encode()})
+    git_server.requests.clear()
+    outcome = harness.run(large.address, "there", token=CANARY)
+    assert outcome.state == "failed"
+    assert git_server.asked("batch")
+    assert all("authorization" not in one.headers for one in git_server.asked("batch"))
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc", "ssh://h/x", "http://169.254.169.254/lfs", "ext::sh", "-x"]
+)
+def test_a_server_that_is_none(harness, large, git_server, url):
+    large.commit({".lfsconfig": f'[lfs]\n\turl = "{url}"\n'.encode()})
+    outcome = harness.run(large.address, "here")
+    if "169.254" in url:
+        assert outcome.error.code == "address_refused"
+    else:  # it counts as if it were not there
+        assert (outcome.state, outcome.error) == ("done", None)

@@ -293,18 +293,22 @@ class _Storage(_Handler):
         if self.headers.get("x-lfs-key") != LFS_KEY or not path.is_file():
             self.reply(403, b"")
             return
-        data = path.read_bytes()
-        if oid in self.git_server.flip:
-            data = bytes([data[0] ^ 1]) + data[1:]
-        size, status, headers = len(data), 200, {"Accept-Ranges": "bytes", "ETag": f'"{oid}"'}
+        size, status, headers = path.stat().st_size, 200, {"Accept-Ranges": "bytes"}
+        start, end = 0, size - 1
         if (asked := self.headers.get("range", "")).startswith("bytes="):
             first, _, last = asked.removeprefix("bytes=").partition("-")
             start, end = int(first), min(int(last or size), size - 1)
             if start >= size:
                 self.reply(416, b"", {"Content-Range": f"bytes */{size}"})
                 return
+            status = 206
             headers["Content-Range"] = f"bytes {start}-{end}/{size}"
-            data, status = data[start : end + 1], 206
+        with path.open("rb") as file:
+            file.seek(start)
+            data = file.read(end - start + 1)
+        if oid in self.git_server.flip and start == 0:
+            data = bytes([data[0] ^ 1]) + data[1:]
+        headers["ETag"] = f'"{oid}"'
         self.reply(status, data, headers)
 
 
