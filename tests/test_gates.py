@@ -82,6 +82,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
             "engine/curlerrors.py",
             "engine/fileprotocols.py",
             "engine/hostkeys.py",
+            "engine/window.py",
         },
     ),
     "secrets": (

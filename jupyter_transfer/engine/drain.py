@@ -16,15 +16,17 @@ from .spans import Spans
 
 _log = logging.getLogger(__name__)
 
-UNWRITTEN, UNRECORDED = 8 << 20, 48 << 20
-"""Bytes that may have come in and not yet be written, and be written and not yet recorded, before
-the network has to wait for the disk."""
+UNWRITTEN, UNRECORDED = 5 << 20, 48 << 20
+"""Bytes that may have come in and not yet be written, those that are still gathered to a block
+among them, and be written and not yet recorded, before the network has to wait for the disk."""
 
-UNSEEN = 6 << 20
-"""Unrecorded bytes from which on each further block is noted with its CRC, so that a kill does not
-cost it. On a disk that syncs as fast as the network delivers that is seldom."""
+UNSEEN = 2 << 20
+"""Bytes that may be written and neither recorded nor noted with their CRC. What is noted outlives
+the process; it costs the CRC, so on a disk that syncs as fast as the network delivers it is
+seldom done. With `UNWRITTEN` and what the kernel holds (`window`) this is what a kill
+costs."""
 
-FEW = 6 << 20
+FEW = 2 << 20
 MOMENT = 0.02
 """Unwritten bytes up to which a block is taken at once, and seconds that it waits at most if there
 are more: a disk that is only a little slower than the network makes no pauses so."""
@@ -65,12 +67,18 @@ class Drain:
         self._change = threading.Condition()
         self._closing = False
         self._error: TransferError | None = None
+        self._gathered = 0
         self._backlog = 0
         self._thread = threading.Thread(target=self._work, name="drain", daemon=True)
         self._thread.start()
 
+    def gather(self, count: int) -> None:
+        """So many bytes have come in, which `put` will bring."""
+        self._gathered += count
+
     def put(self, buffer: memoryview, first: int, end: int, offset: int) -> None:
         """Write the bytes of `buffer` from `first` to `end` to `offset`, and give it back then."""
+        self._gathered -= end - first
         with self._change:
             self._blocks.append(_Block(buffer, first, end, offset))
             self._backlog += end - first
@@ -80,7 +88,8 @@ class Drain:
 
     def is_full(self) -> bool:
         """Whether the network has to wait for the disk."""
-        return self._backlog > UNWRITTEN or self._syncer.backlog > UNRECORDED
+        unwritten = self._gathered + self._backlog
+        return unwritten > UNWRITTEN or self._syncer.backlog > UNRECORDED
 
     def check(self) -> None:
         """Raise what went wrong: ``disk_full``, ``io_error`` …"""
@@ -131,7 +140,7 @@ class Drain:
         finally:
             if first > start:
                 self.written.add(block.offset, block.offset + first - start)
-                slow = self._syncer.backlog > UNSEEN
-                self._syncer.add(block.offset, block.offset + first - start)
+                slow = self._syncer.unseen + first - start > UNSEEN
+                self._syncer.add(block.offset, block.offset + first - start, seen=slow)
                 if slow:
                     self._journal.note(block.offset, block.buffer[start:first])

@@ -226,26 +226,30 @@ class Syncer:
     """A thread that syncs and records spans while the network goes on.
 
     It always syncs what has come in since it began the last time, so a fast disk records small
-    steps and a slow one large ones. `backlog` is what is written and not recorded yet; whoever
-    writes keeps it small, so that a kill costs little and the last sync is short.
+    steps and a slow one large ones. `backlog` is what is written and not recorded yet, `unseen`
+    what of it was not noted either; whoever writes keeps both small, so that a kill costs little
+    and the last sync is short.
     """
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._pending: list[Span] = []
-        self._busy = False
+        self._unseen = 0
         self._closing = False
         self._error: TransferError | None = None
         self._change = threading.Condition()
-        self.backlog = 0
+        self.backlog = self.unseen = 0
         self._thread = threading.Thread(target=self._work, name="sync", daemon=True)
         self._thread.start()
 
-    def add(self, start: int, end: int) -> None:
-        """The bytes from `start` to `end` were written."""
+    def add(self, start: int, end: int, seen: bool) -> None:
+        """The bytes from `start` to `end` were written; those that are `seen` are noted, too."""
         with self._change:
             self._pending.append((start, end))
             self.backlog += end - start
+            if not seen:
+                self._unseen += end - start
+                self.unseen += end - start
             self._change.notify_all()
 
     def check(self) -> None:
@@ -267,6 +271,7 @@ class Syncer:
                 while not self._pending and not self._closing:
                     self._change.wait()
                 spans, self._pending = self._pending, []
+                unseen, self._unseen = self._unseen, 0
             if not spans:
                 return
             try:
@@ -276,3 +281,4 @@ class Syncer:
                 return
             with self._change:
                 self.backlog -= sum(end - start for start, end in spans)
+                self.unseen -= unseen

@@ -102,6 +102,7 @@ class RangedFetch:
         self._not_before = 0.0
         self._handed_at = time.monotonic()
         self._drain = Drain(task.journal, remote)
+        self._full_at = 0.0
         self._task = task
         self._follower = _follower_of(task)
 
@@ -112,7 +113,7 @@ class RangedFetch:
         `Stopped`. What had come in by then is recorded in every case. When it returns, the
         follower of the task has read most of the file, where a digest is wanted.
         """
-        self._transport.hold = self._drain.is_full
+        self._transport.hold = self._is_full
         try:
             while self._start_segments() or self._live:
                 self._control.check()
@@ -178,8 +179,15 @@ class RangedFetch:
     def _next_span(self) -> Span | None:
         return self._again.popleft() if self._again else next(self._fresh, None)
 
+    def _is_full(self) -> bool:
+        full = self._drain.is_full()
+        if full:
+            self._full_at = time.monotonic()
+        return full
+
     def _all_slow(self, now: float) -> bool:
-        limited = self._control.bandwidth.rate is not None
+        # Where the disk is slow, a further connection only puts more at risk.
+        limited = self._control.bandwidth.rate is not None or now - self._full_at < HURRY_AFTER
         return not limited and bool(self._live) and all(s.slow(now) for s in self._live)
 
     def _start(self, segment: _Segment) -> None:

@@ -30,6 +30,7 @@ from .fileprotocols import (
     set_up_file_protocol,
 )
 from .limits import Bandwidth
+from .window import NewSockets
 
 SCHEMES = ("http", "https")
 """Where a redirect may lead to."""
@@ -218,6 +219,7 @@ class Transport:
         if connections is not None:
             self._multi.setopt(pycurl.M_MAX_HOST_CONNECTIONS, connections)
         self._stirred = False
+        self._sockets = NewSockets()
         self._live: dict[Any, Exchange] = {}
         self._idle: list[Any] = []
         self._ended_early: list[Exchange] = []
@@ -263,6 +265,7 @@ class Transport:
         self._stirred = False
         while self._multi.perform()[0] == pycurl.E_CALL_MULTI_PERFORM:
             pass
+        self._sockets.look()
         ended = self._ended()
         if not ended and self._live and not self._stirred:
             self._multi.select(min(seconds, wait) if wait else seconds)
@@ -300,6 +303,7 @@ class Transport:
             handle.close()
         self._idle.clear()
         self._multi.close()
+        self._sockets.close()
 
     def _proxy_for(self, url: Url) -> str | None:
         """The proxy of the environment, which is not read anew for each request."""
@@ -317,6 +321,8 @@ class Transport:
         handle = exchange.handle
         self._multi.remove_handle(handle)
         del self._live[handle]
+        if not self._live:
+            self._sockets.close()  # of a connection that was given up nothing is to stay open
         exchange.handle = None
         exchange.on_head = exchange.on_data = exchange.on_end = exchange.hold = None
         handle.reset()  # drops the callbacks, and with them the cycle through the exchange
@@ -452,6 +458,7 @@ class Transport:
         with suppress(OSError):  # a unix socket
             patience = int(self._timeouts.stall * 1000)
             opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, patience)
+            self._sockets.add(opened)
         return opened
 
     def _body_reader(self, exchange: Exchange) -> Callable[[memoryview], int | None]:

@@ -5,12 +5,13 @@ libcurl hands over 16 KiB at a time. They are gathered to blocks, which the `Dra
 
 from __future__ import annotations
 
-from ..directio import BUFFER, buffers
+from ..directio import buffers
 from .control import Tally
 from .drain import Drain
 
-BLOCK = BUFFER // 2
-"""Bytes that are gathered for one write, at offsets that are multiples of it."""
+BLOCK = 1 << 20
+"""Bytes that are gathered for one write, at offsets that are multiples of it: each connection has
+as much at risk."""
 
 
 class Writer:
@@ -29,6 +30,7 @@ class Writer:
         """Take all of `data`."""
         count, end = len(data), self._end
         self._tally.add(count)
+        self._drain.gather(count)
         while count >= BLOCK - end:
             split = BLOCK - end
             self._buffer[end:BLOCK] = data[:split]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def note_cost(
 
 
 def durable(root: Path) -> int:
-    """Bytes that the only journal of a fetch below `root` records, 0 where there is none."""
+    """Bytes that the only journal of a fetch below `root` lets the next process believe: those
+    recorded, and those noted that are there. 0 where there is none."""
     spans = Spans()
     for path in root.rglob("*.journal"):
         for line in path.read_bytes().splitlines():
@@ -61,7 +63,15 @@ def durable(root: Path) -> int:
                 spans = Spans()
             for start, end in record.get("done", ()):
                 spans.add(start, end)
+            if "seen" in record and _holds(path.with_suffix(".part"), *record["seen"]):
+                spans.add(*record["seen"][:2])
     return spans.total
+
+
+def _holds(part: Path, start: int, end: int, crc: int) -> bool:
+    with part.open("rb") as file:
+        file.seek(start)
+        return zlib.crc32(file.read(end - start)) == crc
 
 
 class Killing:
