@@ -69,6 +69,8 @@ def durable(root: Path) -> int:
 
 
 def _holds(part: Path, start: int, end: int, crc: int) -> bool:
+    if not part.exists():
+        return False  # it has its name already: all of it is recorded
     with part.open("rb") as file:
         file.seek(start)
         return zlib.crc32(file.read(end - start)) == crc
