@@ -7,24 +7,23 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-_LINE = re.compile(
-    r"(?:remote: )?(?P<stage>Counting objects|Compressing objects|Receiving objects|"
-    r"Resolving deltas|Unpacking objects|Updating files|Filtering content|Checking out files)"
-    r":\s+(?P<percent>\d{1,3})% \(\d+/\d+\)(?:, (?P<size>[\d.]+) (?P<unit>bytes|KiB|MiB|GiB))?"
-)
+_SAME = {
+    "Updating files": "Checking out files",
+    "Filtering content": "Checking out files",
+    "Unpacking objects": "Receiving objects",
+}
+"""Stages that GitPython does not know, and those that count as much."""
 
 _STAGES = {
-    "Counting objects": (0.0, 0.02),
-    "Compressing objects": (0.02, 0.05),
-    "Receiving objects": (0.05, 0.80),
-    "Unpacking objects": (0.05, 0.80),
-    "Resolving deltas": (0.80, 0.90),
-    "Updating files": (0.90, 1.0),
-    "Checking out files": (0.90, 1.0),
-    "Filtering content": (0.90, 1.0),
+    "COUNTING": (0.0, 0.02),
+    "COMPRESSING": (0.02, 0.05),
+    "RECEIVING": (0.05, 0.80),
+    "RESOLVING": (0.80, 0.90),
+    "CHECKING_OUT": (0.90, 1.0),
 }
-"""Where in the whole a stage begins and ends."""
+"""Where in the whole a stage begins and ends, by GitPython's names."""
 
+_SIZE = re.compile(r"([\d.]+) (bytes|KiB|MiB|GiB)")
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -40,17 +39,37 @@ class Progress:
         self.bytes = 0
         self._before = 0
         self._told = (0.0, 0)
+        self._parse = self._parser()
 
     def hear(self, line: dict[str, Any]) -> None:
         """One line of standard error."""
-        found = _LINE.match(str(line.get("msg", "")))
-        if found is None:
-            return
-        start, end = _STAGES[found["stage"]]
-        here = start + (end - start) * min(100, int(found["percent"])) / 100
-        self.fraction = max(self.fraction, here)
-        if found["size"]:
-            received = int(float(found["size"]) * _UNITS[found["unit"]])
+        text = str(line.get("msg", ""))
+        for stage, known in _SAME.items():
+            text = text.replace(stage, known)
+        self._parse(text)
+
+    def _parser(self) -> Callable[[str], None]:
+        """GitPython's reading of such lines; the server process never loads it."""
+        from git.remote import RemoteProgress  # noqa: PLC0415
+
+        reached = self._reached
+        stages = {getattr(RemoteProgress, name): span for name, span in _STAGES.items()}
+
+        class Parser(RemoteProgress):
+            def update(
+                self, op_code: int, cur_count: Any, max_count: Any = None, message: str = ""
+            ) -> None:
+                span = stages.get(op_code & self.OP_MASK)
+                if span is not None and max_count:
+                    reached(*span, min(1.0, float(cur_count) / float(max_count)), message)
+
+        parse: Callable[[str], None] = Parser().new_message_handler()
+        return parse
+
+    def _reached(self, start: float, end: float, part: float, message: str) -> None:
+        self.fraction = max(self.fraction, start + (end - start) * part)
+        if found := _SIZE.match(message):
+            received = int(float(found[1]) * _UNITS[found[2]])
             self.bytes = max(self.bytes, self._before + received)
 
     def next(self) -> None:
