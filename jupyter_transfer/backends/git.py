@@ -96,9 +96,9 @@ class GitBackend(TreeBackend):
 
     # -- what is there --
 
-    def overview(self) -> dict[str, Any]:
-        """The branch that is shown or asked for, how many there are, and whether there is LFS (None
-        where only a clone would tell)."""
+    def about(self, address: str) -> dict[str, Any]:
+        """The branch, tag or commit that is shown or asked for, how many branches and tags there
+        are, and whether the host has LFS (None where only a clone would tell)."""
         refs, place, credential = self._look()
         kind, name = refs.find(place.ref)
         lfs = None
@@ -106,8 +106,10 @@ class GitBackend(TreeBackend):
             url = git_lfs.endpoint(place.url)
             lfs = git_lfs.is_served(self.caller, url, _headers(credential))
         return {
-            "ref": name,
+            "repository": place.name,
+            "revision": name,
             "kind": kind,
+            "commit": refs.commit(kind, name),
             "default": refs.default,
             "branches": refs.count("branch"),
             "tags": refs.count("tag"),

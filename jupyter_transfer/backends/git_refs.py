@@ -64,6 +64,11 @@ class Refs:
             "Check the name behind the “@”; of a commit all digits of its id are needed.",
         )
 
+    def commit(self, kind: str, name: str) -> str:
+        """The id of the commit that is called so; of a tag with a message that of what it tags."""
+        full = f"{_HEADS if kind == 'branch' else _TAGS}{name}"
+        return self.commits.get(f"{full}^{{}}") or self.commits.get(full) or name
+
     def count(self, kind: str) -> int:
         """How many branches or tags there are."""
         prefix = _HEADS if kind == "branch" else _TAGS

@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from ..errors import TransferError
 from ..paths import Root
@@ -66,11 +65,6 @@ class TreeBackend(Backend):
 
     store: str = ""
     """The folder below the tree that objects are fetched into."""
-
-    @abstractmethod
-    def overview(self) -> dict[str, Any]:
-        """What ``probe`` tells, beside the keys of the contract in a `detail` of its own. Raises
-        ``needs_credentials``, ``remote_not_found`` …"""
 
     @abstractmethod
     def make(self, root: Root, watch: Watch) -> Made:

@@ -49,9 +49,9 @@ def _look(backend: Backend, source: str, transport: Transport) -> dict[str, Any]
         "about": {},
     }
     try:
-        if isinstance(backend, TreeBackend):
-            return result | {"detail": backend.overview(), "verifiable": True}
         result["about"] = backend.about(source)
+        if isinstance(backend, TreeBackend):
+            return result | {"verifiable": True}
         meant = Filters(backend.context.options).apply(backend.entries(source))
         entries = list(islice(meant, MOST_ENTRIES + 1))
         if len(entries) == 1:

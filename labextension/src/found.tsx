@@ -105,10 +105,7 @@ function ProbeFacts(props: {
   const { trans } = format;
   const asks = explain(asksWho(probe), format);
   const facts = [probe.backend.toUpperCase()];
-  if (probe.needs === null && typeof probe.detail?.ref === 'string') {
-    facts.push(probe.detail.ref.slice(0, 60));
-  }
-  if (probe.detail?.lfs === true) {
+  if (probe.about?.lfs) {
     facts.push('LFS');
   }
   if (probe.files !== null && probe.files > 1) {

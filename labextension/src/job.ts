@@ -132,6 +132,8 @@ export interface IAbout {
   readonly changed?: string | null;
   readonly gated?: boolean;
   readonly private?: boolean;
+  /** Whether the host of a git repository keeps large files apart. */
+  readonly lfs?: boolean | null;
   /** The page of the web that people look at. */
   readonly page?: string;
 }
@@ -149,10 +151,7 @@ export interface IProbe {
   readonly unverified?: string | null;
   /** What is missing to fetch it: `credentials`, or a `decision`. */
   readonly needs: string | null;
-  /**
-   * What has to be decided, or why credentials are missing; of a repository
-   * its branch (`ref`), and whether its host has `lfs`.
-   */
+  /** What has to be decided, or why credentials are missing. */
   readonly detail?: Readonly<Record<string, unknown>>;
   readonly about?: IAbout;
   readonly free_bytes: number | null;

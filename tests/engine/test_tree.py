@@ -28,11 +28,13 @@ def test_a_probe(harness, repository, git_server):  # noqa: F811
     assert found["backend"] == "git"
     assert found["title"] == repository.name
     assert (found["files"], found["bytes"], found["needs"]) == (None, None, None)
-    wanted = {"ref": "main", "kind": "branch", "default": "main", "branches": 2, "tags": 1}
-    assert found["detail"] == {**wanted, "lfs": True}
+    wanted = {"repository": repository.name, "revision": "main", "kind": "branch"}
+    wanted |= {"commit": git(repository.work, "rev-parse", "HEAD")}
+    wanted |= {"default": "main", "branches": 2, "tags": 1}
+    assert found["about"] == {**wanted, "lfs": True}
     git_server.lfs = False
     found = preview(f"{repository.address}@v1", harness.context({}))
-    assert found["detail"] == {**wanted, "ref": "v1", "kind": "tag", "lfs": False}
+    assert found["about"] == {**wanted, "revision": "v1", "kind": "tag", "lfs": False}
 
 
 def test_a_probe_of_a_private_one(harness, repository, git_server):  # noqa: F811

@@ -289,7 +289,7 @@ describe('the forms', () => {
       title: 'project',
       files: null,
       bytes: null,
-      detail: { ref: 'main', kind: 'branch', lfs: true }
+      about: { revision: 'main', commit: 'c0ffee', lfs: true }
     });
     const asked = from('git+https://host/owner/project.git');
     const dialog = await dialogShown('input');
