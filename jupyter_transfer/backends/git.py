@@ -120,6 +120,7 @@ class GitBackend(TreeBackend):
 
     def make(self, root: Root, watch: Watch) -> Made:
         """See `TreeBackend`."""
+        program()
         refs, place, _ = self._look()
         progress = Progress(watch.progress)
         with self._git(root, watch) as (git, access):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_transfer.backends import git_program
+
 from ..servers.git import git
 
 
@@ -266,3 +268,15 @@ def test_a_clone_of_something_else_stays(harness, repository, git_server):
     outcome = harness.run(repository.address, "here")
     assert (outcome.state, outcome.error.code) == ("failed", "exists")
     assert git(harness.folder / "here", "remote", "get-url", "origin") == other.url
+
+
+def test_a_server_without_git(harness, repository, monkeypatch):
+    monkeypatch.setattr(git_program, "candidates", lambda name: [])
+    git_program.program.cache_clear()
+    try:
+        outcome = harness.run(repository.address, "here")
+    finally:
+        git_program.program.cache_clear()
+    assert (outcome.state, outcome.error.code) == ("failed", "tool_missing")
+    assert "install git" in outcome.error.remedy
+    assert harness.names() == []

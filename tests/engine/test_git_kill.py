@@ -8,7 +8,10 @@ import time
 import pytest
 
 from ..servers.git import git, running_git
-from .killing import MIB, SIZES, Killing, fetch_message, large, note_cost
+from .killing import MIB, Killing, fetch_message, large, note_cost
+
+SIZES = [(48 * MIB, 3), pytest.param(1024 * MIB, 20, marks=pytest.mark.soak)]
+"""Bytes of the objects, and how often what moves them is killed."""
 
 
 class GitKilling(Killing):
