@@ -71,26 +71,24 @@ class _Reader:
     """Handlers of expat; text of an element is what stood since its start."""
 
     def __init__(self) -> None:
-        self._path: list[str] = []
+        self._depth = 0
         self._text = ""
         self._fields: dict[str, str] = {}
         self._top: dict[str, str] = {}
         self._objects: list[dict[str, str]] = []
         self._prefixes: list[str] = []
 
-    def start(self, name: str, _attributes: Any) -> None:
-        self._path.append(name)
+    def start(self, _name: str, _attributes: Any) -> None:
+        self._depth += 1
         self._text = ""
-        if len(self._path) == 2:
+        if self._depth == 2:
             self._fields = {}
 
     def text(self, data: str) -> None:
         self._text += data
 
     def end(self, name: str) -> None:
-        path = self._path
-        path.pop()
-        depth = len(path)
+        self._depth = depth = self._depth - 1
         if depth == 2:
             self._fields[name] = self._text
         elif depth == 1:

@@ -171,16 +171,17 @@ def describe(exchange: Exchange, locator: Locator, first: Url, name: str | None 
         size = total  # it cannot count: take the file in one piece, by a request without a range
     name = name or name_in(headers, exchange.url, first)
     coding = coding_in(headers, name)
-    validators = validators_in(headers)
+    there = validators_in(headers)
+    version = locator.validators.version
     return Remote(
         url=exchange.url,
         unix_socket=locator.unix_socket,
         size=None if coding else size,
-        validators=replace(validators, version=locator.validators.version),
+        validators=replace(there, version=version) if version else there,
         ranges=ranges and coding is None,
         coding=coding,
         name=name,
-        digest=_digest_of(locator, validators),
+        digest=_digest_of(locator, there),
         if_match=locator.if_match,
         reader=locator.stated,
         answer=headers.as_dict(),
