@@ -190,6 +190,7 @@ def test_probe(start, chaos, folder):
     assert answer["result"] == {
         "backend": "http",
         "title": "data.csv",
+        "about": {},
         "files": 1,
         "bytes": len(DATA),
         "entries": [{"path": "data.csv", "size": len(DATA)}],
