@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from .servers.disk import Disk
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+# How long an example takes is the machine's affair.
+settings.register_profile("ours", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("ours")
 
 Ask = Callable[..., Awaitable[HTTPResponse]]
 

@@ -35,7 +35,7 @@ test('rows are moved among and worked by keyboard alone', async ({
   panel,
   source
 }) => {
-  source.rate = MiB;
+  source.rate = MiB / 4;
   for (const name of ['first.bin', 'second.bin']) {
     await fetchFrom(panel, source.add(name, noise(24 * MiB)));
     await panel.passes(name, 1);
