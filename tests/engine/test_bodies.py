@@ -160,10 +160,9 @@ def test_cancel_is_quick(chaos: ChaosServer, opened: Callable[[bytes], int]):
     body = FileBody(opened(noise(size)), 0, size)
     with Transport(LOOPBACK) as transport:
         threading.Timer(0.5, control.cancel).start()
-        started = time.monotonic()
         with pytest.raises(Stopped):
             transport.perform(put(url, body), control.check)
-        assert time.monotonic() - started < 1.5
+    assert 0 < body.position < size
 
 
 def test_a_server_that_takes_nothing_more_is_noticed(

@@ -228,7 +228,8 @@ def test_a_bad_line(harness: Harness, dav: WebDav):
                 break
         assert outcome.state == "done", outcome.error
         codes = {file["error"]["code"] for file in harness.report.files if file["error"]}
-        assert codes <= {"connection_lost"}
+        # The server holds a name for a while that a connection which broke was writing to (423).
+        assert codes <= {"connection_lost", "remote_busy"}
         assert proxy.counts.resets + proxy.counts.lost_answers > 5
     assert there(dav) == files
 
