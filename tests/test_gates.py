@@ -139,7 +139,7 @@ SQL = re.compile(
 LAYERS = [
     {"errors"},
     {"names", "timetable", "ambient"},
-    {"tools", "secrets", "datacubeargs"},
+    {"tools", "secrets"},
     {"spec", "paths", "net", "directio", "records", "servers"},
     {"parts", "store", "events", "meter", "retries"}
     | {"joboptions", "decisions", "schedule", "history"},

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .errors import TransferError
+from ..errors import TransferError
 
 Apply = Callable[[dict[str, Any], str], None]
 
