@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -49,12 +50,12 @@ class Driven(Protocol):
         """Its report."""
 
 
-class Front:
+class Front(ABC):
     """Where commands are typed that is no terminal: it drives their jobs in its own way."""
 
+    @abstractmethod
     def drive(self, job: Driven) -> int:
         """Show `job`; the exit code."""
-        raise NotImplementedError
 
 
 def follow(job: Driven, display: Display, *, asks: bool) -> int:

@@ -100,8 +100,8 @@ def _run(kind: str, source: str, destination: str, values: Json) -> None:
 
 def drive(job: Driven, output: Json) -> int:
     """Show `job` until it rests, where the command was typed; the exit code."""
-    front = click.get_current_context().find_object(Front)
-    if front is not None:
+    front = click.get_current_context().obj
+    if isinstance(front, Front):
         return front.drive(job)
     asks = sys.stdin.isatty() and sys.stderr.isatty() and not output["as_json"]
     return follow(job, display(output["as_json"], output["quiet"]), asks=asks)
