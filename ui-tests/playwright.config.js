@@ -18,7 +18,7 @@ module.exports = {
   outputDir: 'test-results',
   forbidOnly: Boolean(process.env.CI),
   fullyParallel: false,
-  workers: 1,
+  workers: 2,
   retries: 0,
   timeout: 90000,
   expect: { timeout: 20000 },

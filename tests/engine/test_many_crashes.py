@@ -187,6 +187,7 @@ def test_what_a_dead_process_left_is_discarded_without_the_source(
 
     assert in_child(run) == 9
     assert list(harness.folder.rglob(STAGING))
+    site.chaos.drain()
     asked = len(site.chaos.requests)
     discard(harness.root, JobRequest("job", site.source, "in"), harness.context({}))
     assert not list(harness.folder.rglob(STAGING))

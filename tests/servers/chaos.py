@@ -263,6 +263,21 @@ class ChaosServer:
         """The requests for `path`."""
         return [request for request in self.requests if request.path.partition("?")[0] == path]
 
+    def drain(self, seconds: float = 20) -> None:
+        """Wait until all that a client which is dead had asked has been heard."""
+        # Connections are accepted in their order: when this one is answered, all older ones were.
+        with (
+            socket.create_connection(("127.0.0.1", self.port)) as sock,
+            sock.makefile("rb") as reader,
+        ):
+            sock.sendall(b"HEAD / HTTP/1.1\r\nConnection: close\r\n\r\n")
+            reader.readline()
+        until = time.monotonic() + seconds
+        while self._open:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{len(self._open)} connections are still open.")
+            time.sleep(0.01)
+
     def close(self) -> None:
         self._closing.set()
         for sock in [self._listener, *self._open]:
@@ -274,13 +289,15 @@ class ChaosServer:
                 sock, _ = self._listener.accept()
             except OSError:
                 return
+            self._open.add(sock)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
         try:
             if self._context:
+                self._open.discard(sock)
                 sock = self._context.wrap_socket(sock, server_side=True)
-            self._open.add(sock)
+                self._open.add(sock)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with sock.makefile("rb") as reader:
                 while (request := _read_request(reader)) is not None:
