@@ -351,8 +351,16 @@ _ROUTES = [
 
 @contextmanager
 def running_hub() -> Iterator[Hub]:
-    """A hub for the length of a ``with`` block, served by a thread of its own."""
-    hub, ready, ends = Hub(), threading.Event(), []
+    """A hub for the length of a ``with`` block."""
+    hub = Hub()
+    with serving(hub, _ROUTES):
+        yield hub
+
+
+@contextmanager
+def serving(hub: Hub, routes: list[tuple[str, type[Base]]]) -> Iterator[None]:
+    """Serve `routes` of `hub`, and its store, in a thread of its own."""
+    ready, ends = threading.Event(), []
 
     async def serve() -> None:
         ended = asyncio.Event()
@@ -360,12 +368,12 @@ def running_hub() -> Iterator[Hub]:
         ends.append(lambda: loop.call_soon_threadsafe(ended.set))
         given = {"hub": hub, "origin": "hub"}
         servers = []
-        for routes in (
-            [(path, handler, given) for path, handler in _ROUTES],
+        for rules in (
+            [(path, handler, given) for path, handler in routes],
             [(r"/([0-9a-f]{64})", Store, {**given, "origin": "store"})],
         ):
             (sock,) = bind_sockets(0, "127.0.0.1")
-            server = HTTPServer(Application(routes, log_function=lambda _: None))
+            server = HTTPServer(Application(rules, log_function=lambda _: None))
             server.add_sockets([sock])
             servers.append((server, f"http://127.0.0.1:{sock.getsockname()[1]}"))
         hub.url, hub.store_url = (url for _, url in servers)
@@ -379,7 +387,7 @@ def running_hub() -> Iterator[Hub]:
     thread.start()
     assert ready.wait(10)
     try:
-        yield hub
+        yield
     finally:
         ends[0]()
         thread.join(10)
