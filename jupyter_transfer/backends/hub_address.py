@@ -1,14 +1,14 @@
-"""Addresses at the hub of Hugging Face: ``hf://[datasets/|spaces/]owner/name[@revision][/path]``
-(huggingface_hub, "HF URIs") and the web pages of repositories.
+"""Addresses at hubs: ``hf://[datasets/|spaces/]owner/name[@revision][/path]`` (huggingface_hub,
+"HF URIs") and its kind, and the web pages of repositories of Hugging Face.
 
-A path stands in an ``hf:`` address as it is, nothing in it is percent-encoded; one that ends in
+A path stands in such an address as it is, nothing in it is percent-encoded; one that ends in
 ``/`` is a folder. A ``/`` in a revision is written ``%2F``, but in ``refs/pr/1`` and its kind.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 from urllib.parse import quote, unquote, urlsplit
@@ -21,10 +21,33 @@ HUB = "https://huggingface.co"
 HUBS = (HUB, "https://hf.co", "https://www.huggingface.co")
 """Addresses of the hub itself; pages of others are known by HF_ENDPOINT."""
 
-_PREFIXES: dict[str, Kind] = {"models": "model", "datasets": "dataset", "spaces": "space"}
-_OTHER_PREFIXES = ("buckets", "kernels")
+
+@dataclass(frozen=True)
+class Grammar:
+    """How addresses of one kind of hub are written.
+
+    Parameters
+    ----------
+    kinds: what stands in front of an owner, by what it says.
+    others: what stands there and means something that is no repository.
+    name: what an owner and a repository can be called.
+    """
+
+    scheme: str
+    kinds: Mapping[str, Kind]
+    others: tuple[str, ...]
+    name: re.Pattern[str]
+
+
 _NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z0-9_])?(?<!\.git)")
 """An owner or a name of a repository (huggingface_hub, `validate_repo_id`)."""
+
+HF = Grammar(
+    "hf",
+    {"models": "model", "datasets": "dataset", "spaces": "space"},
+    ("buckets", "kernels"),
+    _NAME,
+)
 
 _NO_REVISION = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|^/|/$|//|\.lock$|^-|^$")
 """What no ref may hold (git-check-ref-format)."""
@@ -51,9 +74,10 @@ class Place:
     Parameters
     ----------
     kind: None where the address does not say it, and a model is meant.
-    revision: a branch, a tag or a commit; None for the branch ``main``.
+    revision: a branch, a tag or a commit; None for the branch that the hub shows first.
     path: without a ``/`` at its end.
     is_folder: whether the address says by its form that a folder is meant.
+    scheme: of its address.
     """
 
     kind: Kind | None
@@ -61,6 +85,7 @@ class Place:
     revision: str | None = None
     path: str = ""
     is_folder: bool = True
+    scheme: str = "hf"
 
     @property
     def prefix(self) -> str:
@@ -69,14 +94,14 @@ class Place:
 
     @property
     def address(self) -> str:
-        """The place as an ``hf:`` address."""
+        """The place as an address of its scheme."""
         revision = ""
         if self.revision is not None:
             whole = _WITH_SLASH.fullmatch(self.revision)
             revision = "@" + (self.revision if whole else quote(self.revision, safe=""))
         path = f"/{self.path}" if self.path else ""
         slash = "/" if self.path and self.is_folder else ""
-        return f"hf://{self.prefix}{self.repo}{revision}{path}{slash}"
+        return f"{self.scheme}://{self.prefix}{self.repo}{revision}{path}{slash}"
 
     def page(self, hub: str) -> str:
         """The page of the repository that people look at."""
@@ -92,8 +117,8 @@ def parse(address: str, hubs: Collection[str] = HUBS) -> Place:
 
     Raises ``invalid_address``.
     """
-    if address[:5].lower() == "hf://":
-        return _parse_address(address[5:])
+    if is_address(address, HF):
+        return parse_address(address, HF)
     segments = _page(address, hubs)
     if segments is None:
         raise TransferError(
@@ -109,36 +134,44 @@ def is_page(address: str, hubs: Collection[str] = HUBS) -> bool:
     return _page(address, hubs) is not None
 
 
-def _parse_address(rest: str) -> Place:
-    kind, rest = _kind_of(rest)
+def is_address(address: str, grammar: Grammar) -> bool:
+    """Whether `address` has the scheme of `grammar`."""
+    return address.lower().startswith(f"{grammar.scheme}://")
+
+
+def parse_address(address: str, grammar: Grammar) -> Place:
+    """The place at `address`, which has the scheme of `grammar`. Raises ``invalid_address``."""
+    kind, rest = _kind_of(address.partition("://")[2], grammar)
     owner, _, rest = rest.partition("/")
     name, at, tail = rest.partition("@")
     if not at or "/" in name:
         name, _, path = rest.partition("/")
-        return _place(kind, owner, name, None, path)
-    written = _revision_at_start_of(tail)
+        return place_of(grammar, kind, f"{owner}/{name}", None, path)
+    written = revision_at_start_of(tail)
     path = tail[len(written) :].removeprefix("/")
-    return _place(kind, owner, name, unquote(written), path)
+    return place_of(grammar, kind, f"{owner}/{name}", unquote(written), path)
 
 
-def _revision_at_start_of(text: str) -> str:
+def revision_at_start_of(text: str) -> str:
+    """The revision that `text`, a revision and a path, begins with, as it is written there."""
     special = _WITH_SLASH.match(text)
     return special[1] if special else text.partition("/")[0]
 
 
-def _kind_of(rest: str) -> tuple[Kind | None, str]:
+def _kind_of(rest: str, grammar: Grammar) -> tuple[Kind | None, str]:
     first, _, others = rest.partition("/")
-    if first in _OTHER_PREFIXES:
+    if first in grammar.others:
         raise TransferError(
             "invalid_address",
             f"“{first}” of the hub cannot be fetched here.",
             "Use the address of a model, a dataset or a space.",
         )
-    return (_PREFIXES[first], others) if first in _PREFIXES else (None, rest)
+    return (grammar.kinds[first], others) if first in grammar.kinds else (None, rest)
 
 
-def _page(address: str, hubs: Collection[str]) -> list[str] | None:
-    """The segments of the path of a page of a repository, as they stand there."""
+def segments_of_page(address: str, hubs: Collection[str]) -> list[str] | None:
+    """The segments of the path of a page at one of `hubs`, as they stand there; None for the
+    address of anything else."""
     try:
         parts = urlsplit(address)
     except ValueError:
@@ -152,44 +185,56 @@ def _page(address: str, hubs: Collection[str]) -> list[str] | None:
     base = urlsplit(known).path.rstrip("/")
     if base and not parts.path.startswith(f"{base}/"):
         return None
-    segments = parts.path[len(base) :].lstrip("/").split("/")
-    plain = segments[1:] if segments[0] in _PREFIXES else segments
+    return parts.path[len(base) :].lstrip("/").split("/")
+
+
+def _page(address: str, hubs: Collection[str]) -> list[str] | None:
+    """The segments of the path of a page of a repository, as they stand there."""
+    segments = segments_of_page(address, hubs)
+    if segments is None:
+        return None
+    plain = segments[1:] if segments[0] in HF.kinds else segments
     while plain and not plain[-1]:
         plain.pop()
     is_repo = len(plain) == 2 or (len(plain) >= 4 and plain[2] in _PAGES)
-    if not is_repo or plain[0] in _NO_OWNERS or not all(map(_NAME.fullmatch, plain[:2])):
+    if not is_repo or plain[0] in _NO_OWNERS or not all(map(HF.name.fullmatch, plain[:2])):
         return None
     return segments
 
 
 def _parse_page(segments: list[str]) -> Place:
     kind: Kind = "model"
-    if segments[0] in _PREFIXES:
-        kind, segments = _PREFIXES[segments[0]], segments[1:]
+    if segments[0] in HF.kinds:
+        kind, segments = HF.kinds[segments[0]], segments[1:]
     owner, name, *rest = segments
     if len(rest) < 2:
-        return _place(kind, owner, name, None, "")
+        return place_of(HF, kind, f"{owner}/{name}", None, "")
     action, tail = rest[0], "/".join(rest[1:])
-    written = _revision_at_start_of(tail)
+    written = revision_at_start_of(tail)
     path = unquote(tail[len(written) :].removeprefix("/"), errors="surrogateescape")
     if action == "tree" and path:
         path = path.rstrip("/") + "/"
-    return _place(kind, owner, name, unquote(written), path)
+    return place_of(HF, kind, f"{owner}/{name}", unquote(written), path)
 
 
-def _place(kind: Kind | None, owner: str, name: str, revision: str | None, path: str) -> Place:
-    if not _NAME.fullmatch(owner) or not _NAME.fullmatch(name):
+def place_of(
+    grammar: Grammar, kind: Kind | None, repo: str, revision: str | None, path: str
+) -> Place:
+    """The place that these parts of an address name. Raises ``invalid_address``."""
+    owner, _, name = repo.partition("/")
+    if not grammar.name.fullmatch(owner) or not grammar.name.fullmatch(name):
+        scheme = grammar.scheme
         raise TransferError(
             "invalid_address",
             "No repository of the hub can have this name.",
-            "Write an address like hf://owner/name, hf://datasets/owner/name or"
-            " hf://owner/name@revision/file.",
+            f"Write an address like {scheme}://owner/name, {scheme}://datasets/owner/name or"
+            f" {scheme}://owner/name@revision/file.",
         )
     check_revision(revision)
     if "\0" in path:
         raise TransferError("invalid_address", "The address holds a NUL character.")
     folder = path.endswith("/") or not path
-    return Place(kind, f"{owner}/{name}", revision, path.removesuffix("/"), folder)
+    return Place(kind, repo, revision, path.removesuffix("/"), folder, grammar.scheme)
 
 
 def check_revision(revision: str | None) -> None:

@@ -7,10 +7,8 @@ leaves it as a `TransferError`.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -18,54 +16,10 @@ from ..errors import TransferError
 from .base import Answer, Caller
 from .hub_address import Place
 from .hub_errors import error_of
-
-ATTEMPTS = 4
-_FIRST_WAIT, _LONGEST_WAIT = 0.3, 5.0
-"""Tries of a small request that fails in passing; seconds before the second one, and the longest
-that is waited for here."""
-
-_PASSING = {"connect_failed", "connection_lost", "dns_failed", "remote_busy", "timeout"}
-
-LONGEST = 64 << 20
-"""Bytes of one answer."""
+from .hub_listing import LONGEST, Facts, File, Folder, patiently
 
 _NOT_SENT = frozenset({"accept-encoding", "connection", "content-length", "host", "user-agent"})
 """Headers that the transport makes itself."""
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of a commit: its size, its blob of git, the SHA-256 of a file in LFS."""
-
-    path: str
-    size: int
-    blob: str
-    sha256: str | None = None
-
-
-@dataclass(frozen=True)
-class Folder:
-    """A folder of a commit."""
-
-    path: str
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the hub tells of a repository at a revision.
-
-    Parameters
-    ----------
-    commit: what the revision stands for.
-    gated: whether its owner wants to know who fetches files.
-    changed: when the revision was made, ISO 8601; None where it is not told.
-    """
-
-    commit: str
-    gated: bool = False
-    private: bool = False
-    licence: str | None = None
-    changed: str | None = None
 
 
 class HubClient:
@@ -151,30 +105,18 @@ class HubClient:
     def call(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         """Send a request of huggingface_hub; tried again where that may help. Raises what the
         answer means, if it is no success."""
-        for attempt in range(ATTEMPTS):
-            try:
-                answer = self._caller.call(
-                    url, method=method, headers=headers, body=body, limit=LONGEST
-                )
-                place = _asked_for.get()
-                assert place is not None
-                if answer.status >= 400:
-                    raise error_of(answer, self.hub, place[1], with_token=bool(self._token))
-            except TransferError as error:
-                wait = error.retry_after or _FIRST_WAIT * 3**attempt
-                last = attempt == ATTEMPTS - 1
-                if error.code not in _PASSING or last or wait > _LONGEST_WAIT:
-                    raise
-                self._sleep(wait)
-            else:
-                return answer
-        raise AssertionError("unreachable")
 
-    def _sleep(self, seconds: float) -> None:
-        until = time.monotonic() + seconds
-        while (left := until - time.monotonic()) > 0:
-            self._caller.check()
-            time.sleep(min(left, 0.1))
+        def ask() -> Answer:
+            answer = self._caller.call(
+                url, method=method, headers=headers, body=body, limit=LONGEST
+            )
+            place = _asked_for.get()
+            assert place is not None
+            if answer.status >= 400:
+                raise error_of(answer, self.hub, place[1], with_token=bool(self._token))
+            return answer
+
+        return patiently(self._caller, ask)
 
 
 _asked_for: ContextVar[tuple[HubClient, Place] | None] = ContextVar("asked_for", default=None)

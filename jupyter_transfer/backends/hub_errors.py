@@ -13,50 +13,67 @@ def error_of(answer: Answer, hub: str, place: Place, *, with_token: bool) -> Tra
     """What an `answer` of `hub` that is no success means for `place`."""
     code = answer.headers.get("x-error-code", "")
     if code == "GatedRepo":
-        return _gated(place.page(hub), place, with_token=with_token)
+        return gated(place.page(hub), place, with_token=with_token)
+    if answer.status == 401 and with_token and code != "RepoNotFound":
+        return token_refused(f"{hub}/settings/tokens")
     if answer.status == 401:
-        return _stranger(hub, place, is_token_refused=with_token and code != "RepoNotFound")
+        return not_shown(place)
     if code in _LACKING:
-        message, remedy = _LACKING[code]
-        message = message.format(repo=place.repo, revision=place.revision or "main")
-        return TransferError("remote_not_found", message, remedy, detail={"kind": _KINDS[code]})
+        return _LACKING[code](place)
     if answer.status == 403:
-        said = redact(answer.headers.get("x-error-message", ""))[:200]
-        return TransferError(
-            "remote_forbidden",
-            f"The hub does not give out “{place.repo}”" + (f": {said}" if said else "."),
-            "Use a token that may read this repository.",
-        )
+        return forbidden(place, answer.headers.get("x-error-message", ""))
     host = hub.partition("://")[2]
     return from_http_status(answer.status, host, answer.retry_after)
 
 
-_LACKING = {
-    "RepoNotFound": (
-        "The hub has no repository “{repo}” that your token may see.",
-        "Check its name and kind (model, dataset or space), or use the token of a member.",
-    ),
-    "RevisionNotFound": (
-        "“{repo}” has no revision “{revision}”.",
+def no_repository(place: Place) -> TransferError:
+    """A token shows none of this name."""
+    return TransferError(
+        "remote_not_found",
+        f"The hub has no repository “{place.repo}” that your token may see.",
+        "Check its name and kind, or use the token of a member.",
+        detail={"kind": "no_repository"},
+    )
+
+
+def no_revision(place: Place, branch: str = "main") -> TransferError:
+    """The repository has no such branch, tag or commit; `branch` is what it shows first."""
+    return TransferError(
+        "remote_not_found",
+        f"“{place.repo}” has no revision “{place.revision or branch}”.",
         "Choose another branch, tag or commit.",
-    ),
-    "EntryNotFound": ("“{repo}” has no such file or folder.", ""),
-}
-_KINDS = {
-    "RepoNotFound": "no_repository",
-    "RevisionNotFound": "no_revision",
-    "EntryNotFound": "no_entry",
+        detail={"kind": "no_revision"},
+    )
+
+
+def no_entry(place: Place) -> TransferError:
+    """The revision has nothing at this path."""
+    return TransferError(
+        "remote_not_found",
+        f"“{place.repo}” has no such file or folder.",
+        detail={"kind": "no_entry"},
+    )
+
+
+_LACKING = {
+    "RepoNotFound": no_repository,
+    "RevisionNotFound": no_revision,
+    "EntryNotFound": no_entry,
 }
 
 
-def _stranger(hub: str, place: Place, *, is_token_refused: bool) -> TransferError:
-    if is_token_refused:
-        return TransferError(
-            "needs_credentials",
-            "The hub does not accept the token.",
-            f"Make a new one at {hub}/settings/tokens and give it here.",
-            detail={"kind": "token_refused"},
-        )
+def token_refused(page: str) -> TransferError:
+    """The hub does not know the token; `page` is where people make one."""
+    return TransferError(
+        "needs_credentials",
+        "The hub does not accept the token.",
+        f"Make a new one at {page} and give it here.",
+        detail={"kind": "token_refused"},
+    )
+
+
+def not_shown(place: Place) -> TransferError:
+    """Strangers are not shown whether there is such a repository."""
     return TransferError(
         "needs_credentials",
         f"“{place.repo}” is private, or there is no such repository.",
@@ -65,7 +82,18 @@ def _stranger(hub: str, place: Place, *, is_token_refused: bool) -> TransferErro
     )
 
 
-def _gated(page: str, place: Place, *, with_token: bool) -> TransferError:
+def forbidden(place: Place, said: str) -> TransferError:
+    """The token may not read it; `said` is what the hub says of that."""
+    said = redact(said)[:200]
+    return TransferError(
+        "remote_forbidden",
+        f"The hub does not give out “{place.repo}”" + (f": {said}" if said else "."),
+        "Use a token that may read this repository.",
+    )
+
+
+def gated(page: str, place: Place, *, with_token: bool) -> TransferError:
+    """Its owner wants to know who fetches files; people ask to be let in at `page`."""
     if with_token:
         return TransferError(
             "needs_credentials",
