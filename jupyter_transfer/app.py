@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from itertools import count
 from typing import Any
@@ -373,14 +374,23 @@ class TransferApp(ExtensionApp):
         self._startup = asyncio.ensure_future(self._take_over())
 
     async def _take_over(self) -> None:
-        try:
-            await self.queue.ready()
-            if self._uploads is not None:
-                await self._uploads.start(lost=self.store.lost)
-            await self._pool.warm_up()
-            self._history.start()
-        except Exception:
-            self.log.exception("The transfers of an earlier server could not be taken over")
+        """What an earlier server left. Why its jobs cannot be taken over is what everybody who
+        asks for jobs is told, too (`Queue.ready`)."""
+        steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("The jobs of an earlier server were not taken over", self.queue.ready),
+            ("What expired of uploads was not cleared away", self._start_uploads),
+            ("No worker process could be started", self._pool.warm_up),
+        ]
+        for failure, step in steps:
+            try:
+                await step()
+            except Exception:
+                self.log.exception(failure)
+        self._history.start()
+
+    async def _start_uploads(self) -> None:
+        if self._uploads is not None:
+            await self._uploads.start(lost=self.store.lost)
 
     def initialize_handlers(self) -> None:
         """Add our addresses."""

@@ -100,8 +100,12 @@ class Queue:
     # -- life --
 
     async def ready(self) -> None:
-        """Wait until the jobs of an earlier server process are taken over."""
-        if self._recovery is None:
+        """Wait until the jobs of an earlier server process are taken over. What made that fail is
+        raised to everybody who waits; who comes later tries again."""
+        recovery = self._recovery
+        if recovery is None or (
+            recovery.done() and not recovery.cancelled() and recovery.exception()
+        ):
             self._recovery = asyncio.ensure_future(self._recover())
         await asyncio.shield(self._recovery)
 
