@@ -103,11 +103,9 @@ class Queue:
         """Wait until the jobs of an earlier server process are taken over. What made that fail is
         raised to everybody who waits; who comes later tries again."""
         recovery = self._recovery
-        if recovery is None or (
-            recovery.done() and not recovery.cancelled() and recovery.exception()
-        ):
-            self._recovery = asyncio.ensure_future(self._recover())
-        await asyncio.shield(self._recovery)
+        if recovery is None or _failed(recovery):
+            recovery = self._recovery = asyncio.ensure_future(self._recover())
+        await asyncio.shield(recovery)
 
     async def _recover(self) -> None:
         await self._jobs.load()
@@ -440,3 +438,7 @@ def _in_memory(held: Held) -> dict[str, Any]:
     if held.credential or held.destination:
         names = sorted({*names, "username", "password"})
     return {"credential": "memory", "credential_options": names} if names else {}
+
+
+def _failed(task: asyncio.Future[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None
