@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from importlib import import_module
-from importlib.metadata import version
+from traceback import format_exc
 from typing import Any
 
 import click
@@ -29,6 +29,7 @@ COMMANDS = {
     "cancel": ("jobs", "Cancel transfers: what is not whole is thrown away."),
     "retry": ("jobs", "Try failed or cancelled transfers again."),
     "approve": ("jobs", "Approve what waiting transfers show."),
+    "doctor": ("doctor", "See what is missing on this machine, and how to get it."),
 }
 """Name -> the module that has it, and what it is for."""
 
@@ -58,19 +59,32 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except TransferError as error:
-            if "--json" in sys.argv:
-                click.echo(json.dumps({"error": error.as_dict()}))
-            else:
-                click.echo(f"{error}\n{error.remedy}", err=True)
-            waits = error.code in ("needs_credentials", "needs_decision")
-            ctx.exit(NEEDS if waits else FAILED)
+            ctx.exit(_told(error))
+        except (click.ClickException, click.Abort, click.exceptions.Exit):
+            raise
+        except Exception:
+            from ..secrets import redact  # noqa: PLC0415 - help needs none
+
+            click.echo(redact(format_exc()), err=True)
+            ctx.exit(FAILED)
+
+
+def _told(error: TransferError) -> int:
+    """Tell of `error`; the exit code."""
+    from ..secrets import redact, redact_all  # noqa: PLC0415 - help needs none
+
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": redact_all(error.as_dict())}))
+    else:
+        click.echo(redact(f"{error}\n{error.remedy}"), err=True)
+    return NEEDS if error.code in ("needs_credentials", "needs_decision") else FAILED
 
 
 @click.group(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(version("jupyter_transfer"), prog_name="jupyter transfer")
+@click.version_option(package_name="jupyter_transfer", prog_name="jupyter transfer")
 def main() -> None:
     """Move files between this machine and the places where data lives.
 

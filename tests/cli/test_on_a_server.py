@@ -188,3 +188,11 @@ def test_no_server(monkeypatch, tmp_path):
     monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
     with pytest.raises(TransferError, match="No Jupyter server"):
         Client()
+
+
+def test_the_doctor_sees_the_server(there, server):
+    done = there.run("doctor", "--json", "nowhere")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    (seen,) = [one for one in found if one["topic"] == "servers"]
+    assert (seen["state"], "has this extension" in seen["text"]) == ("ok", True), seen
+    assert TOKEN not in done.stdout
