@@ -234,6 +234,11 @@ def run(arguments: Sequence[str], environment: Mapping[str, str], **options: Any
         child.stop()
 
 
+def hand_over(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Let a program have the terminal until it ends; its exit code."""
+    return subprocess.call(list(arguments), env=dict(environment))  # noqa: S603 - no shell
+
+
 def last_words(said: Sequence[Line]) -> str:
     """The last error that a child reported, on one line."""
     errors = [line for line in said if line.get("level") in (None, "error", "critical", "fatal")]

@@ -29,6 +29,7 @@ COMMANDS = {
     "cancel": ("jobs", "Cancel transfers: what is not whole is thrown away."),
     "retry": ("jobs", "Try failed or cancelled transfers again."),
     "approve": ("jobs", "Approve what waiting transfers show."),
+    "login": ("login", "Keep the login of a service where its own client does."),
     "doctor": ("doctor", "See what is missing on this machine, and how to get it."),
 }
 """Name -> the module that has it, and what it is for."""

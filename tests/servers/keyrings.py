@@ -19,7 +19,9 @@ class FileKeyring(KeyringBackend):
         return known.get(f"{service}/{username}")
 
     def set_password(self, service: str, username: str, password: str) -> None:
-        raise NotImplementedError
+        path = Path(os.environ["CANARY_KEYRING"])
+        known = json.loads(path.read_text())
+        path.write_text(json.dumps({**known, f"{service}/{username}": password}))
 
     def delete_password(self, service: str, username: str) -> None:
         raise NotImplementedError
