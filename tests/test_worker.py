@@ -161,7 +161,7 @@ def test_a_retryable_failure_says_when(start, chaos, folder):
 @pytest.mark.parametrize(
     "change",
     [
-        {"root": "/nonexistent"},
+        {"root": "/proc/nonexistent"},
         {"policy": {"allow": ["nonsense"]}},
         {"kind": "nonsense"},
         {"options": {"sha256": 5}},

@@ -90,8 +90,7 @@ class Groups:
             delivered.extend(self._sure(row) for row in record.get("rows", ()))
         _, staged = self._opened()
         if group is not None:
-            names = self._name(group, staged.names())
-            staged.sync()
+            names = self._finish(group, staged.names())
             delivered.extend(self._rows(group, {name: path for name, (path, _) in names.items()}))
         staged.remove(*staged.names())
         for id, folder in alone.items():
@@ -134,7 +133,13 @@ class Groups:
         staged.sync()
         self._unfinished = True
         self._append({"group": [{**file, "row": kept(file["row"])} for file in group]})
-        names = self._name(group, None)
+        return self._finish(group, None)
+
+    def _finish(self, group: list[Message], left: set[str] | None) -> Names:
+        """`publish` what is recorded; of what an earlier process recorded only `left` is staged."""
+        _, staged = self._opened()
+        self._unfinished = True
+        names = self._name(group, left)
         staged.sync()
         moved = {
             file["name"]: path

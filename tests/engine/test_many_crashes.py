@@ -147,6 +147,21 @@ def test_deaths_one_after_the_other(harness, site, monkeypatch, seed):
     assert {row["state"] for row in harness.report.files} == {"done"}
 
 
+def test_death_among_the_names_of_two_groups_in_turn(harness, site, monkeypatch):
+    """What the second process finished for the first is still known to the third."""
+    for calls in (1, 2):  # of the second process the first call is for the first one's group
+
+        def run(calls=calls):
+            with monkeypatch.context() as patch:
+                die_at(patch, StagedFiles, "sync", calls, after=True)
+                harness.run(site.source, "in")
+
+        assert in_child(run) == 9
+    assert len(visible(harness)) == 20
+    assert harness.run(site.source, "in").state == "done"
+    assert visible(harness) == site.data
+
+
 @pytest.mark.parametrize("step", [s for s in STEPS if s[1] not in ("close", "forget")], ids=str)
 def test_a_disk_that_fails_at_any_step(harness, site, monkeypatch, step):
     owner, name, calls = step
