@@ -103,9 +103,9 @@ class TransferApp(ExtensionApp):
         "owner-only",
         help="Whose jobs may use the credentials of this server's own account (.netrc, keys of "
         "~/.ssh and ssh-agent, AWS profiles and roles, git's credential helpers, the "
-        "token of Hugging Face's client, remotes of rclone.conf): those of people who may run "
-        "code here ('execute' on 'kernels') and so could read them anyway ('owner-only'), or "
-        "those of everybody who may start a transfer ('all').",
+        "logins of the clients of Hugging Face and ModelScope, remotes of rclone.conf): those of "
+        "people who may run code here ('execute' on 'kernels') and so could read them anyway "
+        "('owner-only'), or those of everybody who may start a transfer ('all').",
     ).tag(config=True)
 
     uploads_enabled = Bool(True, help="Whether files may be uploaded.").tag(config=True)

@@ -29,6 +29,7 @@ from traceback import format_exception
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit, urlunsplit
 
+from .cookiejars import cookies_in
 from .errors import TransferError, from_os_error
 from .loginfiles import with_machine, with_section
 
@@ -217,6 +218,44 @@ def hugging_face_cache() -> str:
 def hugging_face_endpoint() -> str | None:
     """The hub that the environment names (HF_ENDPOINT), without ``/`` at its end."""
     return os.environ.get("HF_ENDPOINT", "").strip().rstrip("/") or None
+
+
+# ---- ModelScope -----------------------------------------------------------------------------
+
+
+def from_modelscope(hub: str) -> Credential | None:
+    """The token that the official client would take at `hub`: MODELSCOPE_API_TOKEN (an empty one
+    is none), else the one that its login has kept (modelscope-hub, `HubConfig`), if that was made
+    at this hub. It is masked in texts from now on."""
+    token = os.environ.get("MODELSCOPE_API_TOKEN")
+    if token is None:
+        home = os.environ.get("MODELSCOPE_HOME") or "~/.modelscope"
+        try:
+            path = Path(home).expanduser() / "credentials" / "cookies"
+            data = path.read_bytes() if path.stat().st_size <= MAX_FILE else b""
+        except (OSError, RuntimeError, ValueError):
+            return None
+        token = next(iter(cookies_in(data, "m_session_id", urlsplit(hub).hostname or "")), "")
+    token = re.sub(r"\s", "", token)
+    if not token:
+        return None
+    MASKS.add(token)
+    return Credential(token=token)
+
+
+def modelscope_cache() -> str:
+    """The folder in which the official client keeps files, as an absolute path."""
+    path = os.environ.get("MODELSCOPE_CACHE") or "~/.cache/modelscope"
+    return str(Path(path).expanduser().absolute())
+
+
+def modelscope_endpoint() -> str | None:
+    """The hub that the environment names (MODELSCOPE_ENDPOINT), without ``/`` at its end."""
+    named = os.environ.get("MODELSCOPE_ENDPOINT") or os.environ.get("MODELSCOPE_DOMAIN") or ""
+    named = named.strip().rstrip("/")
+    if named and "://" not in named:
+        named = f"https://{named}"
+    return named or None
 
 
 # ---- SSH ------------------------------------------------------------------------------------

@@ -143,7 +143,7 @@ SQL = re.compile(
 # Each may import those above it.
 LAYERS = [
     {"errors"},
-    {"names", "timetable", "ambient", "loginfiles"},
+    {"names", "timetable", "ambient", "loginfiles", "cookiejars"},
     {"tools", "secrets"},
     {"spec", "paths", "net", "directio", "records", "servers"},
     {"parts", "store", "events", "meter", "retries"}

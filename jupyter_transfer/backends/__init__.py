@@ -25,6 +25,7 @@ _OWN = {
     "s3": "jupyter_transfer.backends.s3:S3Backend",
     "git": "jupyter_transfer.backends.git:GitBackend",
     "huggingface": "jupyter_transfer.backends.huggingface:HuggingFaceBackend",
+    "modelscope": "jupyter_transfer.backends.modelscope:ModelScopeBackend",
     "rclone": "jupyter_transfer.backends.rclone:RcloneBackend",
 }
 

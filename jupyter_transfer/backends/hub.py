@@ -149,9 +149,7 @@ class HubBackend(Backend):
             if found is None:
                 raise no_entry(place)
             if isinstance(found, File):
-                # As guessed: like any name that a service proposes, it is made safe.
-                name = place.path.rpartition("/")[2]
-                yield replace(self.entry(place, found, name), guessed=True)
+                yield self.entry(place, found, safe_name(place.path))
                 return
         yield from self._below(place)
 

@@ -164,7 +164,7 @@ def _kind_of(rest: str, grammar: Grammar) -> tuple[Kind | None, str]:
         raise TransferError(
             "invalid_address",
             f"“{first}” of the hub cannot be fetched here.",
-            "Use the address of a model, a dataset or a space.",
+            f"Use the address of one of: {', '.join(grammar.kinds)}.",
         )
     return (grammar.kinds[first], others) if first in grammar.kinds else (None, rest)
 

@@ -25,14 +25,14 @@ class File:
 
     Parameters
     ----------
-    size: bytes.
+    size: bytes; None where it is not told.
     blob: its blob of git (SHA-1), where the hub tells that; else "".
     sha256: of its bytes; Hugging Face tells that of files in LFS only.
     touched: the commit that it is of, where the hub tells that of each file.
     """
 
     path: str
-    size: int
+    size: int | None
     blob: str = ""
     sha256: str | None = None
     touched: str | None = None

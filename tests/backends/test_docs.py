@@ -51,11 +51,20 @@ def test_the_backend_of_the_page(shown, harness, chaos):
     assert {request.headers["authorization"] for request in chaos.requests} == {"Bearer hush"}
 
 
-@pytest.mark.parametrize("backend", ["s3", "huggingface", "ftp", "sftp", "rclone"])
+@pytest.mark.parametrize("backend", ["s3", "huggingface", "modelscope", "ftp", "sftp", "rclone"])
 def test_every_option_is_in_the_table(backend):
     text = PAGE.read_text()
     assert [o.name for o in load_all()[backend].options if f"`{o.name}`" not in text] == []
-    assert shown_schemes(text) <= {"archive", "https", "s3", "hf", "ftp", "sftp", "rclone"}
+    assert shown_schemes(text) <= {
+        "archive",
+        "https",
+        "s3",
+        "hf",
+        "modelscope",
+        "ftp",
+        "sftp",
+        "rclone",
+    }
 
 
 def shown_schemes(text):

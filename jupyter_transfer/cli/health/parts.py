@@ -23,7 +23,6 @@ OPTIONAL = {
     "zh": "Chinese",
     "checksums": "checksums of S3 and its compatibles (CRC-32C, CRC-64)",
     "keyring": "credentials in the keyring of the desktop",
-    "modelscope": "repositories of ModelScope",
     "rclone": "every service that rclone knows (rclone://)",
 }
 """Extra of the package -> what it is for."""

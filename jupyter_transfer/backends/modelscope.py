@@ -1,0 +1,153 @@
+"""Models and datasets of the hub of ModelScope: ``modelscope://owner/name``.
+
+A branch or a tag is looked up once, when a job is planned; all files of the job are those of the
+commit that it stood for then. Where the hub does not tell that commit, each file is the one that
+was listed: it is asked for by the commit that it is from, and has to have the SHA-256 of the
+listing. Large files are redirected to a store: the token stays at the hub.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, ClassVar
+
+from .. import secrets
+from ..errors import TransferError
+from . import modelscope_address
+from .base import Entry, Locator, Option
+from .hub import HubBackend
+from .hub_address import COMMIT, Place
+from .hub_listing import File
+from .modelscope_address import HUB, HUBS
+from .modelscope_client import BRANCH, ModelScopeClient, page_of
+from .pins import Pins
+
+
+class ModelScopeBackend(HubBackend):
+    """Repositories of a hub of ModelScope."""
+
+    name = "modelscope"
+    title = "ModelScope"
+    schemes = ("modelscope",)
+    public = HUB
+    branch = BRANCH
+    options: ClassVar[tuple[Option, ...]] = (
+        Option(
+            "revision",
+            help="Branch, tag or commit, where the address names none",
+            side="source",
+        ),
+        Option(
+            "repo_type",
+            help="Kind of the repository, where the address does not say it",
+            choices=("model", "dataset"),
+            side="source",
+        ),
+        Option(
+            "token",
+            help="Access token (ms-…), instead of the one that the official client would use",
+            secret=True,
+            side="source",
+        ),
+        Option(
+            "endpoint",
+            help="Address of a hub of your own or the international one, instead of"
+            " https://modelscope.cn",
+            side="source",
+        ),
+    )
+
+    @classmethod
+    def claims(cls, address: str) -> int:
+        """``modelscope:`` addresses; pages of repositories before any other backend."""
+        if modelscope_address.is_page(address, _hubs()):
+            return 2
+        return super().claims(address)
+
+    @classmethod
+    def parse(cls, address: str) -> Place:
+        """See `HubBackend`."""
+        return modelscope_address.parse(address, _hubs())
+
+    @staticmethod
+    def named() -> str | None:
+        """See `HubBackend`."""
+        return secrets.modelscope_endpoint()
+
+    def login(self) -> secrets.Credential | None:
+        """See `HubBackend`."""
+        return secrets.from_modelscope(self.hub)
+
+    @cached_property
+    def client(self) -> ModelScopeClient:
+        """See `HubBackend`."""
+        return ModelScopeClient(self.hub, self.token, self.caller, self.context.note)
+
+    # -- what is there --
+
+    def about(self, address: str) -> dict[str, Any]:
+        """Kind, revision, commit, licence, last change, and who may have it."""
+        place = self.place(address)
+        facts = self.client.facts(place)
+        try:
+            commit = self.client.commit_of(place.below("", is_folder=True))
+        except TransferError:
+            commit = None  # what is in the way of the files is told when they are listed
+        return {
+            "repository": place.repo,
+            "repo_type": place.kind,
+            "revision": place.revision or BRANCH,
+            "commit": commit,
+            "licence": facts.licence,
+            "changed": facts.changed,
+            "gated": facts.gated,
+            "private": facts.private,
+            "page": page_of(self.hub, place),
+        }
+
+    def entry(self, place: Place, file: File, path: str) -> Entry:
+        """See `HubBackend`."""
+        if file.touched and not COMMIT.fullmatch(place.revision or ""):
+            place = replace(place, revision=file.touched)
+        return super().entry(place, file, path)
+
+    def locate(self, entry: Entry) -> Locator:
+        """The file at the hub, which knows where its bytes lie."""
+        place = modelscope_address.parse(entry.address)
+        return Locator(
+            self.client.file(replace(place, kind=place.kind or "model")),
+            self.client.headers(),
+            size=entry.size,
+            validators=entry.validators,
+            digest=entry.digest,
+        )
+
+    def pinned(self, address: str, place: Place) -> Place:
+        """See `HubBackend`; the revision itself where the hub does not tell the commit."""
+        pins = Pins(self.context.state_dir, self.context.job)
+        if pin := pins.read(address):
+            there = replace(place, revision=pin["commit"])
+            try:
+                self.client.commit_of(there)
+            except TransferError as error:
+                if error.detail.get("kind") != "no_revision":
+                    raise
+                self.context.note(
+                    "remote_changed",
+                    "The commit that this transfer began with is gone (its history was rewritten);"
+                    f" it goes on with what “{place.revision or BRANCH}” is now.",
+                )
+            else:
+                return there
+        commit = self.client.commit_of(place)
+        if commit is None:
+            return place
+        pins.keep(address, {"commit": commit})
+        return replace(place, revision=commit)
+
+
+def _hubs() -> tuple[str, ...]:
+    """The hubs whose pages are known."""
+    own = secrets.modelscope_endpoint()
+    return (*HUBS, own) if own else HUBS
