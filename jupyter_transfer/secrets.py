@@ -369,13 +369,19 @@ def remember_host_key(host: str, port: int, key_type: str, key: str) -> None:
 
 # ---- references -------------------------------------------------------------------------------
 
-_REFERENCE = re.compile(r"(env|file|keyring):", re.IGNORECASE)
+_REFERENCE = re.compile(r"(env|file|keyring|kubernetes):", re.IGNORECASE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OF_KUBERNETES = re.compile(r"(secret|configMap)/([A-Za-z0-9._-]{1,253})/([A-Za-z0-9._-]{1,253})")
+
+InCluster = Callable[[str, str, str], str]
+"""``(kind, name, key)`` -> what a cluster holds in a ``secret`` or ``configMap``. Raises
+``needs_credentials``."""
 
 
 def is_reference(value: object) -> bool:
-    """Whether `value` only says where a secret lies: ``env:NAME``, ``file:PATH`` or
-    ``keyring:SERVICE/USER``. Such a text is no secret and may be kept."""
+    """Whether `value` only says where a secret lies: ``env:NAME``, ``file:PATH``,
+    ``keyring:SERVICE/USER`` or ``kubernetes:secret/NAME/KEY``. Such a text is no secret and may be
+    kept."""
     return isinstance(value, str) and _REFERENCE.match(value) is not None
 
 
@@ -386,13 +392,20 @@ def check_reference(value: str) -> None:
         "env": bool(_VARIABLE.fullmatch(rest)),
         "file": rest.startswith(("/", "~/")) and "\0" not in rest,
         "keyring": all(rest.rpartition("/")[::2]),
+        "kubernetes": bool(_OF_KUBERNETES.fullmatch(rest)) and ".." not in rest,
     }
     if not good[kind.lower()]:
         raise TransferError(
             "bad_request",
             f"A reference that begins with “{kind.lower()}:” is malformed.",
-            "Use env:NAME, file:/PATH, file:~/PATH or keyring:SERVICE/USER.",
+            "Use env:NAME, file:/PATH, file:~/PATH, keyring:SERVICE/USER or "
+            "kubernetes:secret/NAME/KEY.",
         )
+
+
+def kubernetes_reference(kind: str, name: str, key: str) -> str:
+    """The reference to a key of a ``secret`` or ``configMap``."""
+    return f"kubernetes:{kind}/{name}/{key}"
 
 
 def refers(options: Mapping[str, Any]) -> bool:
@@ -401,13 +414,17 @@ def refers(options: Mapping[str, Any]) -> bool:
 
 
 def resolve(
-    reference: str, secret_dirs: Iterable[str] = (), variables: Iterable[str] = ("*",)
+    reference: str,
+    secret_dirs: Iterable[str] = (),
+    variables: Iterable[str] = ("*",),
+    in_cluster: InCluster | None = None,
 ) -> str:
     """The secret that `reference` leads to; it is masked in texts from now on.
 
     A variable's name must match one of the patterns `variables`. A file must be a regular one of
     this user that nobody else may read (mode 0600 or 0400) in the home folder; what lies in one of
-    `secret_dirs` is the administrator's to protect.
+    `secret_dirs` is the administrator's to protect. What Kubernetes holds is looked for as
+    `of_kubernetes` says.
 
     Raises ``needs_credentials`` when nothing usable is there, ``bad_request``.
     """
@@ -419,6 +436,9 @@ def resolve(
         value = os.environ.get(rest) or ""
     elif kind.lower() == "file":
         value = _read_secret(rest, secret_dirs)
+    elif kind.lower() == "kubernetes":
+        where, name, key = rest.split("/")
+        value = of_kubernetes(where, name, key, secret_dirs, in_cluster)
     else:
         value = _from_keyring(*rest.rpartition("/")[::2])
     if not value:
@@ -428,7 +448,12 @@ def resolve(
 
 
 def _no_secret(kind: str, why: str) -> TransferError:
-    names = {"env": "a variable", "file": "a file", "keyring": "the keyring"}
+    names = {
+        "env": "a variable",
+        "file": "a file",
+        "keyring": "the keyring",
+        "kubernetes": "a secret",
+    }
     return TransferError(
         "needs_credentials",
         f"The credentials should be in {names[kind]} of the server, but {why}.",
@@ -590,6 +615,69 @@ def _change(path: str, change: Callable[[str], str]) -> None:
             raise
     except OSError as error:
         raise from_os_error(error, str(real)) from None
+
+
+# ---- Kubernetes -------------------------------------------------------------------------------
+
+SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where a pod finds its service account (Kubernetes, "Accessing the Kubernetes API from a Pod")."""
+
+
+@dataclass(frozen=True)
+class ServiceAccount:
+    """What a pod calls the API server of its cluster with. Its `repr` hides the token.
+
+    Parameters
+    ----------
+    url: address of the API server, without ``/`` at its end.
+    namespace: the one that the pod runs in.
+    ca_file: the authority that has signed the API server's certificate.
+    """
+
+    url: str
+    namespace: str
+    ca_file: str
+    token: str = field(repr=False)
+
+
+def service_account(folder: str = SERVICE_ACCOUNT) -> ServiceAccount | None:
+    """The service account of the pod that this process runs in, None outside of a cluster. The
+    token is read each time: the cluster replaces it every hour or so."""
+    host = os.environ.get("KUBERNETES_SERVICE_HOST")
+    port = os.environ.get("KUBERNETES_SERVICE_PORT") or "443"
+    if not host or not folder:
+        return None
+    try:
+        token, namespace = (_read_secret(f"{folder}/{n}", [folder]) for n in ("token", "namespace"))
+    except TransferError:
+        return None
+    if not token.strip() or not namespace.strip():
+        return None
+    MASKS.add(token.strip())
+    host = f"[{host}]" if ":" in host else host
+    return ServiceAccount(
+        f"https://{host}:{port}", namespace.strip(), f"{folder}/ca.crt", token.strip()
+    )
+
+
+def of_kubernetes(
+    kind: str, name: str, key: str, secret_dirs: Iterable[str], in_cluster: InCluster | None
+) -> str:
+    """What a ``secret`` or ``configMap`` holds: in a folder that it is mounted in (``name/key``
+    below one of `secret_dirs`), else in the cluster. Raises ``needs_credentials``, and what the
+    cluster cannot be reached of."""
+    folders = [os.path.abspath(folder) for folder in secret_dirs]
+    for folder in folders:
+        path = f"{folder}/{name}/{key}"
+        if os.path.lexists(path):
+            return _read_secret(path, [folder])
+    if in_cluster is not None:
+        return in_cluster(kind, name, key)
+    raise TransferError(
+        "needs_credentials",
+        f"The {kind} “{name}” with the key “{key}” is wanted, and not mounted here.",
+        "Enter the value, or have it mounted in one of `secret_dirs`, as NAME/KEY.",
+    )
 
 
 # ---- what a job holds -------------------------------------------------------------------------

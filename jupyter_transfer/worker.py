@@ -2,10 +2,11 @@
 
 Messages are JSON objects, one a line. On standard input: ``delivered`` (pages of what earlier jobs
 delivered from the source of the job that is run or planned next), ``run``, ``saved``, ``discard``,
-``plan``, ``probe``, ``browse``, ``pause``, ``cancel``, ``bandwidth``, ``connections``; on standard
-output ``ready``, then ``progress``, ``state``, ``note``, ``file`` and at last ``end`` of a job, and
-``plan``, ``probe`` or ``browse``. Nothing else writes to standard output: descriptor 1 becomes
-standard error for everybody but `_Pipe`.
+``plan``, ``probe``, ``browse``, ``values`` (of secrets and config maps of Kubernetes), ``pause``,
+``cancel``, ``bandwidth``, ``connections``; on standard output ``ready``, then ``progress``,
+``state``, ``note``, ``file`` and at last ``end`` of a job, and ``plan``, ``probe``, ``browse`` or
+``values``. Nothing else writes to standard output: descriptor 1 becomes standard error for
+everybody but `_Pipe`.
 
 The journals of what a job has published stay after its ``end`` until ``saved`` (or any other
 order) says that the server has written down what they tell. If it dies before, its successor
@@ -36,6 +37,7 @@ from .engine.delivered import Delivered
 from .engine.job import JobRequest, Outcome, Run, discard, left, make_run
 from .engine.planning import plan
 from .engine.preview import preview
+from .engine.references import resolved, values_of
 from .errors import TransferError
 from .joboptions import JOB_SECRETS
 from .net import Policy
@@ -48,7 +50,6 @@ from .secrets import (
     is_reference,
     redact,
     redact_all,
-    resolve,
 )
 
 PIPE_BATCH = 32 << 10
@@ -203,6 +204,8 @@ class Worker:
             self._plan(message)
         elif operation == "forms":
             self._forms(message)
+        elif operation == "values":
+            self._pipe.send("values", result=values_of(message["wanted"], message))
 
     def _run(self, message: Message) -> None:
         control = self._control or Control()
@@ -325,13 +328,8 @@ def context_of_message(message: Message, job: Message) -> Context:
     MASKS.add(*held.values())
     options = {**(job.get("options") or {}), **held.options}
     names = secret_names(job["source"], job.get("destination") or "")
-    for name in names | JOB_SECRETS:
-        if is_reference(options.get(name)):
-            options[name] = resolve(
-                options[name],
-                message.get("secret_dirs") or (),
-                message.get("secret_variables", ("*",)),
-            )
+    wanted = [name for name in sorted(names | JOB_SECRETS) if is_reference(options.get(name))]
+    options |= resolved({name: options[name] for name in wanted}, message)
     return Context(
         options,
         Policy.from_dict(message.get("policy") or {}),
