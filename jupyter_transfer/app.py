@@ -15,7 +15,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.services.contents.filemanager import FileContentsManager
 from tornado.ioloop import IOLoop
-from traitlets import Bool, Enum, Int, List, Unicode, Union, default
+from traitlets import Bool, Dict, Enum, Int, List, Unicode, Union, default
 
 from . import events
 from .abandoned import Abandoned
@@ -23,15 +23,17 @@ from .admission import JobAdmission
 from .allowances import Allowances
 from .ambient import Ambient
 from .archives.manager import Archives
+from .datacube import Reference
 from .errors import TransferError
 from .handlers import routes
 from .history import History
+from .jobfiles import JobFiles
 from .jobs import JobTable
 from .leftovers import LEFT_AFTER, Leftovers
 from .net import Policy
 from .paths import DIRECT_FROM, Root
 from .queue import Queue, QueueSettings
-from .secrets import Held
+from .secrets import SERVICE_ACCOUNT, Held
 from .spec import JobSpec
 from .store import Store
 from .streams import Streams
@@ -96,6 +98,19 @@ class TransferApp(ExtensionApp):
         help="Patterns of the variables of this server's environment that jobs may name as "
         "credentials (env:NAME). Narrow them where kernels run elsewhere and their users are not "
         "meant to know what this server knows.",
+    ).tag(config=True)
+
+    service_account_dir = Unicode(
+        SERVICE_ACCOUNT,
+        help="Folder of the service account (token, namespace, ca.crt) with which secrets and "
+        "config maps that files of transfers name are asked of the Kubernetes cluster, where they "
+        "are not in `secret_dirs`; empty: never.",
+    ).tag(config=True)
+    pvc_map = Dict(
+        key_trait=Unicode(),
+        value_trait=Unicode(),
+        help="Which folder below the root folder a persistent volume claim is, by the claim's "
+        "name: for DataCube files. An empty text is the root folder itself.",
     ).tag(config=True)
 
     shared_credentials = Enum(
@@ -189,6 +204,11 @@ class TransferApp(ExtensionApp):
         return JobAdmission(self.root, self.policy, self.ca_file or None, self.backend_enabled)
 
     @property
+    def job_files(self) -> JobFiles:
+        """Files of transfers. Raises ``not_local``."""
+        return JobFiles(self.admission, self.pvc_map, self.values)
+
+    @property
     def leftovers(self) -> Leftovers:
         """What interrupted transfers have left on the disk. Raises ``not_local``."""
         return Leftovers(self.root, self.store)
@@ -234,6 +254,11 @@ class TransferApp(ExtensionApp):
         """The forms of `backend` that a worker has to make. Raises ``tool_missing``."""
         return await self._pool.ask("forms", {**self._context, "backend": backend}, LOOK_TIMEOUT)
 
+    async def values(self, wanted: list[Reference]) -> dict[str, Any]:
+        """What secrets and config maps of Kubernetes hold: ``{"value"}`` or ``{"error"}`` by
+        reference (`secrets.kubernetes_reference`)."""
+        return await self._pool.ask("values", {**self._context, "wanted": wanted}, LOOK_TIMEOUT)
+
     def keep_alive(self) -> None:
         """Bytes are moving: tell idle cullers that this server is in use."""
         times = self.settings_of_server["last_activity_times"]
@@ -275,6 +300,7 @@ class TransferApp(ExtensionApp):
             "ca_file": self.ca_file or None,
             "secret_dirs": list(self.secret_dirs),
             "secret_variables": list(self.secret_variables),
+            "service_account_dir": self.service_account_dir,
         }
         self.store = self._open_store()
         self._context["state_dir"] = os.path.dirname(self.store.path)

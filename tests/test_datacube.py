@@ -136,6 +136,139 @@ def test_hugging_face_comes_here():
     }
 
 
+def test_what_stands_in_a_secret_is_taken_as_it_is():
+    source = side(
+        "s3",
+        s3_uri=value("s3://b/k"),
+        s3_secret_access_key=secret("odd", "key"),
+        s3_endpoint=value("https://$(HOST)$$"),
+    )
+    executor = {"env": [{"name": "HOST", "value": "$(INNER).org"}, {"name": "INNER", "value": "h"}]}
+    (cube,) = datacube.read(changed(spec__source=source, spec__executor=executor))
+    job = cube.job("root", lambda kind, name, key: "pa$$wo$(HOST)rd")
+    assert job.options["secret_access_key"] == "pa$$wo$(HOST)rd"
+    assert job.options["endpoint"] == "https://h.org$"
+
+
+def test_a_secret_that_need_not_be_known_stays_a_reference():
+    (cube,) = datacube.read(FETCH_S3)
+    asked = []
+
+    def known(kind: str, name: str, key: str) -> str:
+        asked.append(key)
+        return look_up(kind, name, key)
+
+    job = cube.job("root", known, lambda kind, name, key: f"kubernetes:{kind}/{name}/{key}")
+    assert job.options["secret_access_key"] == "kubernetes:secret/s3-env/secretAccessKey"
+    assert sorted(asked) == ["accessKeyID", "endpoint"]
+    assert cube.references() == [
+        ("secret", "s3-env", "endpoint"),
+        ("secret", "s3-env", "accessKeyID"),
+        ("secret", "s3-env", "secretAccessKey"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("user", "options"),
+    [("oauth2:", {"username": "oauth2"}), ("", {})],
+)
+def test_a_token_in_an_address_goes_the_way_of_secrets(user, options):
+    source = side(
+        "git", token=secret("git", "token"), url=value(f"https://{user}$(TOKEN)@h/g/tool.git")
+    )
+    (cube,) = datacube.read(changed(spec__source=source, spec__sink=PVC))
+
+    def unknown(kind: str, name: str, key: str) -> str:
+        raise AssertionError("it need not be known")
+
+    job = cube.job("root", unknown, lambda *where: "kubernetes:" + "/".join(where))
+    assert job.source == "git+https://h/g/tool.git"
+    token = {"token": "kubernetes:secret/git/token", "ref": "master"}
+    assert job.options == {**token, **options}
+
+
+def test_what_is_optional_may_be_missing():
+    reference = {"secretKeyRef": {"name": "no", "key": "no", "optional": True}}
+    source = side("huggingface", repo=value("o/n"), token={"valueFrom": reference})
+
+    def missing(kind: str, name: str, key: str) -> str:
+        raise TransferError("needs_credentials", "no")
+
+    (cube,) = datacube.read(changed(spec__source=source))
+    assert "token" not in cube.job("root", missing).options
+    reference["secretKeyRef"]["optional"] = False
+    (cube,) = datacube.read(changed(spec__source=source))
+    with pytest.raises(TransferError):
+        cube.job("root", missing)
+
+
+BOMB = [
+    {"name": "A0", "value": "x" * 1000},
+    *({"name": f"A{n}", "value": f"$(A{n - 1})" * 20} for n in range(1, 12)),
+]
+CHAIN = [{"name": f"A{n}", "value": f"$(A{n + 1})"} for n in range(100)]
+
+
+@pytest.mark.parametrize("env", [BOMB[::-1], CHAIN])
+def test_names_in_names_are_bounded(env):
+    source = side("s3", s3_uri=value("s3://b/k"), s3_endpoint=value(f"$({env[0]['name']})"))
+    text = changed(spec__source=source, spec__executor={"env": env})
+    with pytest.raises(TransferError):
+        datacube.read(text)[0].job("root", look_up)
+
+
+def test_a_name_in_its_own_value_stays():
+    source = side("s3", s3_uri=value("s3://b/k"), s3_endpoint=value("$(A)"))
+    env = [{"name": "A", "value": "a$(B)"}, {"name": "B", "value": "b$(A)"}]
+    text = changed(spec__source=source, spec__executor={"env": env})
+    assert datacube.read(text)[0].job("root", look_up).options["endpoint"] == "ab$(A)"
+
+
+def test_no_retries_are_none():
+    text = changed(spec__executor={"options": {"backoffLimit": 0}})
+    assert datacube.read(text)[0].job("root", look_up).options["max_retries"] == 0
+
+
+@pytest.mark.parametrize(
+    ("folder", "place"),
+    [("", "data/set/"), (".", "data/set/"), ("/", "/data/set/"), ("a/", "a/data/set/")],
+)
+def test_where_a_claim_is(folder, place):
+    assert datacube.read(FETCH_S3)[0].job(folder, look_up).destination == place
+
+
+def test_a_file_of_both_forms():
+    own = {
+        "apiVersion": "jupyter-transfer/v1",
+        "kind": "Transfer",
+        "metadata": {"name": "mine"},
+        "spec": {"source": "https://h/x", "options": {"start_at": "SOON"}},
+    }
+    text = yaml.safe_dump(own).replace("SOON", "2026-12-24T18:00:00Z")
+    first, second = datacube.transfers(f"{FETCH_S3}\n---\n{text}")
+    assert (first.name, first.claim) == ("s3-down", "demo")
+    assert (second.name, second.claim) == ("mine", None)
+    assert second.job({}, look_up).options["start_at"] == "2026-12-24T18:00:00.000Z"
+    with pytest.raises(TransferError) as caught:
+        first.job({"other": ""}, look_up)
+    assert caught.value.detail == {"claim": "demo"}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("", "no transfer"), ("---\n---\n", "no transfer"), ("kind: List\nitems: []", "no transfer")],
+)
+def test_a_file_without_transfers(text, told):
+    with pytest.raises(TransferError, match=told):
+        datacube.transfers(text)
+
+
+def test_a_file_of_too_many_transfers():
+    document = yaml.safe_load(FETCH_S3)
+    with pytest.raises(TransferError, match="more than"):
+        datacube.transfers(yaml.safe_dump({"kind": "List", "items": [document] * 201}))
+
+
 @pytest.mark.parametrize(
     ("text", "result"),
     [
@@ -167,6 +300,15 @@ def test_what_a_pod_needs_is_told_to_be_ignored():
     notices = datacube.read(text)[0].notices
     assert len(notices) == 3
     assert any("template" in notice for notice in notices)
+
+
+def test_variables_that_nothing_heeds_are_told():
+    names = ("HTTPS_PROXY", "HF_ENDPOINT", "HOST")
+    executor = {"env": [{"name": name, "value": "h"} for name in names]}
+    source = side("huggingface", repo=value("$(HOST)/n"))
+    text = changed(spec__source=source, spec__executor=executor)
+    (notice,) = datacube.read(text)[0].notices
+    assert "HTTPS_PROXY" in notice
 
 
 @pytest.mark.parametrize(
@@ -306,6 +448,9 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         "a: &a\n  b: *a\n",
         "x" * (2 << 20),
         "1: 2",
+        "a: !!binary aGk=",
+        "a: !!set {x}",
+        "a: .nan",
         "kind: DataCubeList",
         "kind: DataCubeList\nitems: [1]",
     ],
@@ -316,13 +461,58 @@ def test_what_is_no_file_of_ours(text):
     assert caught.value.code == "bad_request"
 
 
-def test_the_status_has_the_shape_of_the_resource():
+MOMENT = "2026-01-01T00:00:00Z"
+
+
+def job_in(state: str, reason: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {
+        "id": "0" * 32,
+        "state": state,
+        "reason": reason,
+        "started": MOMENT,
+        "finished": MOMENT if state in ("done", "failed", "cancelled") else None,
+    }
+
+
+GONE = {"code": "remote_not_found", "message": "It is gone."}
+
+
+@pytest.mark.parametrize(
+    ("job", "phase", "conditions", "of_pod"),
+    [
+        (job_in("done"), "Complete", {"Complete": "True", "Failed": "False"}, "Succeeded"),
+        (job_in("failed", GONE), "Failed", {"Failed": "True"}, "Failed"),
+        (job_in("cancelled"), "Failed", {"Failed": "True"}, "Failed"),
+        (job_in("waiting", GONE), "Processing", {}, "Running"),
+    ],
+)
+def test_the_status_has_the_shape_of_the_resource(job, phase, conditions, of_pod):
     (cube,) = datacube.read(changed(status={"phase": "old"}))
-    told = cube.with_status("Failed", "remote_not_found", "It is gone.", "2026-01-01T00:00:00Z")
+    told = datacube.with_status(cube, job, MOMENT)
     assert told["spec"] == yaml.safe_load(FETCH_S3)["spec"]
-    assert told["status"]["phase"] == "Failed"
-    assert [one["type"] for one in told["status"]["conditions"]] == ["Initialized", "Failed"]
-    assert told["status"]["conditions"][1]["reason"] == "remote_not_found"
+    status = told["status"]
+    assert status["phase"] == phase
+    told = {one["type"]: one["status"] for one in status["conditions"]}
+    assert told == {"Initialized": "True", **conditions}
+    assert all(one["lastTransitionTime"] == MOMENT for one in status["conditions"])
+    assert status["pod"]["reference"] == {"name": job["id"], "uid": job["id"]}
+    assert status["pod"]["phase"] == of_pod
+    if job["reason"] and phase == "Failed":
+        assert status["conditions"][-1]["reason"] == "remote_not_found"
+        assert status["conditions"][-1]["message"] == "It is gone."
+
+
+def test_the_status_of_what_was_not_begun():
+    (cube,) = datacube.read(FETCH_S3)
+    told = datacube.not_begun(cube, GONE, MOMENT)["status"]
+    assert told["phase"] == "Failed"
+    assert [(one["type"], one["status"]) for one in told["conditions"]] == [
+        ("Initialized", "False"),
+        ("Failed", "True"),
+    ]
+    other = datacube.not_begun(cube, None, MOMENT)["status"]
+    assert other["phase"] == "Pending"
+    assert [one["status"] for one in other["conditions"]] == ["False"]
 
 
 @pytest.mark.parametrize(

@@ -2,39 +2,56 @@
 
 from __future__ import annotations
 
-import os
+import json
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, TextIO
 
 import click
 import yaml
 
 from .. import datacube
-from ..datacube import Cube
+from ..datacube import Transfer
+from ..engine.references import in_cluster
 from ..errors import TransferError
-from ..secrets import ask_secret, resolve
+from ..secrets import ask_secret, of_kubernetes
 from ..spec import JobSpec, now
 from .codes import DONE, FAILED
-from .flags import OUTPUT, of_output, refuse_secrets
+from .flags import OUTPUT, of_output
 from .follow import Driven
 from .jobs import of_server
 from .moving import drive, job_for, show_plan
 
 Json = dict[str, Any]
 
-API_VERSION = "jupyter-transfer/v1"
-"""Of our own files: ``kind: Transfer``, and in its ``spec`` what ``POST jobs`` takes."""
 
-
-@dataclass(frozen=True)
+@dataclass
 class _Task:
-    """One transfer of a file."""
+    """One transfer of the file, and what became of it."""
 
-    spec: JobSpec
-    cube: Cube | None = None
+    transfer: Transfer
+    spec: JobSpec | None = None
+    job: Driven | None = None
+    error: TransferError | None = None
+    begun: bool = False
+
+    def told(self) -> Json | None:
+        """The DataCube with its status, None if it is none."""
+        cube = self.transfer.cube
+        if cube is None:
+            return None
+        if self.job is None or not self.begun:
+            return datacube.not_begun(cube, self.error.as_dict() if self.error else None, now())
+        return datacube.with_status(cube, self.job.data, now())
+
+
+def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(json.dumps(datacube.own_schema(), indent=2, ensure_ascii=False))
+        context.exit()
 
 
 @click.command()
@@ -46,6 +63,14 @@ class _Task:
 @click.option("--status", type=click.File("w", lazy=True), help="Write the DataCubes with status.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
 @click.option("-y", "--yes", is_flag=True, help="Approve whatever the plans delete.")
+@click.option(
+    "--schema",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_schema,
+    help="Print the JSON schema of our own form.",
+)
 @of_output
 def apply(
     file: TextIO,
@@ -64,27 +89,51 @@ def apply(
     """
     output = {name: output[name] for name in OUTPUT}
     folders = _folders(maps)
-    tasks = list(_tasks(file.read(datacube.MAX_BYTES + 1), folders, secrets))
-    codes, told = [], []
-    for task in tasks:
-        for notice in task.cube.notices if task.cube else ():
-            click.echo(f"{task.cube.name if task.cube else ''}: {notice}", err=True)
-        spec = _approved(task.spec) if yes else task.spec
-        job = job_for(spec, output)
-        if dry_run:
-            show_plan(job.plan(), output["as_json"])
-            continue
-        codes.append(_run(job, task, output))
-        if task.cube is not None:
-            told.append(_with_status(task.cube, job.data))
-    if status is not None:
-        yaml.safe_dump_all(told, status, sort_keys=False, allow_unicode=True)
+    tasks = [_Task(one) for one in datacube.transfers(file.read(datacube.MAX_BYTES + 1))]
+    try:
+        _prepare(tasks, folders, secrets, output, yes=yes)
+        codes = [_one(task, output, dry_run=dry_run) for task in tasks]
+    finally:
+        if status is not None and not dry_run:
+            told = [one for one in (task.told() for task in tasks) if one is not None]
+            yaml.safe_dump_all(told, status, sort_keys=False, allow_unicode=True)
     click.get_current_context().exit(next((code for code in codes if code != DONE), DONE))
+
+
+def _prepare(
+    tasks: list[_Task],
+    folders: Mapping[str, str],
+    secrets: str | None,
+    output: Json,
+    *,
+    yes: bool,
+) -> None:
+    """Make the jobs of all `tasks`, before the first begins. Raises what is wrong with one."""
+    for task in tasks:
+        try:
+            _require_folder(task.transfer, folders)
+            spec = task.transfer.job(folders, partial(_value, secrets))
+            task.spec = _approved(spec) if yes else spec
+            task.job = job_for(task.spec, output)
+        except TransferError as error:
+            task.error = error
+            raise
+
+
+def _one(task: _Task, output: Json, *, dry_run: bool) -> int:
+    for notice in task.transfer.notices:
+        click.echo(f"{task.transfer.name}: {notice}", err=True)
+    assert task.job is not None
+    if dry_run:
+        show_plan(task.job.plan(), output["as_json"])
+        return DONE
+    task.begun = True
+    return _run(task.job, task, output)
 
 
 def _run(job: Driven, task: _Task, output: Json) -> int:
     """Drive `job`, for as long as its DataCube lets it."""
-    deadline = task.cube.deadline if task.cube else None
+    deadline = task.transfer.cube.deadline if task.transfer.cube else None
     if deadline is None:
         return drive(job, output)
     timer = threading.Timer(deadline, job.halt)
@@ -99,37 +148,13 @@ def _run(job: Driven, task: _Task, output: Json) -> int:
     return code
 
 
-def _tasks(text: str, folders: Mapping[str, str], secrets: str | None) -> Iterator[_Task]:
-    for document in datacube.documents(text):
-        if not datacube.is_cube(document):
-            yield _Task(_transfer(document))
-            continue
-        cube = datacube.of(document)
-        if cube.claim not in folders:
-            raise TransferError(
-                "bad_request",
-                f"Nobody says which folder the claim “{cube.claim}” is.",
-                f"Say so: --map {cube.claim}=DIR.",
-            )
-
-        def look_up(kind: str, name: str, key: str, folder: str | None = secrets) -> str:
-            return _secret(kind, name, key, folder)
-
-        yield _Task(cube.job(folders[cube.claim], look_up), cube)
-
-
-def _transfer(document: Mapping[str, Any]) -> JobSpec:
-    if (document.get("apiVersion"), document.get("kind")) != (API_VERSION, "Transfer"):
+def _require_folder(transfer: Transfer, folders: Mapping[str, str]) -> None:
+    if transfer.claim is not None and transfer.claim not in folders:
         raise TransferError(
             "bad_request",
-            f"An object of the kind “{str(document.get('kind'))[:40]}” is no transfer.",
-            f"Use {datacube.API_VERSION} DataCube, or {API_VERSION} Transfer.",
+            f"Nobody says which folder the claim “{transfer.claim}” is.",
+            f"Say so: --map {transfer.claim}=DIR.",
         )
-    if unknown := set(document) - {"apiVersion", "kind", "metadata", "spec"}:
-        raise TransferError("bad_request", f"A Transfer has no field “{min(unknown)[:40]}”.")
-    spec = JobSpec.from_request(document.get("spec"))
-    refuse_secrets(spec.options)
-    return spec
 
 
 def _folders(maps: tuple[str, ...]) -> dict[str, str]:
@@ -142,31 +167,26 @@ def _folders(maps: tuple[str, ...]) -> dict[str, str]:
     return folders
 
 
-def _secret(kind: str, name: str, key: str, folder: str | None) -> str:
-    """The value in a mounted folder, else what the person types. Raises ``needs_credentials``."""
-    if folder is not None:
-        return resolve(f"file:{os.path.join(os.path.abspath(folder), name, key)}", [folder])
-    if not sys.stdin.isatty():
+def _value(folder: str | None, kind: str, name: str, key: str) -> str:
+    """The value in a mounted folder or in the cluster, else what the person types. Raises
+    ``needs_credentials``."""
+    folders = [folder] if folder is not None else []
+    try:
+        return of_kubernetes(kind, name, key, folders, in_cluster({}))
+    except TransferError as error:
+        if sys.stdin.isatty() and error.code == "needs_credentials":
+            return ask_secret(f"{name}, {key}: ")
+        if folder is not None:
+            raise
         raise TransferError(
-            "needs_credentials",
-            f"The {kind} “{name}” with the key “{key}” is wanted.",
+            error.code,
+            error.message,
             "Name the folder that has it: --secrets DIR, in which it is NAME/KEY.",
-        )
-    return ask_secret(f"{name}, {key}: ")
+        ) from None
 
 
 def _approved(spec: JobSpec) -> JobSpec:
-    return JobSpec(
-        spec.kind, spec.source, spec.destination, {**spec.options, "approve": True}, spec.priority
-    )
-
-
-def _with_status(cube: Cube, job: Json) -> Json:
-    phase = {"done": "Complete", "failed": "Failed"}.get(job["state"], "Processing")
-    reason = job["reason"] or {}
-    return cube.with_status(
-        phase, str(reason.get("code", "")), str(reason.get("message", "")), job["finished"] or now()
-    )
+    return replace(spec, options={**spec.options, "approve": True})
 
 
 @click.command()

@@ -15,7 +15,6 @@ import click
 from ..backends import load_all
 from ..backends.base import Option
 from ..backends.ends import PREFIX
-from ..errors import TransferError
 from ..joboptions import COMPARISONS
 from ..names import CONFLICTS
 from ..secrets import ask_secret, is_reference
@@ -157,17 +156,6 @@ def _opened(name: str, value: Any) -> Any:
         f"{flag_of(name)}: what stands in a command can be read by everybody on this machine. "
         f"Give env:NAME or file:PATH, or {ASK} to be asked for it."
     )
-
-
-def refuse_secrets(options: dict[str, Any]) -> None:
-    """Raise ``bad_request`` for a secret among the `options` of a file: only references may be."""
-    for name, value in options.items():
-        if name.removeprefix(PREFIX) in _secrets() and value and not is_reference(value):
-            raise TransferError(
-                "bad_request",
-                f"The option “{name}” is secret, and does not belong into a file.",
-                "Refer to it: env:NAME, file:PATH or keyring:SERVICE/USER.",
-            )
 
 
 def _secrets() -> frozenset[str]:

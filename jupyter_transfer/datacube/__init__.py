@@ -1,4 +1,5 @@
-"""DataCube files (TensorStack's custom resource ``tensorstack.dev/v1beta1``) as jobs, and back.
+"""Transfers in files: DataCubes (TensorStack's custom resource ``tensorstack.dev/v1beta1``) as jobs
+and back, and a form of our own for everything else.
 
 A DataCube moves data between a persistent volume claim and S3, git or Hugging Face. Here a claim is
 a folder of this machine. The rules are those of the resource: options may come from secrets and
@@ -10,20 +11,35 @@ Pure data: who reads the file, finds folders and secrets, and runs the job, is t
 
 from __future__ import annotations
 
-from .cube import Cube, expand
+from .cube import Cube
 from .documents import MAX_BYTES, documents
+from .own import OWN_API_VERSION, OWN_KIND, own_schema, own_transfer
 from .reading import is_cube, of, read
+from .status import not_begun, with_status
+from .transfers import MAX_TRANSFERS, Transfer, transfers
+from .values import Lookup, Reference, expand
 from .writing import API_VERSION, KIND, written
 
 __all__ = [
     "API_VERSION",
     "KIND",
     "MAX_BYTES",
+    "MAX_TRANSFERS",
+    "OWN_API_VERSION",
+    "OWN_KIND",
     "Cube",
+    "Lookup",
+    "Reference",
+    "Transfer",
     "documents",
     "expand",
     "is_cube",
+    "not_begun",
     "of",
+    "own_schema",
+    "own_transfer",
     "read",
+    "transfers",
+    "with_status",
     "written",
 ]

@@ -82,6 +82,7 @@ _HUGGINGFACE: dict[str, tuple[bool, Apply]] = {
     "--exclude": (True, _add("exclude")),
     "--revision": (True, _set("revision")),
     "--max-workers": (True, _IGNORED),
+    "--cache-dir": (True, _IGNORED),  # that is the client's own
     "--quiet": (False, _IGNORED),
 }
 _ALLOWED = {"s3": _RCLONE, "git": _GIT, "huggingface": _HUGGINGFACE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,12 +18,22 @@ MAX_DEPTH = 40
 Json = dict[str, Any]
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML as Kubernetes reads it: what looks like a time is a text."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def documents(text: str) -> Iterator[Json]:
     """The objects of a YAML file; those of a list one by one. Raises ``bad_request``."""
     if len(text) > MAX_BYTES:
         raise bad("the file", f"is longer than {MAX_BYTES:,} characters")
     try:
-        loaded = list(yaml.safe_load_all(text))
+        loaded = list(yaml.load_all(text, _Loader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" (line {where.line + 1})" if where is not None else ""
@@ -56,6 +67,10 @@ def _measure(value: Any, budget: list[int], depth: int) -> None:
     elif isinstance(value, list):
         for inner in value:
             _measure(inner, budget, depth + 1)
+    elif not isinstance(value, (str, int, float, type(None))):
+        raise bad(str(value)[:40], "is of a kind that JSON has not")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise bad(str(value), "is no number")
 
 
 def bad(field_name: str, why: str) -> TransferError:

@@ -99,8 +99,8 @@ def variable(value: Any, where: str) -> Json:
             for part in (found["from"], found["key"]):
                 if not _NAME.fullmatch(part) or ".." in part:
                     raise bad(where, f"refers to “{part[:40]}”, which is no name")
-            inner.take("optional")
+            optional = inner.flag("optional")
             inner.done()
             fields.done()
-            return {"name": name, **found}
+            return {"name": name, **found, **({"optional": True} if optional else {})}
     raise bad(where, "must come from a secretKeyRef or a configMapKeyRef")

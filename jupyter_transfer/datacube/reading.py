@@ -10,6 +10,7 @@ from .arguments import options_of
 from .cube import Cube
 from .documents import Json, bad, documents
 from .fields import Fields
+from .values import names_in
 from .writing import API_VERSION, KIND
 
 _OPTIONS = {
@@ -97,12 +98,22 @@ def _with_executor(cube: Cube, executor: Fields) -> Cube:
     taken = {variable["name"].lower() for variable in cube.options}
     if clash := [v["name"] for v in cube.variables if v["name"].lower() in taken]:
         raise bad("spec.executor.env", f"names an option: {clash[0]}")
-    notices = list(cube.notices)
+    notices = [*cube.notices, *_unused(cube)]
     for name in ("resources", "securityContext"):
         if executor.take(name):
             notices.append(f"“{name}” is ignored: nothing runs in a pod.")
     executor.done()
     return replace(cube, notices=tuple(notices))
+
+
+def _unused(cube: Cube) -> list[str]:
+    """Notices about variables of the environment that nothing here heeds."""
+    texts = [str(one.get("value", "")) for one in (*cube.options, *cube.variables)]
+    heeded = {name for text in texts for name in names_in(text)}
+    if cube.type == "huggingface":
+        heeded.add("HF_ENDPOINT")
+    names = [one["name"] for one in cube.variables if one["name"] not in heeded]
+    return [f"“{name}” is ignored: no program with an environment is started." for name in names]
 
 
 def _check_options(cube: Cube) -> None:

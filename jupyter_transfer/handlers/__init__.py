@@ -14,6 +14,7 @@ def routes() -> list[Route]:
         archives,
         base,
         downloads,
+        jobfiles,
         jobs,
         leftovers,
         probe,
@@ -24,6 +25,7 @@ def routes() -> list[Route]:
 
     known: list[Sequence[Route]] = [
         jobs.ROUTES,
+        jobfiles.ROUTES,
         leftovers.ROUTES,
         probe.ROUTES,
         room.ROUTES,

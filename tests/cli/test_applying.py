@@ -185,6 +185,23 @@ def test_the_status_is_written(apply, shell, store):
     assert s3.SECRET not in (shell.folder / "status.yaml").read_text()
 
 
+def test_the_status_is_written_where_nothing_began(apply, shell, store):
+    good = cube({"type": "s3", "options": s3_options("s3://bucket/there")}, pvc())
+    bad = cube({"type": "git", "options": [{"name": "url", "value": "https://h/.."}]}, pvc())
+    done = apply(good, bad, flags=("--status", "status.yaml"))
+    assert done.returncode == 1
+    told = list(yaml.safe_load_all((shell.folder / "status.yaml").read_text()))
+    assert [one["status"]["phase"] for one in told] == ["Pending", "Failed"]
+    assert told[1]["status"]["conditions"][1]["reason"] == "bad_request"
+    assert tree(shell.folder / "claim") == {}
+
+
+def test_the_schema_is_printed(shell):
+    done = shell.run("apply", "--schema")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["properties"]["kind"] == {"const": "Transfer"}
+
+
 def test_a_deadline(apply, shell, store):
     upload(store, "", long="x" * (32 << 20))
     document = cube(

@@ -22,6 +22,7 @@ GET_FILES, PUT_FILES = ("read", "contents"), ("write", "contents")
 # Pattern -> an address that it matches, and what each verb needs.
 TABLE = {
     r"jupyter-transfer/jobs/?": ("jobs", {"GET": [READ], "POST": [WRITE]}),
+    r"jupyter-transfer/jobs/apply/?": ("jobs/apply", {"POST": [WRITE]}),
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})": (
         f"jobs/{ID}",
         {"GET": [READ], "PATCH": [WRITE], "DELETE": [WRITE]},
