@@ -35,8 +35,11 @@ class SourceFile:
         wherever the service lets it, for somebody may take the name meanwhile.
     replaces: the only state that may be replaced, where that is known; with another one there
         `finish` raises ``exists``, wherever the service lets it.
-    prefix: the digest of its first bytes, by their number and the name of the algorithm; None where
-        the file is not at hand. Only of files that a program sends (`Backend.tool`).
+    prefix: the digest of its first bytes, by their number and the name of the algorithm, while it is
+        open; None where the file is not at hand. Only of files that a program sends
+        (`Backend.tool`) or that are committed (`jupyter_transfer.backends.committing`).
+    read: its first bytes, by their number, or all of them (None), at any time; raises ``changed``
+        if it is not what it was. Only of files that are committed.
     entry: what the service holds already and is to copy by itself; see `Backend.copies`.
     """
 
@@ -46,6 +49,7 @@ class SourceFile:
     replace: bool = False
     replaces: Validators | None = None
     prefix: Callable[[int, str], Digest] | None = None
+    read: Callable[[int | None], bytes] | None = None
     entry: Entry | None = None
 
 
@@ -114,6 +118,10 @@ class Sink(ABC):
     @abstractmethod
     def outlet(self, span: Span) -> Outlet:
         """Where `span` goes now; asked again when an outlet has expired."""
+
+    def expired(self) -> None:
+        """The service does not honour an outlet any more: those that follow must be new ones."""
+        return
 
     def sent(self, span: Span, headers: Mapping[str, str], digest: Digest | None = None) -> None:
         """`span` was taken; `headers` of the answer by their names in lower case, `digest` of the

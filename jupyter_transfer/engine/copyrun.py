@@ -15,7 +15,8 @@ from itertools import chain, islice
 from typing import Any
 
 from ..backends import find, secret_names
-from ..backends.base import Context, Entry
+from ..backends.base import Backend, Context, Entry
+from ..backends.committing import CommittingBackend
 from ..backends.ends import context_of, name_at_destination
 from ..errors import TransferError
 from ..paths import Root
@@ -154,7 +155,7 @@ class CopyRun(SendRun):
         """What there is to do."""
         request, source = self._request, lane.source
         assert source is not None
-        require_send(lane.backend)
+        require_copy(lane.backend)
         targets = SendTargets(
             lane.backend,
             request.destination,
@@ -275,6 +276,17 @@ class CopyRun(SendRun):
             journal=self._journal,
             report=lane.report,
             on_size=self._learn_size,
+        )
+
+
+def require_copy(backend: Backend) -> None:
+    """Raise ``bad_request`` unless files of other services can be brought to `backend`."""
+    require_send(backend)
+    if isinstance(backend, CommittingBackend):  # it wants to know digests before the first byte
+        raise TransferError(
+            "bad_request",
+            f"{backend.title}: files of other services cannot be copied there.",
+            "Fetch them to this server, and send them from there.",
         )
 
 

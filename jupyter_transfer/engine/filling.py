@@ -183,6 +183,7 @@ class Filling:
     def _failed(self, exchange: Exchange, error: TransferError) -> None:
         if exchange.status in (400, 401, 403) and self._renewals < RENEWALS:
             self._renewals += 1
+            self._sink.expired()
             return
         if exchange.status in (404, 409, 410) and not self._asked_again:
             self._asked_again = True

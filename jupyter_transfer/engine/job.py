@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 from ..backends import find, is_remote
 from ..backends.base import Context
+from ..backends.committing import CommittingBackend
 from ..errors import TransferError
 from ..paths import Root
-from . import cacherun, copyrun, fetchrun, sendleft, sendrun, toolrun, treerun
+from . import cacherun, commitrun, copyrun, fetchrun, sendleft, sendrun, toolrun, treerun
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run, forget_pins
 from .sync import copying, fetching, sending
@@ -45,6 +46,8 @@ def _discard_fetch(root: Root, request: JobRequest, context: Context) -> None:
 
 
 def _send_run(request: JobRequest) -> type[Run]:
+    if _commits(request.destination):
+        return commitrun.CommitSendRun
     return toolrun.ToolSendRun if _sends_itself(request.destination) else sendrun.SendRun
 
 
@@ -53,6 +56,8 @@ def _sync_run(request: JobRequest) -> type[Run]:
         return fetching.SyncFetchRun
     if is_remote(request.source):
         return copying.SyncCopyRun
+    if _commits(request.destination):
+        return sending.SyncCommitRun
     return sending.SyncToolRun if _sends_itself(request.destination) else sending.SyncSendRun
 
 
@@ -91,6 +96,14 @@ def _sends_itself(address: str) -> bool:
     """Whether the backend of `address` sends by a program of its own."""
     try:
         return find(address).tool
+    except TransferError:
+        return False  # the run says what is wrong with it
+
+
+def _commits(address: str) -> bool:
+    """Whether the backend of `address` publishes what is sent by a commit."""
+    try:
+        return issubclass(find(address), CommittingBackend)
     except TransferError:
         return False  # the run says what is wrong with it
 

@@ -89,6 +89,13 @@ class LocalFile(Original):
         self.check()
         return data
 
+    def head(self, count: int) -> bytes:
+        """At most its first `count` bytes. Raises ``io_error``."""
+        try:
+            return os.pread(self.fd, count, 0)
+        except OSError as error:
+            raise from_os_error(error, self.path) from None
+
     def sums(self, sink: Sink) -> Digests:
         """See `Original`."""
         return Digests(self.fd, self.size, sink.digests)

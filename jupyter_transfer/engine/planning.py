@@ -19,7 +19,7 @@ from .cacherun import is_for_cache, plan_cache
 from .client import opened
 from .control import Control, Silent, Tally
 from .copyplan import CopyPlan
-from .copyrun import destination_of
+from .copyrun import destination_of, require_copy
 from .delivered import Delivered
 from .fetchrun import peek
 from .filling import Way
@@ -244,7 +244,7 @@ def _plan_sync(root: Root, request: JobRequest, context: Context, control: Contr
             else:
                 folder = look_at(root, request.source)[0]
             backend = enter(address, context)
-            require_send(backend)
+            (require_send if source is None else require_copy)(backend)
         to_disk = address == request.source and source is None
         ends = Ends(root, folder, backend, address, to_disk, delivered, source)
         made = Planner(ends, request, context, control).make()

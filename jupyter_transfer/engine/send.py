@@ -138,7 +138,7 @@ class FileSend:
         self._fill(sink, file, digests, held)
         stated = digests.finish(self._check)
         file.confirm()
-        self._journal.whole(self._path, published=sink.publishes)
+        self._know_whole(sink)
         entry = self._way.patiently(lambda: sink.finish(stated))
         return self._settled(file, entry, digests, sink)
 
@@ -168,6 +168,10 @@ class FileSend:
             durably = file.size > SMALL
             self._journal.begin(self._path, file.identity, self._target, state, sync=durably)
         return held
+
+    def _know_whole(self, sink: Sink) -> None:
+        """All of the file is in its sink: the journal knows it from then on."""
+        self._journal.whole(self._path, published=sink.publishes)
 
     def _found_whole(self, sink: Sink, begun: Begun, digests: Sums) -> Entry | None:
         """What an earlier process finished, or all but finished; None if it is not there."""
@@ -261,10 +265,11 @@ def sink_of(
     target: Target,
     prefix: Callable[[int, str], Digest] | None = None,
     *,
+    read: Callable[[int | None], bytes] | None = None,
     entry: Entry | None = None,
 ) -> Sink:
-    """The sink that takes the file at `path`, as it is now, to `target`; for `prefix` and `entry`
-    see `SourceFile`."""
+    """The sink that takes the file at `path`, as it is now, to `target`; for `prefix`, `read` and
+    `entry` see `SourceFile`."""
     source = SourceFile(
         split_path(path)[1],
         identity.size,
@@ -272,6 +277,7 @@ def sink_of(
         replace=target.replace,
         replaces=target.replaces,
         prefix=prefix,
+        read=read,
         entry=entry,
     )
     return backend.sink(target.address, source)

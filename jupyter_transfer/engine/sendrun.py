@@ -166,6 +166,10 @@ class SendRun(Run):
 
     def _bring(self, lane: Lane, way: Way, found: Found, target: Target) -> Sent:
         """Bring one file to the service; called in the thread of the lane."""
+        return self._sender_of(lane, way, found, target).run()
+
+    def _sender_of(self, lane: Lane, way: Way, found: Found, target: Target) -> FileSend:
+        """What sends one file of the disk."""
         assert self._journal is not None
         return self.file_send(
             lambda: LocalFile.opened(self._root, found.path),
@@ -176,7 +180,7 @@ class SendRun(Run):
             journal=self._journal,
             report=lane.report,
             on_size=self._learn_size,
-        ).run()
+        )
 
     def _learn_size(self, size: int) -> None:
         if self._files_total == 1:

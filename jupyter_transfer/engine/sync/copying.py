@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from ...backends.base import Context
 from ...paths import Root
-from ..copyrun import CopyRun, FoundEntry, destination_of
+from ..copyrun import CopyRun, FoundEntry, destination_of, require_copy
 from ..copyrun import discard as discard_copy
 from ..delivered import Delivered
 from ..lanes import SMALL
 from ..original import State
 from ..outgoing import Lane
 from ..run import JobRequest
-from ..sendrun import require_send
 from ..sendtarget import SendTargets
 from .items import Item
 from .sending import SyncSending
@@ -27,7 +26,7 @@ class SyncCopyRun(SyncSending, CopyRun):
     def _copy_all(self, lane: Lane) -> None:
         request = self._request
         assert lane.source is not None
-        require_send(lane.backend)
+        require_copy(lane.backend)
         ends = Ends(
             self._root,
             "",

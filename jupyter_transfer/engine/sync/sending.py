@@ -12,6 +12,7 @@ from ...backends.base import Backend, Context, Entry
 from ...errors import TransferError
 from ...names import join_path
 from ...paths import Root
+from ..commitrun import CommitSendRun
 from ..control import Tally
 from ..delivered import Delivered
 from ..delivery import row
@@ -242,6 +243,33 @@ class SyncSendRun(SyncSending):
         ends = Ends(self._root, path, backend, self._request.destination, False, delivered)
         lane = Lane(backend, transport, self._control, self._tally, self._report)
         self._sync(lane, ends, self._context)
+
+
+class SyncCommitRun(SyncSendRun, CommitSendRun):
+    """A sync to a service that files are committed to: the deletions are of the same commit."""
+
+    def _sync(self, lane: Lane, ends: Ends, context: Context) -> None:
+        self._open_commits(lane.backend, lane.transport)
+        super()._sync(lane, ends, context)
+
+    def _carry_out(self, plan: SyncPlan, lane: Lane, context: Context) -> None:
+        super()._carry_out(plan, lane, context)
+        if self._errors:
+            self._end_commits()  # says of all that is ready that it was not committed
+
+    def _delete(self, doomed: Iterator[tuple[Item, Entry | None]], lane: Lane) -> None:
+        items = []
+        for item, found in doomed:
+            self._control.check()
+            if found is None:
+                self._tell_deleted(item, None)  # somebody else has done it
+            elif _is_another(item, found):
+                self._tell_deleted(item, changed_since(item.path))
+            else:
+                items.append(item)
+        if self._end_commits([item.entry() for item in items]):
+            for item in items:
+                self._tell_deleted(item, None)
 
 
 class SyncToolRun(SyncSendRun, ToolSendRun):
