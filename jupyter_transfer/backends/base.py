@@ -292,6 +292,23 @@ class Answer:
         return wait_in(self.headers.get)
 
 
+class Content(Protocol):
+    """The body of a request that is made while it is sent."""
+
+    size: int
+    """Bytes, all of which are sent."""
+
+    position: int
+    """Bytes that were handed over so far."""
+
+    def read(self, count: int) -> memoryview:
+        """At most `count` bytes from `position` on, which moves behind them. Raises
+        `TransferError`, which ends the request with it."""
+
+    def seek(self, position: int) -> None:
+        """Go on from `position`."""
+
+
 class Caller(Protocol):
     """How a backend asks its service for something small. No backend opens connections itself:
     this one goes by the address policy, proxies and certificate authorities of the job."""
@@ -309,8 +326,11 @@ class Caller(Protocol):
         wants: Callable[[Mapping[str, str]], bool] | None = None,
         login: Login | None = None,
         commands: Sequence[str] = (),
+        content: Content | None = None,
     ) -> Answer:
         """Send the request; any status is an answer.
+
+        `content` is a body that is too large for memory; `method` is ``PUT`` or ``POST`` then.
 
         Over FTP and SFTP `method` is ``HEAD`` (look), ``GET`` (of an address that ends in ``/``: a
         listing), ``NLST`` (its names alone) or ``MLSD``; `commands` are sent before, in libcurl's

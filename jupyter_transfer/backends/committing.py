@@ -25,8 +25,9 @@ class StagingSink(Sink):
     source: the file; has `prefix` and `read`.
     """
 
-    carried: int = 0
-    """Bytes of the file that the commit itself carries."""
+    carried: int | None = None
+    """Bytes of a file that the commit itself carries: nothing of it is sent before. None for any
+    other."""
 
     def __init__(self, address: str, source: SourceFile) -> None:
         self.address = address

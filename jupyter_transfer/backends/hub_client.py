@@ -7,16 +7,23 @@ leaves it as a `TransferError`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
 from ..errors import TransferError
-from .base import Answer, Caller
+from ..net import parse_url
+from .base import Answer, Caller, Content
 from .hub_address import Place
 from .hub_errors import error_of
 from .hub_listing import LONGEST, Facts, File, Folder, patiently
+
+ASKED_AT_ONCE = 500
+"""Paths of one question."""
+
+SCHEMES = ("http", "https")
 
 _NOT_SENT = frozenset({"accept-encoding", "connection", "content-length", "host", "user-agent"})
 """Headers that the transport makes itself."""
@@ -99,38 +106,96 @@ class HubClient:
                 return
             yield _item(row)
 
-    def _asking(self, place: Place) -> _Asking:
-        return _Asking(self, place)
+    def at(self, place: Place, paths: Sequence[str]) -> dict[str, File | Folder]:
+        """What lies at each of `paths` of the commit of `place`, as far as something does."""
+        found: dict[str, File | Folder] = {}
+        for start in range(0, len(paths), ASKED_AT_ONCE):
+            group = list(paths[start : start + ASKED_AT_ONCE])
+            with self._asking(place):
+                rows = self._api.get_paths_info(
+                    place.repo, group, repo_type=place.kind, revision=place.revision
+                )
+            found.update((row.path, _item(row)) for row in rows if row.path in group)
+        return found
+
+    # -- writing --
+
+    @property
+    def has_token(self) -> bool:
+        """Whether we come as somebody."""
+        return bool(self._token)
+
+    def create(self, place: Place, *, private: bool) -> None:
+        """Make the repository of `place`; one that is there is left as it is."""
+        with self._asking(place, writing=True):
+            self._api.create_repo(place.repo, repo_type=place.kind, private=private)
+
+    def ask(self, place: Place, url: str, payload: Any, kind: str = "application/json") -> Any:
+        """What the hub answers, as JSON, to `payload`; `kind` is the media type of both. Raises
+        what an answer means that is no success."""
+        with self._asking(place, writing=True):
+            return json.loads(self.tell(place, url, payload, kind).body)
+
+    def tell(self, place: Place, url: str, payload: Any, kind: str) -> Answer:
+        """As `ask`, of an answer that says no more than that it is one."""
+        headers = {"Content-Type": kind, "Accept": kind, **self.authorization(url)}
+        with self._asking(place, writing=True):
+            return self.call("POST", url, headers, json.dumps(payload).encode())
+
+    def send(self, place: Place, url: str, content: Content, kind: str) -> Answer:
+        """The answer to `content`, whatever it is; sent once."""
+        headers = {"Content-Type": kind, **self.authorization(url)}
+        return self._caller.call(url, method="POST", headers=headers, content=content)
+
+    def error(self, place: Place, answer: Answer) -> TransferError:
+        """What an answer to a request that writes means."""
+        return error_of(answer, self.hub, place, with_token=bool(self._token), writing=True)
+
+    def authorization(self, url: str) -> dict[str, str]:
+        """The header that says who asks, for addresses of the hub."""
+        mine = parse_url(url, SCHEMES).origin == parse_url(self.hub, SCHEMES).origin
+        return {"Authorization": f"Bearer {self._token}"} if self._token and mine else {}
+
+    def _asking(self, place: Place, *, writing: bool = False) -> _Asking:
+        return _Asking(self, place, writing=writing)
 
     def call(self, method: str, url: str, headers: dict[str, str], body: bytes | None) -> Answer:
         """Send a request of huggingface_hub; tried again where that may help. Raises what the
         answer means, if it is no success."""
+        asking = _asked_for.get()
+        assert asking is not None
 
         def ask() -> Answer:
             answer = self._caller.call(
                 url, method=method, headers=headers, body=body, limit=LONGEST
             )
-            place = _asked_for.get()
-            assert place is not None
             if answer.status >= 400:
-                raise error_of(answer, self.hub, place[1], with_token=bool(self._token))
+                raise error_of(
+                    answer,
+                    self.hub,
+                    asking.place,
+                    with_token=bool(self._token),
+                    writing=asking.writing,
+                )
             return answer
 
         return patiently(self._caller, ask)
 
 
-_asked_for: ContextVar[tuple[HubClient, Place] | None] = ContextVar("asked_for", default=None)
+_asked_for: ContextVar[_Asking | None] = ContextVar("asked_for", default=None)
 """Who asks at present, and for what: huggingface_hub has one client for all of a process."""
 
 
 class _Asking:
     """While it is entered, requests of huggingface_hub are those of `client`."""
 
-    def __init__(self, client: HubClient, place: Place) -> None:
-        self._value = client, place
+    def __init__(self, client: HubClient, place: Place, *, writing: bool) -> None:
+        self.client = client
+        self.place = place
+        self.writing = writing
 
     def __enter__(self) -> None:
-        self._token = _asked_for.set(self._value)
+        self._token = _asked_for.set(self)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         _asked_for.reset(self._token)
@@ -152,7 +217,9 @@ def _bind() -> None:
             if asking is None:
                 raise RuntimeError("huggingface_hub asks for something of its own")
             kept = {k: v for k, v in request.headers.items() if k.lower() not in _NOT_SENT}
-            answer = asking[0].call(request.method, str(request.url), kept, request.read() or None)
+            answer = asking.client.call(
+                request.method, str(request.url), kept, request.read() or None
+            )
             headers = {k: v for k, v in answer.headers.items() if k != "content-encoding"}
             return httpx2.Response(
                 answer.status, headers=headers, content=answer.body, request=request

@@ -9,19 +9,24 @@ from .base import Answer
 from .hub_address import Place
 
 
-def error_of(answer: Answer, hub: str, place: Place, *, with_token: bool) -> TransferError:
-    """What an `answer` of `hub` that is no success means for `place`."""
+def error_of(
+    answer: Answer, hub: str, place: Place, *, with_token: bool, writing: bool = False
+) -> TransferError:
+    """What an `answer` of `hub` that is no success means for `place`; `writing` says what was
+    wanted there."""
     code = answer.headers.get("x-error-code", "")
     if code == "GatedRepo":
         return gated(place.page(hub), place, with_token=with_token)
-    if answer.status == 401 and with_token and code != "RepoNotFound":
-        return token_refused(f"{hub}/settings/tokens")
     if answer.status == 401:
-        return not_shown(place)
+        known = with_token and code != "RepoNotFound"
+        return token_refused(f"{hub}/settings/tokens") if known else not_shown(place)
     if code in _LACKING:
         return _LACKING[code](place)
+    said = answer.headers.get("x-error-message", "")
+    if writing and answer.status in (400, 403, 413, 422):
+        return refused(answer.status, place, said)
     if answer.status == 403:
-        return forbidden(place, answer.headers.get("x-error-message", ""))
+        return forbidden(place, said)
     host = hub.partition("://")[2]
     return from_http_status(answer.status, host, answer.retry_after)
 
@@ -89,6 +94,28 @@ def forbidden(place: Place, said: str) -> TransferError:
         "remote_forbidden",
         f"The hub does not give out “{place.repo}”" + (f": {said}" if said else "."),
         "Use a token that may read this repository.",
+    )
+
+
+def refused(status: int, place: Place, said: str) -> TransferError:
+    """The hub does not take what was sent to it; `said` is why."""
+    why = f": {redact(said)[:200]}" if said else "."
+    if status == 403:
+        return TransferError(
+            "remote_forbidden",
+            f"The hub does not let you write to “{place.repo}”{why}",
+            "Use a token with write access, or open a pull request (the option “create_pr”).",
+        )
+    return TransferError("remote_refused", f"The hub does not take what was sent{why}")
+
+
+def nobody_writes(page: str, place: Place) -> TransferError:
+    """Whoever wants to write needs a token; `page` is where people make one."""
+    return TransferError(
+        "needs_credentials",
+        f"Nobody may write to “{place.repo}” without a token.",
+        f"Make one with write access at {page} and give it here.",
+        detail={"kind": "token_needed"},
     )
 
 

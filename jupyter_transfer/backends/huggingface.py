@@ -16,15 +16,15 @@ from .. import secrets
 from ..errors import TransferError
 from . import hub_address
 from .base import Entry, Locator, Option
-from .hub import HubBackend
 from .hub_address import COMMIT, HUB, HUBS, Place
 from .hub_cache import HubCache
 from .hub_client import HubClient
 from .hub_listing import Facts
+from .hub_sending import HubSending
 from .pins import Pins
 
 
-class HuggingFaceBackend(HubBackend):
+class HuggingFaceBackend(HubSending):
     """Repositories of a hub of Hugging Face."""
 
     name = "huggingface"
@@ -36,19 +36,16 @@ class HuggingFaceBackend(HubBackend):
         Option(
             "revision",
             help="Branch, tag or commit, where the address names none",
-            side="source",
         ),
         Option(
             "repo_type",
             help="Kind of the repository, where the address does not say it",
             choices=("model", "dataset", "space"),
-            side="source",
         ),
         Option(
             "token",
             help="Access token (hf_…), instead of the one that the official client would use",
             secret=True,
-            side="source",
         ),
         Option(
             "target",
@@ -61,7 +58,32 @@ class HuggingFaceBackend(HubBackend):
         Option(
             "endpoint",
             help="Address of a mirror or a hub of your own, instead of https://huggingface.co",
-            side="source",
+        ),
+        Option(
+            "commit_message",
+            help="What the commit is called in the history",
+            side="destination",
+        ),
+        Option(
+            "create_pr",
+            "flag",
+            help="Open a pull request instead of committing to the branch",
+            default=False,
+            side="destination",
+        ),
+        Option(
+            "create_repo",
+            "flag",
+            help="Make the repository if it is not there",
+            default=False,
+            side="destination",
+        ),
+        Option(
+            "private",
+            "flag",
+            help="A repository that is made can be seen by its members only",
+            default=False,
+            side="destination",
         ),
     )
 

@@ -35,8 +35,8 @@ class SourceFile:
         wherever the service lets it, for somebody may take the name meanwhile.
     replaces: the only state that may be replaced, where that is known; with another one there
         `finish` raises ``exists``, wherever the service lets it.
-    prefix: the digest of its first bytes, by their number and the name of the algorithm, while it is
-        open; None where the file is not at hand. Only of files that a program sends
+    prefix: the digest of its first bytes, by their number and the name of the algorithm, while it
+        is open; None where the file is not at hand. Only of files that a program sends
         (`Backend.tool`) or that are committed (`jupyter_transfer.backends.committing`).
     read: its first bytes, by their number, or all of them (None), at any time; raises ``changed``
         if it is not what it was. Only of files that are committed.

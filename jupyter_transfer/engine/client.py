@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ..backends import find
-from ..backends.base import Answer, Backend, Context
+from ..backends.base import Answer, Backend, Content, Context
 from ..errors import TransferError
 from ..net import MAX_REDIRECTS, redirect_target
 from ..secrets import Login
@@ -46,15 +46,19 @@ class Client:
         wants: Callable[[Mapping[str, str]], bool] | None = None,
         login: Login | None = None,
         commands: Sequence[str] = (),
+        content: Content | None = None,
     ) -> Answer:
         """See `jupyter_transfer.backends.base.Caller`."""
         target, sent = parse(url), dict(headers or {})
         for _ in range(MAX_REDIRECTS + 1):
+            if content is not None:
+                content.seek(0)
             exchange = Exchange(
                 target,
                 sent,
                 method=method,
                 body=body,
+                upload=content,
                 unix_socket=unix_socket,
                 login=login,
                 commands=commands,
@@ -67,7 +71,7 @@ class Client:
             if onward.origin != target.origin:
                 sent = {}
             if answer.status == 303 or (method == "POST" and answer.status in (301, 302)):
-                method, body = "GET", None
+                method, body, content = "GET", None, None
             target = onward
         raise TransferError(
             "too_many_redirects", f"“{target.host}” redirects more than {MAX_REDIRECTS} times."

@@ -116,7 +116,7 @@ class CommitSendRun(SendRun):
             return
         assert self._there_now is not None
         backend, _ = self._there_now
-        carried = staged.sink.carried
+        carried = staged.sink.carried or 0
         if self._held and (
             len(self._held) >= backend.most_files or self._carried + carried > backend.most_carried
         ):

@@ -60,6 +60,11 @@ class StagingSend(FileSend):
     def _begin(self, sink: Sink, file: Original, begun: Begun | None) -> Sequence[Span]:
         return self._way.patiently(lambda: sink.begin(None))
 
+    def _fill(self, sink: Sink, file: Original, digests: Sums, held: Sequence[Span]) -> None:
+        assert isinstance(sink, StagingSink)
+        if sink.carried is None:
+            super()._fill(sink, file, digests, held)
+
     def _know_whole(self, sink: Sink) -> None:
         return
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 import pytest
 
 from jupyter_transfer.backends.base import Backend, Digest, Entry, Validators
+from jupyter_transfer.backends.committing import CommittingBackend, StagingSink
 from jupyter_transfer.backends.sink import Gone, Sink, SourceFile, Span
 from jupyter_transfer.engine import sums
 from jupyter_transfer.engine.client import opened
@@ -46,7 +47,10 @@ class BytesBody:
 class Sending:
     """One file on its way into a sink, as one process sees it."""
 
-    def __init__(self, transport: Transport, sink: Sink, data: bytes) -> None:
+    def __init__(
+        self, transport: Transport, sink: Sink, data: bytes, backend: Backend | None = None
+    ) -> None:
+        self.backend = backend
         self.transport = transport
         self.sink = sink
         self.data = data
@@ -54,6 +58,8 @@ class Sending:
 
     def pieces(self, held: Any = ()) -> list[Span]:
         """What is left, cut as the sink wants it."""
+        if isinstance(self.sink, StagingSink) and self.sink.carried is not None:
+            return []
         size, piece = len(self.data), self.sink.piece_size
         all_of = [(a, min(a + piece, size)) for a in range(0, size, piece)] or [(0, 0)]
         if not self.sink.in_order:
@@ -87,7 +93,11 @@ class Sending:
         self.sink.sent(span, exchange.headers.as_dict(), digest(name, piece) if name else None)
 
     def finish(self) -> Entry:
-        return self.sink.finish([digest(name, self.data) for name in self.sink.digests])
+        entry = self.sink.finish([digest(name, self.data) for name in self.sink.digests])
+        if isinstance(self.backend, CommittingBackend):
+            assert isinstance(self.sink, StagingSink)
+            (entry,) = self.backend.commit([self.sink])
+        return entry
 
 
 def digest(name: str, data: bytes) -> Digest:
@@ -127,9 +137,12 @@ class SinkContract:
         **more: Any,
     ) -> Iterator[Sending]:
         """A process that is to send `data`; it has not begun."""
-        source = SourceFile("f.bin", len(data), mtime_ns, **more)
         with self.backend(harness, access) as (backend, transport):
-            yield Sending(transport, backend.sink(access.address, source), data)
+            if isinstance(backend, CommittingBackend):
+                more["read"] = lambda count: data[:count]
+                more["prefix"] = lambda size, name: digest(name, data[:size])
+            source = SourceFile("f.bin", len(data), mtime_ns, **more)
+            yield Sending(transport, backend.sink(access.address, source), data, backend)
 
     def put_whole(self, harness: Harness, access: Access, data: bytes, **more: Any) -> Entry:
         with self.sending(harness, access, data, **more) as sending:

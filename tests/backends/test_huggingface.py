@@ -8,6 +8,7 @@ import pytest
 
 from ..servers.huggingface import TOKEN, running_hub
 from .contract import BackendContract
+from .contract_send import SinkContract
 from .site import Access, CannotHold, Site
 
 
@@ -23,7 +24,7 @@ class HubSite(Site):
     def __init__(self, hub, *, lfs):
         self.hub = hub
         self.lfs = lfs
-        self.repo = hub.repo(private=True, members={"me"})
+        self.repo = hub.repo(private=True, members={"me"}, lfs=lfs)
         self.repo.commit({})
         self.options = {"endpoint": hub.url, "token": TOKEN}
 
@@ -31,6 +32,17 @@ class HubSite(Site):
         if "\0" in name:
             raise CannotHold
         self.repo.commit({name: data}, lfs=self.lfs)
+
+    def read(self, name):
+        blob = self._tree.get(name)
+        return None if blob is None else blob.data
+
+    def names(self):
+        return sorted(self._tree)
+
+    @property
+    def _tree(self):
+        return self.repo.commits[self.repo.refs["main"]]
 
     def access(self, name=""):
         address = f"hf://{self.repo.id}/{name}".rstrip("/")
@@ -55,16 +67,19 @@ class HubSite(Site):
             self.hub.lifetime = 3600.0
 
 
-class TestLfs(BackendContract):
+class TestLfs(SinkContract, BackendContract):
     pinned = True
+    parts = False  # of what was sent in parts the store tells no later process
 
     @pytest.fixture
     def site(self, hub):
         return HubSite(hub, lfs=True)
 
 
-class TestGit(BackendContract):
+class TestGit(SinkContract, BackendContract):
     pinned = True
+    parts = False
+    large = 3_000_017
 
     @pytest.fixture
     def site(self, hub):

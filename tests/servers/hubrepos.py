@@ -75,7 +75,7 @@ class Repo:
     Parameters
     ----------
     kind: ``models``, ``datasets`` or ``spaces``.
-    members: who may see it, if it is `private`.
+    members: who may see it, if it is `private`, and write to it.
     gated: False, ``auto`` or ``manual``; then only who is in `granted` gets files.
     """
 
@@ -89,6 +89,12 @@ class Repo:
     commits: dict[str, Tree] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     dates: dict[str, str] = field(default_factory=dict)
+    messages: dict[str, str] = field(default_factory=dict)
+    """What the commits are called that clients have made."""
+    lfs: bool | None = None
+    """Whether all files that clients send are to come by LFS, or none; None goes by the name."""
+    requests: int = 0
+    """Pull requests."""
     numbers: itertools.count[int] = field(default_factory=itertools.count)
 
     def commit(
@@ -108,6 +114,10 @@ class Repo:
             else:
                 large = path.endswith(LFS_SUFFIXES) or len(data) >= LFS_FROM
                 tree[path] = Blob(data, large if lfs is None else lfs)
+        return self.add(tree, revision)
+
+    def add(self, tree: Tree, revision: str = "main") -> str:
+        """A new commit of exactly `tree`."""
         named = f"{self.kind}/{self.id} {next(self.numbers)}".encode()
         sha = hashlib.sha1(named + repr(sorted(tree)).encode()).hexdigest()
         self.commits[sha] = tree

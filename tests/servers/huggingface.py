@@ -1,7 +1,7 @@
 """A stand-in for the hub of Hugging Face and for the store of its large files, on two origins.
 
-It answers what clients ask in order to read, with the headers and errors of the hub;
-tests/backends/test_hub_server.py lets the real huggingface_hub judge it.
+It answers what clients ask, with the headers and errors of the hub: in order to read here, in order
+to write in hubuploads.py. tests/backends/test_hub_server.py lets the real huggingface_hub judge it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,7 +26,9 @@ from tornado.web import Application, RequestHandler
 from .hubrepos import Blob, Repo
 
 TOKEN, STRANGER = "hf_aTokenOfTheTests0123456789", "hf_aTokenOfAStranger0123456789"
-"""What a member (``me``) and somebody else (``stranger``) come with."""
+READER = "hf_aTokenThatOnlyReads0123456789"
+"""What a member (``me``) and somebody else (``stranger``) come with; the last is the member's, and
+good for reading only."""
 
 CHUNK = 64 << 10
 
@@ -40,6 +42,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     sent: int = 0
+    received: int = 0
     status: int = 0
 
 
@@ -64,11 +67,14 @@ class Hub:
     lifetime: seconds that an address of the store is valid.
     rate: bytes a second of each answer that holds a file.
     flipped: byte of files that the store sends wrong.
+    store: what the store holds, by SHA-256.
     resolve_cache: whether small files are sent from a second address of the hub.
     """
 
     repos: dict[tuple[str, str], Repo] = field(default_factory=dict)
-    users: dict[str, str] = field(default_factory=lambda: {TOKEN: "me", STRANGER: "stranger"})
+    users: dict[str, str] = field(
+        default_factory=lambda: {TOKEN: "me", STRANGER: "stranger", READER: "me"}
+    )
     renamed: dict[str, str] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -81,6 +87,13 @@ class Hub:
     store_url: str = ""
     store: dict[str, Blob] = field(default_factory=dict)
     signatures: dict[str, float] = field(default_factory=dict)
+    parts: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    """Parts that arrived, by upload."""
+    multipart_from: int = 16 << 20
+    part_size: int = 6 << 20
+    """Bytes from which on a file is taken in parts, and of each of them."""
+    before_commit: Callable[[], None] = lambda: None
+    """Called once when the next commit has arrived, before it is looked at."""
 
     def repo(self, id: str | None = None, kind: str = "models", **more: Any) -> Repo:
         """A new repository; of a name that no other has, unless it is given."""
@@ -96,6 +109,10 @@ class Hub:
     def sent(self) -> int:
         """Bytes of files that were handed out."""
         return sum(one.sent for one in self.asked)
+
+    def received(self) -> int:
+        """Bytes of files that the store was sent."""
+        return sum(one.received for one in self.asked)
 
     def forget(self) -> None:
         """Forget what was asked."""
@@ -226,6 +243,11 @@ class HubHandler(Base):
             raise Refusal(403, "GatedRepo", f"{restricted} and you are not in the list.")
         return repo
 
+    @property
+    def writes(self) -> bool:
+        """Whether the token is one for writing."""
+        return self.request.headers.get("Authorization", "") != f"Bearer {READER}"
+
     def commit_of(self, repo: Repo, revision: str) -> str:
         """The commit that `revision` stands for."""
         sha = repo.resolve(revision)
@@ -352,14 +374,18 @@ _ROUTES = [
 @contextmanager
 def running_hub() -> Iterator[Hub]:
     """A hub for the length of a ``with`` block."""
+    from .hubuploads import UPLOAD_ROUTES  # it imports this module
+
     hub = Hub()
-    with serving(hub, _ROUTES):
+    with serving(hub, [*_ROUTES, *UPLOAD_ROUTES]):
         yield hub
 
 
 @contextmanager
 def serving(hub: Hub, routes: list[tuple[str, type[Base]]]) -> Iterator[None]:
     """Serve `routes` of `hub`, and its store, in a thread of its own."""
+    from .hubuploads import StoreUpload  # it imports this module
+
     ready, ends = threading.Event(), []
 
     async def serve() -> None:
@@ -368,12 +394,17 @@ def serving(hub: Hub, routes: list[tuple[str, type[Base]]]) -> Iterator[None]:
         ends.append(lambda: loop.call_soon_threadsafe(ended.set))
         given = {"hub": hub, "origin": "hub"}
         servers = []
+        at_store = {**given, "origin": "store"}
         for rules in (
             [(path, handler, given) for path, handler in routes],
-            [(r"/([0-9a-f]{64})", Store, {**given, "origin": "store"})],
+            [
+                (r"/([0-9a-f]{64})", Store, at_store),
+                (r"/upload/([0-9a-f]+)", StoreUpload, at_store),
+            ],
         ):
             (sock,) = bind_sockets(0, "127.0.0.1")
-            server = HTTPServer(Application(rules, log_function=lambda _: None))
+            application = Application(rules, log_function=lambda _: None)
+            server = HTTPServer(application, max_buffer_size=1 << 30)
             server.add_sockets([sock])
             servers.append((server, f"http://127.0.0.1:{sock.getsockname()[1]}"))
         hub.url, hub.store_url = (url for _, url in servers)

@@ -1,0 +1,189 @@
+"""A commit at the hub: which files it adds and deletes, as lines of JSON (huggingface_hub,
+`create_commit`), the small ones with their bytes. It names the commit that it follows on, and is
+refused if the branch has moved on: then what lies there is looked at anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..errors import TransferError
+from .base import Answer, Entry
+from .hub_branch import Branch
+from .hub_listing import File, Folder
+from .hub_sink import CarriedSink, HubSink, line_of
+
+TRIES = 5
+"""Times that a commit is tried while others commit to the same branch."""
+
+NDJSON = "application/x-ndjson"
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What lies at the paths of what was staged, in the commit that has it.
+
+    Parameters
+    ----------
+    pull_request: the address of the pull request that it opened.
+    """
+
+    files: list[File]
+    pull_request: str | None = None
+
+
+def commit(
+    branch: Branch, staged: Sequence[HubSink], doomed: Sequence[tuple[str, Entry]], message: str
+) -> Committed:
+    """Commit what is `staged`, without the paths of `doomed`. See `CommittingBackend.commit`."""
+    for _ in range(TRIES):
+        branch.renew()
+        there = dict(zip(_paths(staged), branch.look(_paths(staged)), strict=True))
+        left = [sink for sink in staged if not _is_there(sink, there[sink.path])]
+        for sink in left:
+            _require_free(sink, there[sink.path])
+        gone = _still_there(branch, doomed)
+        if not left and not gone:
+            return Committed([_file(there[sink.path]) for sink in staged])
+        answer = _post(branch, left, gone, message)
+        if answer.status in (409, 412):
+            continue  # somebody committed since
+        if answer.status >= 400:
+            raise branch.client.error(branch.place, answer)
+        return _found(branch, staged, answer)
+    raise TransferError("remote_busy", "Others commit to the branch again and again.")
+
+
+def _paths(staged: Sequence[HubSink]) -> list[str]:
+    return [sink.path for sink in staged]
+
+
+def _digest_of(found: File) -> str:
+    return found.sha256 or found.blob
+
+
+def _is_there(sink: HubSink, found: File | Folder | None) -> bool:
+    assert sink.digest is not None
+    return isinstance(found, File) and _digest_of(found) == sink.digest.value
+
+
+def _require_free(sink: HubSink, found: File | Folder | None) -> None:
+    """Raise ``exists`` or ``is_a_directory`` where a file may not go to its path."""
+    source = sink.source
+    if found is None:
+        return
+    if isinstance(found, Folder):
+        raise TransferError("is_a_directory", f"“{sink.path}” is a folder there.")
+    seen = source.replaces.version if source.replaces is not None else None
+    if source.replace and (seen is None or seen.endswith(f":{_digest_of(found)}")):
+        return
+    raise TransferError(
+        "exists",
+        f"Somebody has put another file at “{sink.path}” there.",
+        "Look at it, then send again and say what is to become of it.",
+        detail={"address": sink.address},
+    )
+
+
+def _still_there(branch: Branch, doomed: Sequence[tuple[str, Entry]]) -> list[str]:
+    """The paths that are to be deleted. Raises ``remote_changed``."""
+    paths = []
+    for (path, entry), found in zip(doomed, branch.look(p for p, _ in doomed), strict=True):
+        if found is None:
+            continue
+        version = entry.validators.version
+        if isinstance(found, Folder) or (version and not version.endswith(_digest_of(found))):
+            raise TransferError(
+                "remote_changed",
+                f"“{path}” is another file by now; nothing was deleted.",
+                retryable=False,
+            )
+        paths.append(path)
+    return paths
+
+
+def _post(branch: Branch, left: Sequence[HubSink], gone: Sequence[str], message: str) -> Answer:
+    head = {"summary": message, "description": "", "parentCommit": branch.head()}
+    content = CommitBody({"key": "header", "value": head}, left, gone)
+    return branch.client.send(branch.place, branch.api("commit"), content, NDJSON)
+
+
+def _found(branch: Branch, staged: Sequence[HubSink], answer: Answer) -> Committed:
+    """What the hub says that lies there now."""
+    try:
+        told = json.loads(answer.body)
+        sha, request = str(told["commitOid"]), told.get("pullRequestUrl")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise TransferError("remote_lied", "The hub does not name the commit.") from None
+    if branch.as_pull_request and request:
+        branch.follow(str(request))
+    branch.moved(sha)
+    files = [_file(found) for found in branch.look(_paths(staged))]
+    return Committed(files, str(request) if request else None)
+
+
+def _file(found: File | Folder | None) -> File:
+    if not isinstance(found, File):
+        raise TransferError("remote_lied", "The hub has lost a file of its commit.")
+    return found
+
+
+class CommitBody:
+    """The lines of a commit, made one after the other while they are sent.
+
+    Raises ``changed`` where a file is not what was staged.
+    """
+
+    def __init__(self, head: dict[str, Any], left: Sequence[HubSink], gone: Sequence[str]) -> None:
+        self._head = _line(head)
+        self._left = left
+        self._gone = [_line({"key": "deletedFile", "value": {"path": path}}) for path in gone]
+        self.size = len(self._head) + sum(map(len, self._gone)) + sum(map(_length, left))
+        self.position = 0
+        self._lines = self._all()
+        self._rest = memoryview(b"")
+
+    def _all(self) -> Iterator[bytes]:
+        yield self._head
+        for sink in self._left:
+            before, after = line_of(sink)
+            yield before + (_encoded(sink) if isinstance(sink, CarriedSink) else b"") + after
+        yield from self._gone
+
+    def read(self, count: int) -> memoryview:
+        """See `Content`."""
+        while not self._rest and self.position < self.size:
+            self._rest = memoryview(next(self._lines))
+        piece, self._rest = self._rest[:count], self._rest[count:]
+        self.position += len(piece)
+        return piece
+
+    def seek(self, position: int) -> None:
+        """See `Content`; whatever stands before it is made again."""
+        self.position, self._lines, self._rest = 0, self._all(), memoryview(b"")
+        while self.position < position:
+            self.read(position - self.position)
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
+def _length(sink: HubSink) -> int:
+    """Bytes of the line about the file of `sink`."""
+    before, after = line_of(sink)
+    return len(before) + len(after) + -(-(sink.carried or 0) // 3) * 4
+
+
+def _encoded(sink: CarriedSink) -> bytes:
+    data = sink.content()
+    assert sink.digest is not None
+    blob = hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    if blob != sink.digest.value:
+        raise TransferError("changed", f"“{sink.path}” changed while it was sent.")
+    return base64.b64encode(data)
