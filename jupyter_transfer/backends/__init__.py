@@ -7,6 +7,7 @@ Reading it imports the backends' modules, which import nothing heavy.
 from __future__ import annotations
 
 import logging
+import re
 from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -28,6 +29,8 @@ _OWN = {
     "modelscope": "jupyter_transfer.backends.modelscope:ModelScopeBackend",
     "rclone": "jupyter_transfer.backends.rclone:RcloneBackend",
 }
+
+_REPOSITORY = re.compile(r"(?:datasets/|spaces/)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +63,13 @@ def find(address: str) -> type[Backend]:
         raise TransferError("invalid_address", "This is not a valid address.") from None
     best = max(load_all().values(), key=lambda backend: backend.claims(address), default=None)
     if best is None or best.claims(address) == 0:
+        if is_repository_name(address):
+            raise TransferError(
+                "unsupported_scheme",
+                "The address does not begin with a scheme such as https:.",
+                said_of_repository(address),
+                detail={"kind": "repository_name", "address": f"hf://{address}"},
+            )
         supported = sorted({s for backend in load_all().values() for s in backend.schemes})
         raise TransferError(
             "unsupported_scheme",
@@ -69,6 +79,16 @@ def find(address: str) -> type[Backend]:
             f"Use one of: {', '.join(scheme + ':' for scheme in supported)}.",
         )
     return best
+
+
+def is_repository_name(text: str) -> bool:
+    """Whether `text`, which is no address, looks like the name of a repository of a hub."""
+    return bool(_REPOSITORY.fullmatch(text))
+
+
+def said_of_repository(name: str) -> str:
+    """What to write for the repository `name`."""
+    return f"For a repository of Hugging Face write hf://{name}."
 
 
 def is_remote(address: str) -> bool:

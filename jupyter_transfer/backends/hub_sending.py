@@ -146,5 +146,6 @@ def _request(root: Place) -> str:
 def _message(paths: Sequence[str], gone: Sequence[object]) -> str:
     """What a commit is called that nobody has named."""
     added = f"Upload {paths[0] if len(paths) == 1 else f'{len(paths)} files'}" if paths else ""
-    deleted = f"{'delete' if added else 'Delete'} {len(gone)} files" if gone else ""
+    files = "1 file" if len(gone) == 1 else f"{len(gone)} files"
+    deleted = f"{'delete' if added else 'Delete'} {files}" if gone else ""
     return ", ".join(one for one in (added, deleted) if one)

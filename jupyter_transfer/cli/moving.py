@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..backends import is_remote
+from ..backends import is_remote, is_repository_name, said_of_repository
 from ..spec import JobSpec
 from .codes import NEEDS
 from .flags import OUTPUT, of_jobs, of_output, of_syncs, options_in
@@ -81,7 +81,10 @@ def cp(source: str, destination: str, **values: Any) -> None:
 def require_remote(address: str) -> None:
     """Raise a usage error for what is no address."""
     if not is_remote(address):
-        raise click.UsageError(f"“{address}” is not the address of a service, such as s3://bucket.")
+        said = f"“{address}” is not the address of a service, such as s3://bucket."
+        if is_repository_name(address):
+            said += f" {said_of_repository(address)}"
+        raise click.UsageError(said)
 
 
 def _run(kind: str, source: str, destination: str, values: Json) -> None:

@@ -144,6 +144,11 @@ class CommitSendRun(SendRun):
         sinks = [one.staged.sink for one in held]
         entries = way.patiently(lambda: backend.commit(sinks, doomed))
         self._commits += 1
+        if self._commits == 2:
+            self._report.note(
+                "committed",
+                "The files come in several commits: there are too many for one.",
+            )
         for one, entry in zip(held, entries, strict=True):
             self._committed(one, entry)
         self._report.state("")

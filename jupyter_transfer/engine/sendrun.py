@@ -12,8 +12,10 @@ import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
+from ..backends import is_repository_name, said_of_repository
 from ..backends.base import Backend, Context
 from ..errors import TransferError
 from ..names import split_path
@@ -82,9 +84,10 @@ class SendRun(Run):
         path, is_file = look_at(self._root, request.source)
         self._filters = Filters(request.options)
         self._journal = self._open_journal()
+        context = replace(self._context, note=self._report.note)
         with (
             self._taking_back(),
-            opened(request.destination, self._context, control.check, control.bandwidth) as (
+            opened(request.destination, context, control.check, control.bandwidth) as (
                 backend,
                 transport,
             ),
@@ -278,7 +281,12 @@ def look_at(root: Root, source: str) -> tuple[str, bool]:
     Raises ``not_found``, ``not_a_file``, ``invalid_path``, ``hidden_path``.
     """
     path = root.parse(source)
-    mode = root.stat(path).st_mode
+    try:
+        mode = root.stat(path).st_mode
+    except TransferError as error:
+        if error.code == "not_found" and is_repository_name(source):
+            error.remedy = f"Check the name. {said_of_repository(source)}"
+        raise
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise TransferError("not_a_file", "Only files and folders can be sent.")
     return path, stat.S_ISREG(mode)

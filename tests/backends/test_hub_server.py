@@ -10,7 +10,8 @@ import sys
 import pytest
 
 from ..servers.chaos import noise
-from ..servers.huggingface import STRANGER, TOKEN, running_hub
+from ..servers.huggingface import READER, STRANGER, TOKEN, running_hub
+from ..servers.worker import WorkerProcess, run_message
 
 DATA = noise(300_003)
 FILES = {
@@ -155,3 +156,72 @@ def test_no_token_goes_to_the_store(hub, ask):
     known = {(one.origin, "authorization" in one.headers) for one in hub.asked}
     assert known == {("hub", True), ("store", False)}
     assert hub.sent() == len(DATA)
+
+
+def test_what_the_real_client_sends(hub, ask, tmp_path):
+    folder = tmp_path / "out"
+    for path, content in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    (folder / "large.bin").write_bytes(noise(2_000_003))
+    hub.multipart_from, hub.part_size = 1 << 20, 600_000
+    code = f"""
+api = HfApi()
+url = api.create_repo("me/sent", private=True, exist_ok=True)
+api.create_repo("me/sent", exist_ok=True)
+first = api.upload_folder(repo_id="me/sent", folder_path={str(folder)!r}, commit_message="All")
+second = api.upload_file(path_or_fileobj=b"1", path_in_repo="new.txt", repo_id="me/sent",
+    create_pr=True)
+third = api.create_commit("me/sent", [CommitOperationDelete("config.json")], commit_message="Less",
+    parent_commit=first.oid)
+stale = caught(lambda: api.create_commit("me/sent", [CommitOperationDelete("README.md")], 
+    commit_message="x", parent_commit=first.oid))
+denied = caught(lambda: api.create_repo("other/sent", token={READER!r}))
+print(json.dumps([str(url), first.oid, second.pr_url, second.pr_revision, third.oid, stale,
+    denied]))
+"""
+    try:
+        found = ask(code, TOKEN, HF_HUB_DISABLE_XET="1")
+    finally:
+        hub.multipart_from, hub.part_size = 16 << 20, 6 << 20
+    repo = hub.repos.pop(("models", "me/sent"))
+    url, first, page, revision, third, *refused = found
+    assert url == f"{hub.url}/me/sent"
+    sent = {path: blob.data for path, blob in repo.commits[first].items()}
+    assert sent == {**FILES, "large.bin": noise(2_000_003)} | {
+        ".gitattributes": sent[".gitattributes"]
+    }
+    assert (page, revision) == (f"{url}/discussions/1", "refs/pr/1")
+    assert repo.commits[repo.refs[revision]]["new.txt"].data == b"1"
+    assert repo.refs["main"] == third
+    assert "config.json" not in repo.commits[third]
+    assert refused == ["HfHubHTTPError", "HfHubHTTPError"]
+
+
+def test_the_real_client_finds_what_we_sent(hub, ask, tmp_path):
+    repo = hub.repo("me/ours", private=True, members={"me"})
+    repo.commit({".gitattributes": b""})
+    root = tmp_path / "root"
+    for path, content in FILES.items():
+        (root / "d" / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / "d" / path).write_bytes(content)
+    message = run_message(root, "d", "hf://me/ours", kind="send", secrets={"token": TOKEN})
+    message["job"]["options"] = {"endpoint": hub.url, "conflict": "overwrite"}
+    worker = WorkerProcess(tmp_path)
+    worker.send(**message)
+    end = worker.wait_for("end")
+    worker.kill()
+    assert (end["state"], end["verified"]) == ("done", True), end
+    folder, bad = ask(
+        """
+folder = snapshot_download("me/ours")
+print(json.dumps([folder, len(HfApi().verify_repo_checksums("me/ours").mismatches)]))
+""",
+        TOKEN,
+    )
+    hub.repos.pop(("models", "me/ours"))
+    for path, content in FILES.items():
+        if path != ".gitattributes":  # this server shows no such files
+            with open(os.path.join(folder, path), "rb") as file:
+                assert file.read() == content
+    assert bad == 0

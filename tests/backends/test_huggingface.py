@@ -24,6 +24,7 @@ class HubSite(Site):
     def __init__(self, hub, *, lfs):
         self.hub = hub
         self.lfs = lfs
+        hub.store.clear()  # else it has the files of other tests
         self.repo = hub.repo(private=True, members={"me"}, lfs=lfs)
         self.repo.commit({})
         self.options = {"endpoint": hub.url, "token": TOKEN}

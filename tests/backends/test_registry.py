@@ -68,6 +68,15 @@ def test_listing_backends_imports_nothing_heavy():
     assert run.stdout.strip() == ""
 
 
+@pytest.mark.parametrize("name", ["owner/name", "datasets/owner/na-me.v1"])
+def test_the_name_of_a_repository_is_no_address_and_that_is_told(name):
+    with pytest.raises(TransferError) as caught:
+        find(name)
+    assert caught.value.code == "unsupported_scheme"
+    assert f"hf://{name}" in caught.value.remedy
+    assert caught.value.detail == {"kind": "repository_name", "address": f"hf://{name}"}
+
+
 class Other(Backend):
     """What another package would add."""
 

@@ -92,6 +92,8 @@ class Hub:
     multipart_from: int = 16 << 20
     part_size: int = 6 << 20
     """Bytes from which on a file is taken in parts, and of each of them."""
+    lost_answers: int = 0
+    """Commits whose answers get lost on the way."""
     before_commit: Callable[[], None] = lambda: None
     """Called once when the next commit has arrived, before it is looked at."""
 
