@@ -174,7 +174,7 @@ second = api.upload_file(path_or_fileobj=b"1", path_in_repo="new.txt", repo_id="
     create_pr=True)
 third = api.create_commit("me/sent", [CommitOperationDelete("config.json")], commit_message="Less",
     parent_commit=first.oid)
-stale = caught(lambda: api.create_commit("me/sent", [CommitOperationDelete("README.md")], 
+stale = caught(lambda: api.create_commit("me/sent", [CommitOperationDelete("README.md")],
     commit_message="x", parent_commit=first.oid))
 denied = caught(lambda: api.create_repo("other/sent", token={READER!r}))
 print(json.dumps([str(url), first.oid, second.pr_url, second.pr_revision, third.oid, stale,
