@@ -90,7 +90,8 @@ CODES: dict[str, Code] = {
     "limit_reached": Code(409, False, "Raise the limit, or choose less."),
     "left_out": Code(409, False, "Change the options if you want it too."),
     "remote_lied": Code(502, False, "Tell the remote side: its answer contradicts itself."),
-    "committed": Code(409, False, "Look at it there."),
+    "pull_request": Code(409, False, "Its reviewers decide about it; look at its page."),
+    "several_commits": Code(409, False, "Send fewer files at a time if that matters."),
     # Decisions
     "too_many_deletions": Code(
         409, False, "Look at the plan; raise “max_delete” if all of it may go."

@@ -123,7 +123,7 @@ class HubSending(HubBackend, CommittingBackend):
         if done.pull_request:
             pin = {"branch": branch.place.address, "page": done.pull_request}
             self._pins.keep(_request(self.place(address).below("")), pin)
-            self.context.note("committed", f"The pull request is {done.pull_request}.")
+            self.context.note("pull_request", f"The pull request is {done.pull_request}.")
         where = branch.place if branch.known.request else None
         return [
             replace(self.entry(branch.place, file, sink.source.name), address=there)

@@ -146,7 +146,7 @@ class CommitSendRun(SendRun):
         self._commits += 1
         if self._commits == 2:
             self._report.note(
-                "committed",
+                "several_commits",
                 "The files come in several commits: there are too many for one.",
             )
         for one, entry in zip(held, entries, strict=True):

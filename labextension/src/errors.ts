@@ -224,6 +224,14 @@ const KINDS: Table = {
     t.__('There is no repository of this name that your token may see.'),
     t.__('Check its name and kind, or use the token of a member.')
   ],
+  token_needed: t => [
+    t.__('Nobody may write to this repository without a token.'),
+    t.__('Make one with write access there and give it here.')
+  ],
+  repository_name: t => [
+    t.__('This is no address, but it looks like the name of a repository.'),
+    t.__('Write hf:// before it for a repository of Hugging Face.')
+  ],
   no_revision: t => [
     t.__('The repository has no such revision.'),
     t.__('Choose another branch, tag or commit.')
@@ -363,6 +371,14 @@ const REMOTE: Table = {
   left_out: t => [
     t.__('Some of it was left out.'),
     t.__('Change the options if you want it too.')
+  ],
+  pull_request: t => [
+    t.__('The files are in a pull request.'),
+    t.__('Its reviewers decide about it; look at its page.')
+  ],
+  several_commits: t => [
+    t.__('There were too many files for one commit.'),
+    t.__('Send fewer files at a time if that matters.')
   ],
   tool_missing: t => [
     t.__(

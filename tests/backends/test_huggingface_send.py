@@ -189,7 +189,7 @@ def test_more_files_than_one_commit_holds(hub, repo, harness, send, monkeypatch)
     assert len(tree(repo, "refs/pr/1")) == 7
     assert [len(commits(hub)), repo.requests] == [3, 1]
     codes = [code for code, _ in harness.report.notes]
-    assert codes == ["committed", "committed"]
+    assert codes == ["pull_request", "several_commits"]
 
 
 # -- others write, too --
@@ -331,7 +331,7 @@ def test_a_pull_request_of_a_stranger(hub, repo, harness, send):
     assert tree(repo) == {}
     assert tree(repo, "refs/pr/1") == FILES
     page = f"{hub.url}/{repo.id}/discussions/1"
-    assert harness.report.notes == [("committed", f"The pull request is {page}.")]
+    assert harness.report.notes == [("pull_request", f"The pull request is {page}.")]
     assert {row["address"] for row in harness.report.files} == {
         f"hf://{repo.id}@refs/pr/1/{path}" for path in FILES
     }
