@@ -12,6 +12,7 @@ from typing import Any
 
 from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
+from .backends.committing import CommittingBackend
 from .backends.ends import End, context_of, options_between
 from .engine.kinds import RUN_KINDS
 from .engine.sync.options import require_apart, require_sync
@@ -121,7 +122,8 @@ class JobAdmission:
             require_sync(options, destination.backend)
             if len(ends) > 1:
                 require_apart(options, source.text, destination.text)
-        clean = replace(spec, source=source.text, destination=destination.text, options=options)
+        goes = "" if options.get("target") == "cache" else destination.text  # it says where itself
+        clean = replace(spec, source=source.text, destination=goes, options=options)
         return clean, held
 
     def remote(self, address: str, options: dict[str, Any]) -> tuple[str, dict[str, Any], Held]:
@@ -184,7 +186,7 @@ class JobAdmission:
             if end.writes and "send" not in end.backend.can:
                 title = end.backend.title
                 raise TransferError("bad_request", f"{title}: nothing can be sent there.")
-            if end.writes and end.backend.tool and ends[0].backend is not end.backend:
+            if end.writes and _only_from_here(end, ends):
                 raise TransferError(
                     "bad_request",
                     f"{end.backend.title}: nothing can be sent there from another service.",
@@ -204,6 +206,14 @@ class JobAdmission:
         context = replace(context, destination_credential=held.destination)
         whose: End = "destination" if end is ends[1] else "source"
         return context_of(context, ends[0].text, ends[1].text, whose)
+
+
+def _only_from_here(end: Address, ends: list[Address]) -> bool:
+    """Whether `end` takes files of this disk only, and another service is to send it some."""
+    assert end.backend is not None
+    if issubclass(end.backend, CommittingBackend):
+        return len(ends) > 1
+    return end.backend.tool and ends[0].backend is not end.backend
 
 
 def _known(backends: list[type[Backend]]) -> frozenset[str]:

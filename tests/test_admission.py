@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_transfer import admission as module
@@ -280,6 +282,8 @@ def test_the_cache_of_a_service_is_for_who_may_run_code(admission):
     assert set(permissions(spec)) == {("execute", "kernels"), WRITE}
     assert permissions(JobSpec("fetch", "hf://o/n", "", {"target": "folder"})) == [WRITE]
     assert admission.job(spec)[0].options == {"target": "cache"}
+    spec = replace(spec, destination="ignored/folder")
+    assert admission.job(spec)[0].destination == ""
     for kind, destination in (("sync", "x"), ("copy", B)):
         spec = JobSpec(kind, "hf://o/n", destination, {"target": "cache"})
         assert code_of(admission.job, spec) == "bad_request"

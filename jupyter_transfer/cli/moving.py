@@ -94,6 +94,8 @@ def _run(kind: str, source: str, destination: str, values: Json) -> None:
     spec = JobSpec.from_request(
         {"kind": kind, "source": source, "destination": destination, "options": options}
     )
+    if destination and options.get("target") == "cache":
+        raise click.UsageError("The files go into the cache; leave the destination out.")
     job = job_for(spec, output)
     if dry:
         show_plan(job.plan(), output["as_json"])

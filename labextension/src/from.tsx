@@ -61,6 +61,9 @@ class FromForm extends TransferForm {
       const destination = this._service.address.trim();
       return [{ source, destination, kind: 'copy' as const }];
     }
+    if (this._isCached) {
+      return [{ source, destination: '', kind: 'fetch' as const }];
+    }
     const folder = this._folder.trim().replace(/^\/+|\/+$/g, '');
     const destination = (folder ? `${folder}/` : '') + this._fileName();
     return [{ source, destination, kind: 'fetch' as const }];
@@ -84,6 +87,12 @@ class FromForm extends TransferForm {
         </label>
         {this._service ? (
           this.renderEndpoint(this._service, trans.__('Destination address'))
+        ) : this._isCached ? (
+          <p>
+            {trans.__(
+              'The files go into the cache of the official client, to no folder.'
+            )}
+          </p>
         ) : (
           <label>
             <span>{trans.__('Save in folder')}</span>
@@ -107,6 +116,11 @@ class FromForm extends TransferForm {
     }
     this._service = service ? this._other : null;
     this.update();
+  }
+
+  /** Whether the files go where the clients of the service look for them. */
+  private get _isCached(): boolean {
+    return this._source.given.target === 'cache';
   }
 
   private get _isOneFile(): boolean {

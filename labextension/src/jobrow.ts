@@ -22,6 +22,7 @@ export function fromJob(job: IJob, rate: number | null): ITransfer {
     source: job.source,
     destination: fetched ? '' : job.destination,
     folder: folderOfJob(job),
+    cached: isCached(job),
     renamed: [],
     arrived: arrives(job),
     phase,
@@ -119,6 +120,10 @@ function nameOfJob(job: IJob): string {
   return baseName(job.source) || job.source;
 }
 
+function isCached({ options }: IJob): boolean {
+  return options?.target === 'cache';
+}
+
 function folderOfJob(job: IJob): string | null {
   if (job.kind === 'download') {
     return null;
@@ -139,6 +144,7 @@ function arrives(job: IJob): boolean {
   return (
     job.state === 'done' &&
     ARRIVING.has(job.kind) &&
+    !isCached(job) &&
     !isAddress(job.destination)
   );
 }

@@ -53,6 +53,8 @@ export interface ITransfer {
    * root, null if there is none.
    */
   readonly folder: string | null;
+  /** Whether it goes into the cache of a service's own client, to no folder. */
+  readonly cached?: boolean;
   /** Paths of files that got another name, because theirs was taken. */
   readonly renamed: readonly string[];
   /** Whether something arrived that the file browser can show. */

@@ -128,6 +128,9 @@ export function renamedText(
 /** Where a transfer goes to, for people: `to data/`. */
 export function destinationText(transfer: ITransfer, format: Format): string {
   const { trans } = format;
+  if (transfer.cached) {
+    return trans.__('into the cache');
+  }
   if (transfer.folder === null) {
     return trans.__('to this computer');
   }

@@ -1,7 +1,9 @@
+import { Format } from '../format';
 import type { IJob } from '../job';
 import { fromJob } from '../jobrow';
 import type { Phase } from '../transfer';
 import { isMoving, sectionOf } from '../transfer';
+import { destinationText } from '../words';
 import { job, running } from './samples';
 
 const retry = {
@@ -40,6 +42,15 @@ describe('fromJob', () => {
     expect(row.phase).toBe(phase);
     expect(isMoving(row)).toBe(true);
     expect(fromJob(job('a', { phase: null }), null).phase).not.toBe(phase);
+  });
+
+  it('goes into the cache of a client, and shows no folder for it', () => {
+    const change = { options: { target: 'cache' }, state: 'done' as const };
+    const row = fromJob(job('a', { ...change, kind: 'fetch' }), null);
+    expect(row.cached).toBe(true);
+    expect(row.arrived).toBe(false);
+    const shown = destinationText(row, new Format());
+    expect(shown).toBe('into the cache');
   });
 
   it('knows when the next attempt is', () => {
