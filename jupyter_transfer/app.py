@@ -59,6 +59,11 @@ class TransferApp(ExtensionApp):
         help="Folder for the list of transfers (default: in the Jupyter data folder)."
     ).tag(config=True)
     max_workers = Int(4, min=1, max=64, help="Jobs that run at the same time.").tag(config=True)
+    warm_worker = Bool(
+        True,
+        help="Whether one worker process is started with the server, so that the first job need "
+        "not wait for it. False saves its memory until a job comes.",
+    ).tag(config=True)
     max_retries = Int(
         8, min=0, help="Attempts in a row that move no byte before a job is left as failed."
     ).tag(config=True)
@@ -405,8 +410,9 @@ class TransferApp(ExtensionApp):
         steps: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("The jobs of an earlier server were not taken over", self.queue.ready),
             ("What expired of uploads was not cleared away", self._start_uploads),
-            ("No worker process could be started", self._pool.warm_up),
         ]
+        if self.warm_worker:
+            steps.append(("No worker process could be started", self._pool.warm_up))
         for failure, step in steps:
             try:
                 await step()

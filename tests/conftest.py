@@ -28,11 +28,13 @@ Ask = Callable[..., Awaitable[HTTPResponse]]
 
 @pytest.fixture
 def jp_server_config(tmp_path) -> dict[str, Any]:
-    """The extension on; loopback, where the tests' own servers are, may be called."""
+    """The extension on; loopback, where the tests' own servers are, may be called. Workers come
+    when a job does: most tests have none, and a process for each would cost more than they do."""
     return {
         "ServerApp": {"jpserver_extensions": {"jupyter_transfer": True}},
         "TransferApp": {
             "state_dir": str(tmp_path / "state"),
+            "warm_worker": False,
             "allow_networks": ["127.0.0.0/8", "::1/128"],
         },
     }

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
+
+from jupyter_transfer.paths import STAGING
 
 from ..conftest import error_of
 from ..servers.ftp import PASSWORD, USER, running_ftp
@@ -45,11 +48,13 @@ def write(folder, **files: str) -> None:
 
 
 def read(folder) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_text()
-        for path in folder.rglob("*")
-        if path.is_file() and ".jupyter-transfer" not in path.parts
-    }
+    """What stands in `folder`; the staging folder may vanish at any moment."""
+    found = {}
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != STAGING]
+        for path in (Path(parent, name) for name in names):
+            found[path.relative_to(folder).as_posix()] = path.read_text()
+    return found
 
 
 async def rows(ask, job, state=None) -> list[dict]:
