@@ -105,7 +105,7 @@ types: $(VENV)/.dev node_modules/.installed ui-tests/node_modules/.installed ## 
 pytest: $(VENV)/.dev $(FRONT) $(VENV)/.linked ## the Python tests (ARGS="-k upload")
 	scripts/machine test
 	mkdir -p $(REPORTS)
-	python -m pytest $(if $(ARGS),,-n 4 --dist worksteal) --junitxml=$(REPORTS)/pytest.xml $(ARGS)
+	python -m pytest $(if $(ARGS),,-n 5 --dist worksteal) --junitxml=$(REPORTS)/pytest.xml $(ARGS)
 
 .PHONY: jest
 jest: node_modules/.installed ## the front end's unit tests

@@ -33,6 +33,7 @@ test('an upload goes on when its file is dropped again', async ({
 
   page.on('dialog', dialog => void dialog.accept());
   await page.reload();
+  await throttle.set(null);
   await panel.open();
   await panel.reaches('long.bin', 'asking');
   await expect(panel.row('long.bin')).toContainText('Needs the file again');
@@ -66,6 +67,7 @@ test('an upload goes on when its file is chosen again', async ({
 
   page.on('dialog', dialog => void dialog.accept());
   await page.reload();
+  await throttle.set(null);
   await panel.open();
   await panel.reaches('long.bin', 'asking');
   await expect(panel.row('long.bin')).toContainText('again to go on from');
