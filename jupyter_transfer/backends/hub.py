@@ -13,10 +13,19 @@ from ..errors import TransferError
 from ..names import safe_name
 from ..net import parse_url
 from ..secrets import Credential
-from .base import Ability, Backend, Digest, Entry, Validators
+from .base import Ability, Backend, Digest, Entry, Option, Validators
 from .hub_address import Kind, Place, check_revision
 from .hub_errors import no_entry
 from .hub_listing import File, Folder
+
+TARGET = Option(
+    "target",
+    help="“cache”: the files go into the cache that the official client and libraries look"
+    " in, not to the destination",
+    choices=("folder", "cache"),
+    default="folder",
+    side="source",
+)
 
 
 class Client(Protocol):

@@ -26,6 +26,8 @@ class HubCache:
     place: the repository, with the revision that the person named.
     """
 
+    by_content = True
+
     def __init__(self, folder: str, place: Place) -> None:
         self._folder = folder
         self._revision = place.revision or "main"
@@ -37,9 +39,9 @@ class HubCache:
         return self._folder
 
     @property
-    def blobs(self) -> str:
+    def blobs(self) -> tuple[str, ...]:
         """The folder of the bytes."""
-        return f"{self._repo}/blobs"
+        return (f"{self._repo}/blobs",)
 
     def blob(self, entry: Entry) -> str:
         """The name of the bytes of `entry` below `blobs`. Raises ``remote_lied``."""

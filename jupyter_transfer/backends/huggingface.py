@@ -16,6 +16,7 @@ from .. import secrets
 from ..errors import TransferError
 from . import hub_address
 from .base import Entry, Locator, Option
+from .hub import TARGET
 from .hub_address import COMMIT, HUB, HUBS, Place
 from .hub_cache import HubCache
 from .hub_client import HubClient
@@ -47,14 +48,7 @@ class HuggingFaceBackend(HubSending):
             help="Access token (hf_…), instead of the one that the official client would use",
             secret=True,
         ),
-        Option(
-            "target",
-            help="“cache”: the files go into the cache that the official client and libraries look"
-            " in, not to the destination",
-            choices=("folder", "cache"),
-            default="folder",
-            side="source",
-        ),
+        TARGET,
         Option(
             "endpoint",
             help="Address of a mirror or a hub of your own, instead of https://huggingface.co",

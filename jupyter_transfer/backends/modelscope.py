@@ -16,10 +16,11 @@ from .. import secrets
 from ..errors import TransferError
 from . import modelscope_address
 from .base import Entry, Locator, Option
-from .hub import HubBackend
+from .hub import TARGET, HubBackend
 from .hub_address import COMMIT, Place
 from .hub_listing import File
 from .modelscope_address import HUB, HUBS
+from .modelscope_cache import ModelScopeCache
 from .modelscope_client import BRANCH, ModelScopeClient, page_of
 from .pins import Pins
 
@@ -50,6 +51,7 @@ class ModelScopeBackend(HubBackend):
             secret=True,
             side="source",
         ),
+        TARGET,
         Option(
             "endpoint",
             help="Address of a hub of your own or the international one, instead of"
@@ -105,6 +107,10 @@ class ModelScopeBackend(HubBackend):
             "private": facts.private,
             "page": page_of(self.hub, place),
         }
+
+    def cache(self, address: str) -> ModelScopeCache:
+        """The cache of modelscope-hub, where the environment says that it is."""
+        return ModelScopeCache(secrets.modelscope_cache(), self.place(address), BRANCH)
 
     def entry(self, place: Place, file: File, path: str) -> Entry:
         """See `HubBackend`."""

@@ -1,13 +1,16 @@
 """A fetch into the cache of a service's own clients, which find the files there and fetch nothing
-again: each file lands under the name of its bytes, then gets its names as links.
+again: each file lands under the name of its bytes, then gets its names as links; or under its name,
+in a cache that has no other.
 
-Bytes that are there already, of whichever revision, are not fetched.
+Bytes that are there already, by whomever, are not fetched; of names that do not tell what they hold
+they are read and compared.
 """
 
 from __future__ import annotations
 
+import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -22,7 +25,7 @@ from ..parts.pointers import point, put_text
 from ..paths import Root
 from .client import opened
 from .control import Control, Message
-from .delivered import Delivered
+from .delivered import Delivered, Row
 from .delivery import Setting, row
 from .fetchrun import FetchRun
 from .fetchrun import discard as discard_fetch
@@ -30,7 +33,8 @@ from .filters import Filters
 from .overview import Overview
 from .preview import preview
 from .run import JobRequest
-from .target import Decision, Described, Listed, Targets
+from .target import Decision, Described, Listed, Targets, matches
+from .verify import verify
 
 
 def is_for_cache(request: JobRequest) -> bool:
@@ -41,18 +45,73 @@ def is_for_cache(request: JobRequest) -> bool:
 
 
 class CacheTargets(Targets):
-    """Names of bytes: what stands under one is right if its size is."""
+    """What stands in a cache: under the name of its bytes it is right if its size is, under
+    another one if its digest is, and else it is replaced.
+
+    Parameters
+    ----------
+    check: raises what stops the job, while a file is read.
+    """
+
+    def __init__(
+        self,
+        root: Root,
+        cache: Cache,
+        source: str,
+        delivered: Delivered | Iterable[Row] = (),
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.folder = folder_of(root, cache)
+        super().__init__(root, self.folder, None, source, delivered)
+        self._by_content = cache.by_content
+        self._check = check
 
     def decide(self, path: str, remote: Described, *, ask: bool = False) -> Decision:
         """See `Targets.decide`."""
         known = self.delivered.get(path)
         if known is not None and known.get("sure") and self._untouched(path, known):
             return Decision("present", path, row=known)
-        with suppress(TransferError):
-            status = self._root.stat(path)
-            if stat.S_ISREG(status.st_mode) and status.st_size == remote.size:
-                return Decision("present", path, row={"validators": remote.validators.as_dict()})
+        if self._has_size(path, remote.size) and (
+            self._by_content or self._holds(path, remote, known)
+        ):
+            return Decision("present", path, row={"validators": remote.validators.as_dict()})
         return Decision("fetch", path, "overwrite")
+
+    def _has_size(self, path: str, size: int | None) -> bool:
+        try:
+            status = self._root.stat(path)
+        except TransferError:
+            return False
+        return stat.S_ISREG(status.st_mode) and status.st_size == size
+
+    def _holds(self, path: str, remote: Described, known: Row | None) -> bool:
+        """Whether the file at `path`, of the same size, holds what is meant."""
+        if known is not None and self._untouched(path, known) and (found := matches(known, remote)):
+            return found
+        try:
+            fd = self._root.open(path)
+            try:
+                # As its clients do where the service tells no digest: the size has to do.
+                return verify(fd, remote.size or 0, remote.digest, self._check) is not False
+            finally:
+                os.close(fd)
+        except TransferError as error:
+            if error.code in ("digest_mismatch", "io_error"):
+                return False
+            raise
+
+
+def folder_of(root: Root, cache: Cache) -> str:
+    """The folder of the bytes in `cache`, which `root` is."""
+    *older, newest = cache.blobs
+    return next((one for one in older if _holds_something(root, one)), newest)
+
+
+def _holds_something(root: Root, folder: str) -> bool:
+    try:
+        return next(iter(root.scan(folder)), None) is not None
+    except TransferError:
+        return False
 
 
 class CacheFetchRun(FetchRun):
@@ -62,6 +121,8 @@ class CacheFetchRun(FetchRun):
         super().__init__(*arguments)
         self._cache: Cache | None = None
         self._opened: Root | None = None
+        self._folder = ""
+        """Of the bytes."""
         self._links: dict[str, list[tuple[str, Entry]]] = {}
         """By the path of their bytes."""
         self._ref: tuple[str, str] | None = None
@@ -83,11 +144,14 @@ class CacheFetchRun(FetchRun):
         request, cache = self._request, self._cache
         assert cache is not None
         delivered = Delivered.of(request.source, request.delivered)
-        return CacheTargets(self._root, cache.blobs, None, request.source, delivered)
+        check = self._control.check
+        targets = CacheTargets(self._root, cache, request.source, delivered, check)
+        self._folder = targets.folder
+        return targets
 
     def _fetch_all(self, setting: Setting, connections: int) -> None:
         assert self._cache is not None
-        mine = replace(setting, folder=self._cache.blobs, filters=Filters({}))
+        mine = replace(setting, folder=self._folder, filters=Filters({}))
         entries = setting.filters.apply(setting.backend.entries(setting.source))
         self._new_many(mine, connections).run(self._blobs(self._cache, entries))
         if not self._links and not self._errors:
@@ -99,12 +163,13 @@ class CacheFetchRun(FetchRun):
         for entry in entries:
             try:
                 blob = cache.blob(entry)
-                link = self._root.parse(cache.link(entry), new=True)
+                bytes_at = self._root.parse(join_path(self._folder, blob), new=True)
+                link = self._root.parse(cache.link(entry) or bytes_at, new=True)
             except TransferError as error:
                 self._settle(row(entry.path, state="failed", error=error.as_dict()), error)
                 continue
             self._ref = self._ref or cache.ref(entry)
-            links = self._links.setdefault(join_path(cache.blobs, blob), [])
+            links = self._links.setdefault(bytes_at, [])
             links.append((link, entry))
             if len(links) == 1:
                 yield replace(entry, path=blob, guessed=False, member=True)
@@ -123,7 +188,7 @@ class CacheFetchRun(FetchRun):
         for blob, links in self._links.items():
             with suppress(TransferError):
                 if self._root.stat(blob).st_size == links[0][1].size:
-                    there += [(link, blob) for link, _ in links]
+                    there += [(link, blob) for link, _ in links if link != blob]
                     continue
             del links[1:]  # they are not there either; the row of the first says why
         point(self._root, there)
@@ -153,11 +218,11 @@ def plan_cache(request: JobRequest, context: Context, control: Control) -> dict[
     cache, overview, seen = cache_of(request, context), Overview(), set()
     root = Root(made_folder(cache.folder), allow_hidden=True)
     try:
-        targets = CacheTargets(root, cache.blobs, None, request.source)
+        targets = CacheTargets(root, cache, request.source, check=control.check)
         with opened(request.source, context, control.check) as (backend, _):
             for entry in Filters(request.options).apply(backend.entries(request.source)):
                 control.check()
-                blob = join_path(cache.blobs, cache.blob(entry))
+                blob = join_path(targets.folder, cache.blob(entry))
                 there = targets.decide(blob, Listed.of(entry)).act == "present" or blob in seen
                 seen.add(blob)
                 overview.add("skip" if there else "copy", entry.path, entry.size)
@@ -171,6 +236,6 @@ def discard(root: Root, request: JobRequest, context: Context) -> None:
     cache = cache_of(request, context)
     own = Root(made_folder(cache.folder), allow_hidden=True)
     try:
-        discard_fetch(own, replace(request, destination=cache.blobs), context)
+        discard_fetch(own, replace(request, destination=folder_of(own, cache)), context)
     finally:
         own.close()
