@@ -1,28 +1,23 @@
-"""A branch of a repository of the hub while a job sends files to it: the commit that it stood for
-when the job began, what lies there, and which files go by LFS. All threads of a job share it.
-"""
+"""A branch of a repository of Hugging Face while a job sends files to it: see `hub_known`; here
+which files go by LFS, and pull requests."""
 
 from __future__ import annotations
 
 import base64
-import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from ..errors import TransferError
-from .hub_address import COMMIT, Place
 from .hub_client import HubClient
 from .hub_errors import nobody_writes
+from .hub_known import Branch, Known
 from .hub_listing import File, Folder
 from .sink import SourceFile
 
 SAMPLE = 512
 """Bytes of the start of a file by which the hub tells text from other data."""
-
-_OWN = ("/.git/", "/.cache/huggingface/")
-"""Folders of which nothing is sent: git's own, and what the official client notes in a folder."""
 
 
 @dataclass(frozen=True)
@@ -33,27 +28,7 @@ class Mode:
     ignored: bool = False
 
 
-@dataclass
-class Known:
-    """What the threads of a job know of one branch.
-
-    Parameters
-    ----------
-    place: the root of the repository at the branch that is committed to.
-    head: its commit; None where there is no repository yet.
-    request: the page of the pull request that the branch belongs to.
-    """
-
-    place: Place
-    head: str | None = None
-    asked: bool = False
-    request: str | None = None
-    there: dict[str, File | Folder | None] = field(default_factory=dict)
-    modes: dict[str, Mode] = field(default_factory=dict)
-    lock: threading.RLock = field(default_factory=threading.RLock)
-
-
-class Branch:
+class HuggingFaceBranch(Branch):
     """The branch as one thread uses it.
 
     Parameters
@@ -71,16 +46,10 @@ class Branch:
         private: bool,
         request: bool,
     ) -> None:
+        super().__init__(known, create=create)
         self.client = client
-        self.known = known
         self._request = request
-        self._create = create
         self._private = private
-
-    @property
-    def place(self) -> Place:
-        """The root of the repository at the branch."""
-        return self.known.place
 
     @property
     def as_pull_request(self) -> bool:
@@ -98,16 +67,6 @@ class Branch:
         request = "?create_pr=1" if self.as_pull_request else ""
         return f"{self.client.hub}/api/{kind}s/{self.place.repo}/{act}/{branch}{request}"
 
-    # -- what is there --
-
-    def head(self) -> str | None:
-        """The commit that the job began with; None where the repository is yet to be made."""
-        known = self.known
-        with known.lock:
-            if not known.asked:
-                known.head, known.asked = self._head_now(), True
-            return known.head
-
     def _head_now(self) -> str | None:
         try:
             return self.client.facts(self.place).commit
@@ -116,29 +75,8 @@ class Branch:
                 return None
             raise
 
-    def look(self, paths: Iterable[str]) -> list[File | Folder | None]:
-        """What lay at each of `paths` when the job began."""
-        paths, known = list(paths), self.known
-        with known.lock:
-            asked = [path for path in paths if path not in known.there]
-            head = self.head()
-            if asked and head is not None:
-                found = self.client.at(replace(self.place, revision=head), asked)
-                known.there.update((path, found.get(path)) for path in asked)
-            return [known.there.get(path) for path in paths]
-
-    def renew(self) -> str:
-        """The commit that the branch stands for now; what was known before is forgotten."""
-        with self.known.lock:
-            self.known.head, self.known.asked = self._head_now(), True
-            self.known.there.clear()
-            return self.prepare()
-
-    def moved(self, head: str) -> None:
-        """The branch stands for the commit `head` now."""
-        with self.known.lock:
-            self.known.head, self.known.asked = head, True
-            self.known.there.clear()
+    def _at(self, head: str, paths: Sequence[str]) -> Mapping[str, File | Folder]:
+        return self.client.at(replace(self.place, revision=head), paths)
 
     def follow(self, pull_request: str) -> None:
         """What comes now belongs to a pull request, known by the address of its page. Raises
@@ -151,26 +89,9 @@ class Branch:
 
     # -- before something is sent --
 
-    def prepare(self) -> str:
-        """The commit of `head`; the repository is made if it is not there. Raises what keeps us
-        from writing."""
+    def _require_token(self) -> None:
         if not self.client.has_token:
             raise nobody_writes(f"{self.client.hub}/settings/tokens", self.place)
-        if COMMIT.fullmatch(self.name):
-            raise TransferError(
-                "bad_request",
-                "Nothing can be sent to a commit: it stays what it is.",
-                "Name a branch.",
-            )
-        with self.known.lock:
-            head = self.head()
-            if head is None:
-                self._make()
-                self.known.asked = False
-                self._create = False
-                head = self.head()
-            assert head is not None
-            return head
 
     def _make(self) -> None:
         if self.place.kind == "space":
@@ -205,19 +126,6 @@ class Branch:
             rows.append({"path": path, "sample": sample, "size": source.size})
         answer = self.client.ask(self.place, self.api("preupload"), {"files": rows})
         return {row["path"]: row for row in _rows(answer, "files")}
-
-
-def require_name(path: str) -> None:
-    """Raise ``invalid_path`` for a name that git cannot hold at the hub."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        raise TransferError("invalid_path", "The hub takes names in UTF-8 only.") from None
-
-
-def is_own(path: str) -> bool:
-    """Whether a file is git's or the official client's, and never sent."""
-    return any(part in f"/{path}" for part in _OWN)
 
 
 def _mode(path: str, source: SourceFile, told: Any) -> Mode:

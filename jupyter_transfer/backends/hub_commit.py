@@ -14,9 +14,10 @@ from typing import Any
 
 from ..errors import TransferError
 from .base import Answer, Entry
-from .hub_branch import Branch
-from .hub_listing import File, Folder
+from .hub_branch import HuggingFaceBranch
+from .hub_listing import File
 from .hub_sink import CarriedSink, HubSink, line_of
+from .hub_verdicts import file_of, left_of, paths_of, still_there
 
 TRIES = 5
 """Times that a commit is tried while others commit to the same branch."""
@@ -38,18 +39,18 @@ class Committed:
 
 
 def commit(
-    branch: Branch, staged: Sequence[HubSink], doomed: Sequence[tuple[str, Entry]], message: str
+    branch: HuggingFaceBranch,
+    staged: Sequence[HubSink],
+    doomed: Sequence[tuple[str, Entry]],
+    message: str,
 ) -> Committed:
     """Commit what is `staged`, without the paths of `doomed`. See `CommittingBackend.commit`."""
     for _ in range(TRIES):
         branch.renew()
-        there = dict(zip(_paths(staged), branch.look(_paths(staged)), strict=True))
-        left = [sink for sink in staged if not _is_there(sink, there[sink.path])]
-        for sink in left:
-            _require_free(sink, there[sink.path])
-        gone = _still_there(branch, doomed)
+        left, there = left_of(branch, staged)
+        gone = still_there(branch, doomed)
         if not left and not gone:
-            return Committed([_file(there[sink.path]) for sink in staged])
+            return Committed([file_of(there[sink.path]) for sink in staged])
         answer = _post(branch, left, gone, message)
         if answer.status in (409, 412):
             continue  # somebody committed since
@@ -59,61 +60,15 @@ def commit(
     raise TransferError("remote_busy", "Others commit to the branch again and again.")
 
 
-def _paths(staged: Sequence[HubSink]) -> list[str]:
-    return [sink.path for sink in staged]
-
-
-def _digest_of(found: File) -> str:
-    return found.sha256 or found.blob
-
-
-def _is_there(sink: HubSink, found: File | Folder | None) -> bool:
-    assert sink.digest is not None
-    return isinstance(found, File) and _digest_of(found) == sink.digest.value
-
-
-def _require_free(sink: HubSink, found: File | Folder | None) -> None:
-    """Raise ``exists`` or ``is_a_directory`` where a file may not go to its path."""
-    source = sink.source
-    if found is None:
-        return
-    if isinstance(found, Folder):
-        raise TransferError("is_a_directory", f"“{sink.path}” is a folder there.")
-    seen = source.replaces.version if source.replaces is not None else None
-    if source.replace and (seen is None or seen.endswith(f":{_digest_of(found)}")):
-        return
-    raise TransferError(
-        "exists",
-        f"Somebody has put another file at “{sink.path}” there.",
-        "Look at it, then send again and say what is to become of it.",
-        detail={"address": sink.address},
-    )
-
-
-def _still_there(branch: Branch, doomed: Sequence[tuple[str, Entry]]) -> list[str]:
-    """The paths that are to be deleted. Raises ``remote_changed``."""
-    paths = []
-    for (path, entry), found in zip(doomed, branch.look(p for p, _ in doomed), strict=True):
-        if found is None:
-            continue
-        version = entry.validators.version
-        if isinstance(found, Folder) or (version and not version.endswith(_digest_of(found))):
-            raise TransferError(
-                "remote_changed",
-                f"“{path}” is another file by now; nothing was deleted.",
-                retryable=False,
-            )
-        paths.append(path)
-    return paths
-
-
-def _post(branch: Branch, left: Sequence[HubSink], gone: Sequence[str], message: str) -> Answer:
+def _post(
+    branch: HuggingFaceBranch, left: Sequence[HubSink], gone: Sequence[str], message: str
+) -> Answer:
     head = {"summary": message, "description": "", "parentCommit": branch.head()}
     content = CommitBody({"key": "header", "value": head}, left, gone)
     return branch.client.send(branch.place, branch.api("commit"), content, NDJSON)
 
 
-def _found(branch: Branch, staged: Sequence[HubSink], answer: Answer) -> Committed:
+def _found(branch: HuggingFaceBranch, staged: Sequence[HubSink], answer: Answer) -> Committed:
     """What the hub says that lies there now."""
     try:
         told = json.loads(answer.body)
@@ -123,14 +78,8 @@ def _found(branch: Branch, staged: Sequence[HubSink], answer: Answer) -> Committ
     if branch.as_pull_request and request:
         branch.follow(str(request))
     branch.moved(sha)
-    files = [_file(found) for found in branch.look(_paths(staged))]
+    files = [file_of(found) for found in branch.look(paths_of(staged))]
     return Committed(files, str(request) if request else None)
-
-
-def _file(found: File | Folder | None) -> File:
-    if not isinstance(found, File):
-        raise TransferError("remote_lied", "The hub has lost a file of its commit.")
-    return found
 
 
 class CommitBody:

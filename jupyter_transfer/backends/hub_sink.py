@@ -18,7 +18,8 @@ from .base import Digest, Entry, Validators
 from .committing import StagingSink
 from .git_lfs import TYPE
 from .hub_address import HUB
-from .hub_branch import Branch
+from .hub_branch import HuggingFaceBranch
+from .hub_known import Branch
 from .sink import Gone, Outlet, SourceFile, Span, State
 
 
@@ -65,6 +66,7 @@ class CarriedSink(HubSink):
 class LfsSink(HubSink):
     """A file that goes to the store."""
 
+    branch: HuggingFaceBranch
     digests = ("sha256",)
 
     def __init__(self, *arguments: Any) -> None:

@@ -21,11 +21,11 @@ from .hub_address import COMMIT, HUB, HUBS, Place
 from .hub_cache import HubCache
 from .hub_client import HubClient
 from .hub_listing import Facts
-from .hub_sending import HubSending
+from .huggingface_sending import HuggingFaceSending
 from .pins import Pins
 
 
-class HuggingFaceBackend(HubSending):
+class HuggingFaceBackend(HuggingFaceSending):
     """Repositories of a hub of Hugging Face."""
 
     name = "huggingface"
