@@ -12,12 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import yaml
+
 from . import datacube
 from .admission import JobAdmission
 from .datacube import Lookup, Reference, Transfer
 from .errors import TransferError
 from .secrets import Held, kubernetes_reference
-from .spec import JobSpec
+from .spec import JobSpec, now
 
 Values = Callable[[list[Reference]], Awaitable[Mapping[str, Any]]]
 """Finds what secrets and config maps hold: ``{"value"}`` or ``{"error"}`` by reference."""
@@ -95,6 +97,7 @@ class Planned:
             "form": datacube.KIND if self.transfer.cube else datacube.OWN_KIND,
             "claim": self.transfer.claim,
             "folder": self.folder,
+            "ignored": list(self.transfer.cube.ignored) if self.transfer.cube else [],
             "notices": list(self.transfer.notices),
             "missing": list(self.missing),
             "job": job,
@@ -132,6 +135,38 @@ class JobFiles:
         values = _Answers(request.secrets, answers, refers=looks_up)
         claims = {**self._claims, **request.claims}
         return [self._plan(transfer, claims, values) for transfer in found]
+
+    def exported(self, job: Mapping[str, Any], claim: str | None) -> str:
+        """`job` (the contract's JSON) as the YAML of a DataCube. Its folder lies in `claim`, or
+        in that of `pvc_map` which is nearest; a claim that is not in there is the root folder.
+
+        Raises ``bad_request`` for what no DataCube can do, and where no claim is known of.
+        """
+        path = job["source" if job["kind"] == "send" else "destination"]
+        claim, inner = self._claim_of(path, claim)
+        document = datacube.exported(job, claim, inner, now())
+        return yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+
+    def _claim_of(self, path: str, claim: str | None) -> tuple[str, str]:
+        claims = {name: folder.strip("/") for name, folder in self._claims.items()}
+        if claim is not None:
+            claims = {claim: claims.get(claim, "")}
+        clean = path.lstrip("/")
+        around = [
+            (len(folder), name)
+            for name, folder in claims.items()
+            if folder in ("", ".") or f"{clean}/".startswith(f"{folder}/")
+        ]
+        if not around:
+            raise TransferError(
+                "bad_request",
+                "Nobody says in which claim the folder of this transfer lies.",
+                "Name the claim, or ask the administrator to name it in `pvc_map`.",
+                detail={"claim": claim or ""},
+            )
+        name = max(around)[1]
+        folder = claims[name]
+        return name, clean if folder in ("", ".") else clean[len(folder) :].lstrip("/")
 
     def _plan(self, transfer: Transfer, claims: Mapping[str, str], values: _Answers) -> Planned:
         folder = claims.get(transfer.claim) if transfer.claim is not None else None

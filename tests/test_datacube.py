@@ -317,6 +317,8 @@ def test_variables_that_nothing_heeds_are_told():
         (["--transfers", "8", "-v"], {}),
         (["--include=*.csv", "--exclude", "tmp/**"], {"include": ["*.csv"], "exclude": ["tmp/**"]}),
         (["--bwlimit", "1M"], {"bandwidth": 1 << 20}),
+        (["--bwlimit", "100", "--max-size=7"], {"bandwidth": 100 << 10, "max_size": "7K"}),
+        (["--checksum", "--max-delete", "3"], {"compare": "checksum", "max_delete": 3}),
         (["--ignore-existing"], {"conflict": "skip"}),
     ],
 )
@@ -515,6 +517,95 @@ def test_the_status_of_what_was_not_begun():
     assert [one["status"] for one in other["conditions"]] == ["False"]
 
 
+def a_job(kind: str, source: str, destination: str, **options: Any) -> dict[str, Any]:
+    ends = {"source": source, "destination": destination, "progress": {"files_total": None}}
+    return {**job_in("queued"), "kind": kind, **ends, "options": options, "started": None}
+
+
+EXPORTED = [
+    a_job("fetch", "s3://b/k/", "data/"),
+    a_job("sync", "s3://b/k/", "data", max_delete=3, compare="checksum"),
+    a_job("send", "data", "s3://b/k/", region="eu-1", storage_class="COLD", requester_pays=True),
+    a_job("fetch", "git+https://h/o/x.git@v1", "c/x", depth=1, partial=True, submodules=True),
+    a_job("fetch", "hf://o/n", "n", include=["/a[1].bin".replace("[", "\\[").replace("]", "\\]")]),
+    a_job("fetch", "git+https://h/o/x.git", "c/x"),
+    a_job("fetch", "hf://o/n", "n", include=["*.bin"], exclude=["x"], max_retries=0),
+    a_job("fetch", "s3://b/k/", "d/", bandwidth=5000, min_size=10, max_size="5M", max_age="3d"),
+    a_job("fetch", "s3://b/k/", "d/", conflict="skip", filter=["- *.tmp", "+ *"]),
+    a_job("fetch", "hf://o/n", "n", endpoint="https://mirror.example.org", revision="v1"),
+]
+
+
+@pytest.mark.parametrize("job", EXPORTED)
+def test_there_and_back_with_options(job):
+    document = datacube.exported(
+        job, "demo", job["source" if job["kind"] == "send" else "destination"], MOMENT
+    )
+    (cube,) = datacube.read(yaml.safe_dump(document))
+    again = cube.job("", lambda kind, name, key: f"{name}/{key}")
+    keys = {"endpoint": "s3-env/endpoint", "access_key_id": "s3-env/accessKeyID"}
+    keys["secret_access_key"] = "s3-env/secretAccessKey"
+    wanted = dict(job["options"])
+    if "s3://" in job["source"] + job["destination"]:
+        wanted = {**keys, **wanted}
+    for name in ("bandwidth", "min_size"):
+        if name in wanted:
+            assert str(again.options.pop(name)).removesuffix("B") == str(wanted.pop(name))
+    if job["source"].startswith("git+"):
+        wanted |= {"ref": "v1"} if "@" in job["source"] else {}
+        assert again.source == "git+https://h/o/x.git"
+    else:
+        assert (again.source, again.destination.rstrip("/")) == (
+            job["source"],
+            job["destination"].rstrip("/") if job["kind"] != "send" else "s3://b/k",
+        )
+    assert again.options == wanted
+    assert again.kind == job["kind"]
+
+
+@pytest.mark.parametrize(
+    ("source", "path", "files", "sub_path"),
+    [
+        ("s3://b/set/", "data", None, "data"),
+        ("s3://b/set/", "data/", None, "data"),
+        ("s3://b/set/", "", None, "set"),
+        ("s3://b/set/", "./", None, ""),
+        ("s3://b/one", "data/one", 1, "data"),
+        ("s3://b/one", "data/", 1, "data"),
+        ("s3://b/one", "", None, ""),
+        ("git+https://h/o/x.git@v1", "code/x", None, "code"),
+        ("git+https://h/o/x.git", "code/", None, "code"),
+        ("git+https://h/o/x.git", "", None, ""),
+        ("hf://o/n@main", "", None, "n"),
+        ("hf://o/n", "m", None, "m"),
+    ],
+)
+def test_the_folder_in_the_claim(source, path, files, sub_path):
+    job = {**a_job("fetch", source, path), "progress": {"files_total": files}}
+    assert datacube.sub_path_of(job, path) == sub_path
+
+
+def test_what_has_begun_is_written_with_its_status():
+    job = {**a_job("fetch", "s3://b/k/", "data"), **job_in("done")}
+    document = datacube.exported(job, "demo", "data", MOMENT)
+    assert document["status"]["phase"] == "Complete"
+    assert datacube.of(document).name == "transfer-00000000"
+
+
+def test_a_reference_is_written_as_one():
+    secret_of = "kubernetes:secret/mine/key"
+    job = a_job("fetch", "s3://b/k/", "d", access_key_id="AK", secret_access_key=secret_of)
+    text = yaml.safe_dump(datacube.exported(job, "demo", "d", MOMENT))
+    assert datacube.read(text)[0].references() == [
+        ("secret", "s3-env", "endpoint"),
+        ("secret", "mine", "key"),
+    ]
+    job = a_job("fetch", "git+https://h/x.git", "x", credential_options=["token"])
+    text = yaml.safe_dump(datacube.exported(job, "demo", "x", MOMENT))
+    again = datacube.read(text)[0].job("", lambda *where: "t0ken", lambda *where: "ref")
+    assert (again.source, again.options["token"]) == ("git+https://h/x.git", "ref")
+
+
 @pytest.mark.parametrize(
     "job",
     [
@@ -542,6 +633,16 @@ def test_there_and_back(job):
         {"kind": "copy", "source": "s3://b/k", "destination": "s3://c/k", "options": {}},
         {"kind": "fetch", "source": "https://h/x", "destination": "", "options": {}},
         {"kind": "send", "source": "x", "destination": "sftp://h/x", "options": {}},
+        {"kind": "sync", "source": "x", "destination": "s3://b/k", "options": {}},
+        {"kind": "sync", "source": "hf://o/n", "destination": "x", "options": {}},
+        a_job("fetch", "s3://b/k/", "x", profile="p"),
+        a_job("fetch", "s3://b/k/", "x", anonymous=True),
+        a_job("fetch", "s3://b/k/", "x", conflict="rename"),
+        a_job("sync", "s3://b/k/", "x", trash="old"),
+        a_job("fetch", "git+https://h/x.git", "x", sparse="a"),
+        a_job("fetch", "git+https://h/x.git", "x", username="u"),
+        a_job("fetch", "hf://o/n", "x", target="cache"),
+        a_job("fetch", "hf://o/n/folder/", "x"),
     ],
 )
 def test_what_no_datacube_can_do(job):

@@ -197,7 +197,7 @@ def export(client: Any, id: str, claim: str, as_json: bool) -> None:
     """Write a transfer of the Jupyter server as a DataCube."""
     job = client.job(id).data
     path = job["source"] if job["kind"] == "send" else job["destination"]
-    document = datacube.written(job, claim, path.strip("/").removeprefix("."))
+    document = datacube.exported(job, claim, path, now())
     if as_json:
         click.echo(yaml.safe_dump(document, default_flow_style=True, width=1 << 20).strip())
     else:

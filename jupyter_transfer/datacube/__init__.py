@@ -14,11 +14,11 @@ from __future__ import annotations
 from .cube import Cube
 from .documents import MAX_BYTES, documents
 from .own import OWN_API_VERSION, OWN_KIND, own_schema, own_transfer
-from .reading import is_cube, of, read
+from .reading import API_VERSION, KIND, is_cube, of, read
 from .status import not_begun, with_status
 from .transfers import MAX_TRANSFERS, Transfer, transfers
 from .values import Lookup, Reference, expand
-from .writing import API_VERSION, KIND, written
+from .writing import exported, sub_path_of, written
 
 __all__ = [
     "API_VERSION",
@@ -33,12 +33,14 @@ __all__ = [
     "Transfer",
     "documents",
     "expand",
+    "exported",
     "is_cube",
     "not_begun",
     "of",
     "own_schema",
     "own_transfer",
     "read",
+    "sub_path_of",
     "transfers",
     "with_status",
     "written",

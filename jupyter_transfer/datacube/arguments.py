@@ -3,111 +3,175 @@ arguments of rclone and git run commands, or read any file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
 
 from ..errors import TransferError
 
-Apply = Callable[[dict[str, Any], str], None]
+Kind = Literal["text", "number", "amount", "list", "flag", "ignored"]
 
 
-def _set(name: str) -> Apply:
-    return lambda options, value: options.__setitem__(name, value)
+@dataclass(frozen=True)
+class Argument:
+    """What an argument means: the job's `option` gets its value, or `fixed` where it has none.
+
+    Parameters
+    ----------
+    option: "" where it changes only how something is shown or shared out.
+    fixed: the value that it stands for; an argument that wants one, wants this one then.
+    wants: whether a value follows.
+    """
+
+    option: str = ""
+    kind: Kind = "text"
+    fixed: Any = None
+    wants: bool = True
+
+    def apply(self, options: dict[str, Any], value: str) -> None:
+        """Say in `options` what the argument with `value` says. Raises ``bad_request``."""
+        if self.kind == "number":
+            if not (value.isascii() and value.isdigit()):
+                raise TransferError("bad_request", f"extraArgs: “{value[:20]}” is no number.")
+            options[self.option] = int(value)
+        elif self.kind == "list":
+            options.setdefault(self.option, []).append(value)
+        elif self.kind == "flag":
+            options[self.option] = self.fixed
+        elif self.kind == "text":
+            options[self.option] = value
+        elif self.kind == "amount":
+            # A number without a unit is KiB to rclone, and bytes here.
+            options[self.option] = f"{value}K" if value.isdecimal() else value
 
 
-def _number(name: str) -> Apply:
-    def apply(options: dict[str, Any], value: str) -> None:
-        if not value.isdigit():
-            raise TransferError("bad_request", f"extraArgs: “{value[:20]}” is no number.")
-        options[name] = int(value)
-
-    return apply
+_TEXT, _NUMBER = Argument, partial(Argument, kind="number")
+_LIST, _AMOUNT = partial(Argument, kind="list"), partial(Argument, kind="amount")
+_IGNORED = Argument(kind="ignored")
+_SHOWN = Argument(kind="ignored", wants=False)
 
 
-def _add(name: str) -> Apply:
-    return lambda options, value: options.setdefault(name, []).append(value)
+def _flag(option: str, fixed: Any = True) -> Argument:
+    return Argument(option, "flag", fixed, wants=False)
 
 
-def _fixed(name: str, fixed: Any) -> Apply:
-    return lambda options, value: options.__setitem__(name, fixed)
+class _OnlyBlobs(Argument):
+    """``--filter`` of git, of which one is supported."""
+
+    def apply(self, options: dict[str, Any], value: str) -> None:
+        """See `Argument`."""
+        if value != "blob:none":
+            raise TransferError("bad_request", "extraArgs: only --filter=blob:none is supported.")
+        options["partial"] = True
 
 
-def _partial(options: dict[str, Any], value: str) -> None:
-    if value != "blob:none":
-        raise TransferError("bad_request", "extraArgs: only --filter=blob:none is supported.")
-    options["partial"] = True
-
-
-_IGNORED: Apply = lambda options, value: None  # noqa: E731 - how it is shown, how it is shared out
-
-# Argument -> whether a value follows, and what it means.
-_RCLONE: dict[str, tuple[bool, Apply]] = {
-    "--include": (True, _add("include")),
-    "--exclude": (True, _add("exclude")),
-    "--filter": (True, _add("filter")),
-    "--min-size": (True, _set("min_size")),
-    "--max-size": (True, _set("max_size")),
-    "--min-age": (True, _set("min_age")),
-    "--max-age": (True, _set("max_age")),
-    "--bwlimit": (True, _set("bandwidth")),
-    "--ignore-existing": (False, _fixed("conflict", "skip")),
-    "--transfers": (True, _IGNORED),
-    "--checkers": (True, _IGNORED),
-    "--multi-thread-streams": (True, _IGNORED),
-    "--s3-chunk-size": (True, _IGNORED),
-    "--s3-upload-concurrency": (True, _IGNORED),
-    "--stats": (True, _IGNORED),
-    "--progress": (False, _IGNORED),
-    "-P": (False, _IGNORED),
-    "--verbose": (False, _IGNORED),
-    "-v": (False, _IGNORED),
-    "-vv": (False, _IGNORED),
-    "--fast-list": (False, _IGNORED),
+_RCLONE: dict[str, Argument] = {
+    "--include": _LIST("include"),
+    "--exclude": _LIST("exclude"),
+    "--filter": _LIST("filter"),
+    "--min-size": _AMOUNT("min_size"),
+    "--max-size": _AMOUNT("max_size"),
+    "--min-age": _TEXT("min_age"),
+    "--max-age": _TEXT("max_age"),
+    "--bwlimit": _AMOUNT("bandwidth"),
+    "--ignore-existing": _flag("conflict", "skip"),
+    "--max-delete": _NUMBER("max_delete"),
+    "--checksum": _flag("compare", "checksum"),
+    "-c": _flag("compare", "checksum"),
+    "--size-only": _flag("compare", "size"),
+    "--s3-region": _TEXT("region"),
+    "--s3-storage-class": _TEXT("storage_class"),
+    "--s3-acl": _TEXT("acl"),
+    "--s3-server-side-encryption": _TEXT("sse"),
+    "--s3-sse-kms-key-id": _TEXT("sse_kms_key_id"),
+    "--s3-requester-pays": _flag("requester_pays"),
+    "--transfers": _IGNORED,
+    "--checkers": _IGNORED,
+    "--multi-thread-streams": _IGNORED,
+    "--s3-chunk-size": _IGNORED,
+    "--s3-upload-concurrency": _IGNORED,
+    "--stats": _IGNORED,
+    "--progress": _SHOWN,
+    "-P": _SHOWN,
+    "--verbose": _SHOWN,
+    "-v": _SHOWN,
+    "-vv": _SHOWN,
+    "--fast-list": _SHOWN,
 }
-_GIT: dict[str, tuple[bool, Apply]] = {
-    "--depth": (True, _number("depth")),
-    "--branch": (True, _set("ref")),
-    "-b": (True, _set("ref")),
-    "--filter": (True, _partial),
-    "--single-branch": (False, _IGNORED),
-    "--no-tags": (False, _IGNORED),
-    "--progress": (False, _IGNORED),
-    "--verbose": (False, _IGNORED),
-    "-v": (False, _IGNORED),
-    "--quiet": (False, _IGNORED),
-    "-q": (False, _IGNORED),
+_GIT: dict[str, Argument] = {
+    "--depth": _NUMBER("depth"),
+    "--branch": _TEXT("ref"),
+    "-b": _TEXT("ref"),
+    "--filter": _OnlyBlobs("partial", fixed=True),
+    "--recurse-submodules": _flag("submodules"),
+    "--single-branch": _SHOWN,
+    "--no-tags": _SHOWN,
+    "--progress": _SHOWN,
+    "--verbose": _SHOWN,
+    "-v": _SHOWN,
+    "--quiet": _SHOWN,
+    "-q": _SHOWN,
 }
-_HUGGINGFACE: dict[str, tuple[bool, Apply]] = {
-    "--include": (True, _add("include")),
-    "--exclude": (True, _add("exclude")),
-    "--revision": (True, _set("revision")),
-    "--max-workers": (True, _IGNORED),
-    "--cache-dir": (True, _IGNORED),  # that is the client's own
-    "--quiet": (False, _IGNORED),
+_HUGGINGFACE: dict[str, Argument] = {
+    "--include": _LIST("include"),
+    "--exclude": _LIST("exclude"),
+    "--revision": _TEXT("revision"),
+    "--repo-type": _TEXT("repo_type"),
+    "--max-workers": _IGNORED,
+    "--cache-dir": _IGNORED,  # that is the client's own
+    "--quiet": _SHOWN,
 }
-_ALLOWED = {"s3": _RCLONE, "git": _GIT, "huggingface": _HUGGINGFACE}
+_DOWNLOADS = {"s3": _RCLONE, "git": _GIT, "huggingface": _HUGGINGFACE}
+_UPLOADS = {"s3": _RCLONE, "git": _GIT, "huggingface": _HUGGINGFACE}
+
+
+def _allowed(type_: str, upload: bool) -> Mapping[str, Argument]:
+    return (_UPLOADS if upload else _DOWNLOADS)[type_]
 
 
 def options_of(type_: str, upload: bool, arguments: Sequence[str]) -> dict[str, Any]:
     """The options of a job that `arguments` stand for. Raises ``bad_request`` with the name of one
     that is not allowed."""
-    allowed = _ALLOWED[type_]
+    allowed = _allowed(type_, upload)
     options: dict[str, Any] = {}
     rest = list(arguments)
     while rest:
         name, equals, value = rest.pop(0).partition("=")
-        if name not in allowed:
+        argument = allowed.get(name)
+        if argument is None:
             raise TransferError(
                 "bad_request",
                 f"DataCube: extraArgs: “{name[:60]}” is not allowed.",
                 f"Use only: {', '.join(sorted(allowed))}.",
             )
-        wants, apply = allowed[name]
-        if wants and not equals:
+        if argument.wants and not equals:
             if not rest:
                 raise TransferError("bad_request", f"DataCube: extraArgs: {name} wants a value.")
             value = rest.pop(0)
-        elif equals and not wants:
+        elif equals and not argument.wants:
             raise TransferError("bad_request", f"DataCube: extraArgs: {name} takes no value.")
-        apply(options, value)
+        argument.apply(options, value)
     return options
+
+
+def arguments_of(type_: str, upload: bool, options: dict[str, Any]) -> list[str]:
+    """The arguments that say what `options` do; what they say is taken out of these."""
+    arguments: list[str] = []
+    for name, argument in _allowed(type_, upload).items():
+        value = options.get(argument.option)
+        if value is None or (argument.fixed is not None and value != argument.fixed):
+            continue
+        del options[argument.option]
+        if not argument.wants:
+            arguments.append(name)
+        elif isinstance(argument, _OnlyBlobs):
+            arguments.append(f"{name}=blob:none")
+        else:
+            values = value if isinstance(value, list) else [value]
+            arguments += [f"{name}={_text(argument, one)}" for one in values]
+    return arguments
+
+
+def _text(argument: Argument, value: Any) -> str:
+    return f"{value}B" if argument.kind == "amount" and isinstance(value, int) else str(value)

@@ -13,6 +13,9 @@ from .arguments import options_of
 from .documents import Json, bad
 from .values import Lookup, Reference, Values, reference_of
 
+DEFAULT_BRANCH = "HEAD"
+"""The `ref` that is the branch which the repository shows first; without a `ref` it is master."""
+
 _TOKEN_IN_URL = re.compile(r"(https?://)(?:([^@/:]*):)?\$\(TOKEN\)@(.+)")
 
 
@@ -28,6 +31,7 @@ class Cube:
     claim: name of the persistent volume claim.
     sub_path: the folder in it; "" for all of it.
     variables: name, and value or reference, of its options and of its environment, in order.
+    ignored: names of fields and variables that nothing here heeds.
     """
 
     name: str
@@ -41,8 +45,19 @@ class Cube:
     retries: int | None = None
     deadline: int | None = None
     arguments: tuple[str, ...] = ()
-    notices: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     document: Json = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What is `ignored`, as sentences."""
+        whys = {
+            "template": "the folder is there",
+            "resources": "nothing runs in a pod",
+            "securityContext": "nothing runs in a pod",
+        }
+        other = "no program with an environment is started"
+        return tuple(f"“{name}” is ignored: {whys.get(name, other)}." for name in self.ignored)
 
     def references(self) -> list[Reference]:
         """Where its values stand, as far as they are in secrets and config maps."""
@@ -95,7 +110,11 @@ def _git(cube: Cube, values: Values, place: str) -> JobSpec:
             "A DataCube that pushes to a git repository cannot be run yet.",
             "Push with git.",
         )
-    options: Json = {"ref": values.get("ref") or "master", "token": values.secret("token")}
+    ref = values.get("ref") or "master"
+    options: Json = {
+        "ref": "" if ref == DEFAULT_BRANCH else ref,
+        "token": values.secret("token"),
+    }
     known = _TOKEN_IN_URL.fullmatch(values.text("url")) if values.refers("token") else None
     if known is None:
         url = values["url"]

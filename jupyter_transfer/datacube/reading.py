@@ -11,7 +11,9 @@ from .cube import Cube
 from .documents import Json, bad, documents
 from .fields import Fields
 from .values import names_in
-from .writing import API_VERSION, KIND
+
+API_VERSION = "tensorstack.dev/v1beta1"
+KIND = "DataCube"
 
 _OPTIONS = {
     "s3": {"s3-endpoint", "s3-access-key-id", "s3-secret-access-key", "s3-uri"},
@@ -70,7 +72,7 @@ def of(document: Json) -> Cube:
         sub_path=_sub_path(pvc.text("subPath", optional=True)),
         options=options,
         document={name: value for name, value in document.items() if name != "status"},
-        notices=("“template” is ignored: the folder is there.",) if pvc.take("template") else (),
+        ignored=("template",) if pvc.take("template") else (),
     )
     pvc.done()
     _check_options(cube)
@@ -98,22 +100,18 @@ def _with_executor(cube: Cube, executor: Fields) -> Cube:
     taken = {variable["name"].lower() for variable in cube.options}
     if clash := [v["name"] for v in cube.variables if v["name"].lower() in taken]:
         raise bad("spec.executor.env", f"names an option: {clash[0]}")
-    notices = [*cube.notices, *_unused(cube)]
-    for name in ("resources", "securityContext"):
-        if executor.take(name):
-            notices.append(f"“{name}” is ignored: nothing runs in a pod.")
+    of_pods = [name for name in ("resources", "securityContext") if executor.take(name)]
     executor.done()
-    return replace(cube, notices=tuple(notices))
+    return replace(cube, ignored=(*cube.ignored, *_unused(cube), *of_pods))
 
 
 def _unused(cube: Cube) -> list[str]:
-    """Notices about variables of the environment that nothing here heeds."""
+    """Variables of the environment that nothing here heeds."""
     texts = [str(one.get("value", "")) for one in (*cube.options, *cube.variables)]
     heeded = {name for text in texts for name in names_in(text)}
     if cube.type == "huggingface":
         heeded.add("HF_ENDPOINT")
-    names = [one["name"] for one in cube.variables if one["name"] not in heeded]
-    return [f"“{name}” is ignored: no program with an environment is started." for name in names]
+    return [one["name"] for one in cube.variables if one["name"] not in heeded]
 
 
 def _check_options(cube: Cube) -> None:

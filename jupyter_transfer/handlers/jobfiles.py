@@ -45,4 +45,24 @@ class ApplyHandler(TransferHandler):
         await self.require_references(planned.spec.options)
 
 
-ROUTES = [(r"jupyter-transfer/jobs/apply/?", ApplyHandler)]
+class DataCubeHandler(TransferHandler):
+    """``jobs/{id}/datacube``: a job as a DataCube."""
+
+    _track_activity = False
+
+    @allow(("read", "transfers"))
+    async def get(self, id: str) -> None:
+        """The YAML file; ``claim`` names the claim that its folder lies in."""
+        transfer = self.transfer
+        job = await transfer.queue.get(id, self.owner)
+        claim = self.get_query_argument("claim", "") or None
+        text = transfer.job_files.exported(job.as_dict(), claim)
+        self.set_header("Content-Type", "application/yaml; charset=utf-8")
+        self.set_header("Content-Disposition", f'attachment; filename="transfer-{id[:8]}.yaml"')
+        self.finish(text)
+
+
+ROUTES = [
+    (r"jupyter-transfer/jobs/apply/?", ApplyHandler),
+    (r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/datacube", DataCubeHandler),
+]

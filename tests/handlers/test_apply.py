@@ -124,7 +124,8 @@ async def test_what_a_file_would_do(plan, store, jp_root_dir, tmp_path):
     }
     assert (first["name"], first["form"], first["claim"]) == ("down", "DataCube", "demo")
     assert (first["folder"], first["missing"], first["error"]) == ("claims/demo", [], None)
-    assert "resources" in first["notices"][0]
+    assert first["ignored"] == ["resources"]
+    assert "“resources” is ignored" in first["notices"][0]
     assert (second["form"], second["job"]["source"]) == ("Transfer", "https://example.org/x")
     assert list(Path(jp_root_dir).iterdir()) == []
 
@@ -286,3 +287,50 @@ async def test_who_may_not_write_files_makes_no_jobs(forbid, apply, jp_root_dir)
     forbid("write", "contents")
     assert (await apply(from_s3())).code == 403
     assert os.listdir(jp_root_dir) == []
+
+
+@pytest.fixture
+def export(ask):
+    """Ask for a job as a DataCube."""
+
+    async def get(job: dict[str, Any], claim: str = ""):
+        params = {"claim": claim} if claim else {}
+        return await ask("jobs", job["id"], "datacube", params=params)
+
+    return get
+
+
+async def test_a_job_is_exported_and_applied_again(
+    ask, apply, post, act, export, reaches, store, jp_root_dir
+):
+    keys = {"access_key_id": s3.KEY, "secret_access_key": s3.SECRET}
+    job = await post("s3://bucket/set/", "claims/demo/out", endpoint=store.url, **keys)
+    job = await reaches(job, "done", "failed", "waiting")
+    response = await export(job)
+    assert response.code == 200
+    assert response.headers["Content-Type"].startswith("application/yaml")
+    assert s3.SECRET not in response.body.decode()
+    document = yaml.safe_load(response.body)
+    assert document["spec"]["sink"]["pvc"] == {"name": "demo", "subPath": "out"}
+    assert document["status"]["phase"] == "Complete"
+    (again,) = json.loads((await apply(document)).body)["jobs"]
+    assert (again["source"], again["destination"]) == ("s3://bucket/set/", "claims/demo/out/")
+    assert (await reaches(again, "done", "failed", "waiting"))["state"] == "done"
+    whole = yaml.safe_load((await export(job, "whole")).body)
+    assert whole["spec"]["sink"]["pvc"] == {"name": "whole", "subPath": "claims/demo/out"}
+    other = yaml.safe_load((await export(job, "other")).body)
+    assert other["spec"]["sink"]["pvc"]["name"] == "other"
+    # What no DataCube can be, and what lies in no claim.
+    job = await post("https://example.org/x", "claims/demo/", start_at="2999-01-01T00:00:00Z")
+    assert "cannot be written" in error_of(await export(job))["message"]
+    assert (await ask("jobs", "0" * 32, "datacube")).code == 404
+
+
+async def test_where_no_claim_is_known(transfer_app, post, export):
+    transfer_app.pvc_map = {"demo": "claims/demo"}
+    job = await post("s3://bucket/set/", "claims/demos", start_at="2999-01-01T00:00:00Z")
+    for claim in ("", "demo"):
+        assert error_of(await export(job, claim))["detail"] == {"claim": claim}
+    document = yaml.safe_load((await export(job, "mine")).body)
+    assert document["spec"]["sink"]["pvc"] == {"name": "mine", "subPath": "claims/demos"}
+    assert "status" not in document

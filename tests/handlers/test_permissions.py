@@ -29,6 +29,10 @@ TABLE = {
     ),
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/files": (f"jobs/{ID}/files", {"GET": [READ]}),
     r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/report": (f"jobs/{ID}/report", {"GET": [READ]}),
+    r"jupyter-transfer/jobs/(?P<id>[0-9a-f]{32})/datacube": (
+        f"jobs/{ID}/datacube",
+        {"GET": [READ]},
+    ),
     r"jupyter-transfer/leftovers/?": ("leftovers", {"GET": [READ, GET_FILES]}),
     r"jupyter-transfer/leftovers/(?P<id>[A-Za-z0-9_-]+)": (
         "leftovers/AAAA",
