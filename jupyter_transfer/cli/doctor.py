@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 
 from .codes import DONE, FAILED
+from .completing import by, file_option
 from .health.finding import Finding
 from .health.network import network
 from .health.parts import optional, versions
@@ -24,10 +25,10 @@ _MARKS = {
 
 
 @click.command()
-@click.argument("addresses", nargs=-1, metavar="[ADDRESS]…")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]…", shell_complete=by("address"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong.")
-@click.option("--ca-file", metavar="FILE", help="Further certificate authorities (PEM).")
+@file_option("--ca-file", help="Further certificate authorities (PEM).")
 def doctor(addresses: tuple[str, ...], as_json: bool, quiet: bool, ca_file: str | None) -> None:
     """Look at versions, optional parts, servers, folders and the network.
 

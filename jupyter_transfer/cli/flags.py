@@ -18,6 +18,7 @@ from ..backends.ends import PREFIX
 from ..joboptions import COMPARISONS
 from ..names import CONFLICTS
 from ..secrets import ask_secret, is_reference
+from .completing import by, file_option
 
 Command = Callable[..., Any]
 
@@ -35,12 +36,15 @@ def of_output(command: Command) -> Command:
         [
             click.option("--json", "as_json", is_flag=True, help="One JSON object a line."),
             click.option("-q", "--quiet", is_flag=True, help="Show errors only."),
-            click.option("--server", metavar="URL", help="The Jupyter server to use."),
-            click.option("--local", is_flag=True, help="Run it here, not on a Jupyter server."),
-            click.option("--token-file", metavar="FILE", help="File with that server's token."),
             click.option(
-                "--ca-file", metavar="FILE", help="Further certificate authorities (PEM)."
+                "--server",
+                metavar="URL",
+                help="The Jupyter server to use.",
+                shell_complete=by("server"),
             ),
+            click.option("--local", is_flag=True, help="Run it here, not on a Jupyter server."),
+            file_option("--token-file", help="File with that server's token."),
+            file_option("--ca-file", help="Further certificate authorities (PEM)."),
         ]
     ):
         command = option(command)
@@ -79,7 +83,13 @@ def _general() -> Iterator[Command]:
         "--bandwidth", metavar="RATE", help="Bytes a second: 5M, or “08:00,512k 19:00,off”."
     )
     yield click.option("--connections", type=int, help="To one host, at most.")
-    yield click.option("--max-retries", type=int, help="Attempts in a row that move no byte.")
+    yield click.option(
+        "--retries",
+        "--max-retries",
+        "max_retries",
+        type=int,
+        help="Attempts in a row that move no byte.",
+    )
     yield click.option("--dry-run", is_flag=True, default=None, help="Show what would be done.")
     yield click.option("-y", "--yes", is_flag=True, help="Approve whatever the plan deletes.")
     yield from _login()
@@ -105,15 +115,24 @@ def of_syncs(command: Command) -> Command:
     return command
 
 
-def _declared() -> Iterator[Command]:
-    """Hidden in the help of a command, of which they would be most: see ``backends NAME``."""
+def of_services() -> set[str]:
+    """Names of the options of all services."""
+    return {"username", "password", *_options()}
+
+
+def _options() -> dict[str, Option]:
     options: dict[str, Option] = {}
     for backend in load_all().values():
         for option in backend.options:
             options.setdefault(option.name, option)
     for name in ("username", "password"):
         options.pop(name, None)
-    for option in options.values():
+    return options
+
+
+def _declared() -> Iterator[Command]:
+    """Hidden in the help of a command, of which they would be most: see ``backends NAME``."""
+    for option in _options().values():
         for prefix in ("", PREFIX):
             yield _flag(prefix + option.name, option)
 

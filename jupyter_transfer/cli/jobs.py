@@ -14,6 +14,7 @@ from rich.table import Table
 
 from ..client import Client
 from ..errors import TransferError
+from .completing import by, file_option
 from .served import client_for
 from .words import amount, counts, ending, heading, remark
 
@@ -24,9 +25,11 @@ def of_server(command: Callable[..., None]) -> Callable[..., None]:
     """A command about the jobs of a server gets a `Client`."""
 
     @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-    @click.option("--server", metavar="URL", help="The Jupyter server to use.")
-    @click.option("--token-file", metavar="FILE", help="File with that server's token.")
-    @click.option("--ca-file", metavar="FILE", help="Further certificate authorities (PEM).")
+    @click.option(
+        "--server", metavar="URL", help="The Jupyter server to use.", shell_complete=by("server")
+    )
+    @file_option("--token-file", help="File with that server's token.")
+    @file_option("--ca-file", help="Further certificate authorities (PEM).")
     @wraps(command)
     def with_client(
         server: str | None, token_file: str | None, ca_file: str | None, **values: Any
@@ -44,7 +47,7 @@ def of_server(command: Callable[..., None]) -> Callable[..., None]:
 
 
 @click.command()
-@click.option("--state", help="Only jobs in this state.")
+@click.option("--state", help="Only jobs in this state.", shell_complete=by("state"))
 @click.option("-w", "--watch", is_flag=True, help="Show them again and again, until Ctrl-C.")
 @of_server
 def jobs(client: Client, state: str | None, watch: bool, as_json: bool) -> None:
@@ -73,7 +76,7 @@ def _show_jobs(listed: list[Json]) -> None:
 
 
 @click.command()
-@click.argument("id")
+@click.argument("id", shell_complete=by("job"))
 @of_server
 def show(client: Client, id: str, as_json: bool) -> None:
     """Show one transfer and its files."""
@@ -92,7 +95,7 @@ def show(client: Client, id: str, as_json: bool) -> None:
 
 def _acting(name: str, help: str) -> click.Command:
     @click.command(name, help=help)
-    @click.argument("ids", nargs=-1, required=True, metavar="ID…")
+    @click.argument("ids", nargs=-1, required=True, metavar="ID…", shell_complete=by("job"))
     @of_server
     def act(client: Client, ids: tuple[str, ...], as_json: bool) -> None:
         for id in ids:

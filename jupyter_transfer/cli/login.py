@@ -17,6 +17,7 @@ from ..backends import rclone_program
 from ..secrets import ask_secret, save_keyring, secret_from
 from ..tools import hand_over
 from .codes import FAILED
+from .completing import by, file_option
 from .local import look
 from .logins import LOGINS, Entered, Login, check_address
 
@@ -24,17 +25,17 @@ RCLONE = "rclone"
 
 
 @click.command()
-@click.argument("backend")
-@click.argument("where", nargs=-1, metavar="[ADDRESS]")
+@click.argument("backend", shell_complete=by("login"))
+@click.argument("where", nargs=-1, metavar="[ADDRESS]", shell_complete=by("address"))
 @click.option("--username", metavar="NAME", help="User name, or access key id.")
-@click.option("--token-file", metavar="FILE", help="Read the secret there; - is standard input.")
+@file_option("--token-file", help="Read the secret there; - is standard input.")
 @click.option("--profile", default="default", metavar="NAME", help="Of AWS: which profile.")
 @click.option("--endpoint", metavar="URL", help="Of a service other than AWS or huggingface.co.")
 @click.option("--region", metavar="REGION", help="Of AWS.")
 @click.option("--keyring", metavar="SERVICE/USER", help="Keep it in the keyring instead.")
 @click.option("--check/--no-check", default=True, help="Ask the service first; the default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.option("--ca-file", metavar="FILE", help="Further certificate authorities (PEM).")
+@file_option("--ca-file", help="Further certificate authorities (PEM).")
 def login(backend: str, where: tuple[str, ...], **values: Any) -> None:
     """Log in to BACKEND: huggingface, s3, rclone, or http, ftp, sftp, git with an ADDRESS.
 

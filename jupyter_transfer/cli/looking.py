@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from ..backends import load_all
+from .completing import Moving, by
 from .flags import OUTPUT, flag_of, of_looks, of_output, options_in
 from .local import look
 from .moving import require_remote
@@ -15,8 +16,8 @@ from .served import client_for
 from .words import amount
 
 
-@click.command()
-@click.argument("url")
+@click.command(cls=Moving)
+@click.argument("url", shell_complete=by("address"))
 @of_output
 @of_looks
 def ls(url: str, **values: Any) -> None:
@@ -41,7 +42,7 @@ def ls(url: str, **values: Any) -> None:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=by("service"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def backends(name: str | None, as_json: bool) -> None:
     """Show the services that can be reached; with NAME, the flags of one."""

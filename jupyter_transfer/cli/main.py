@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import sys
 from importlib import import_module
 from traceback import format_exc
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import TransferError
 from .codes import FAILED, NEEDS
+from .line import has, remember
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS = {
     "get": ("moving", "Fetch an address to this disk."),
@@ -30,6 +33,7 @@ COMMANDS = {
     "retry": ("jobs", "Try failed or cancelled transfers again."),
     "approve": ("jobs", "Approve what waiting transfers show."),
     "login": ("login", "Keep the login of a service where its own client does."),
+    "completion": ("completion", "Print the script by which a shell completes commands."),
     "doctor": ("doctor", "See what is missing on this machine, and how to get it."),
 }
 """Name -> the module that has it, and what it is for."""
@@ -37,6 +41,11 @@ COMMANDS = {
 
 class Commands(click.Group):
     """Commands that are imported late, whose errors are told as ours are."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `click.Group`."""
+        remember(ctx, args)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """See `click.Group`: in the order in which people need them."""
@@ -49,6 +58,19 @@ class Commands(click.Group):
         module = import_module(f".{COMMANDS[cmd_name][0]}", __package__)
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """See `click.Group`: without importing every command."""
+        from click.shell_completion import CompletionItem  # noqa: PLC0415 - for completion only
+
+        return [
+            *(
+                CompletionItem(name, help=help)
+                for name, (_, help) in COMMANDS.items()
+                if name.startswith(incomplete)
+            ),
+            *click.Command.shell_complete(self, ctx, incomplete),
+        ]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """See `click.Group`."""
@@ -74,7 +96,7 @@ def _told(error: TransferError) -> int:
     """Tell of `error`; the exit code."""
     from ..secrets import redact, redact_all  # noqa: PLC0415 - help needs none
 
-    if "--json" in sys.argv:
+    if has("--json"):
         click.echo(json.dumps({"error": redact_all(error.as_dict())}))
     else:
         click.echo(redact(f"{error}\n{error.remedy}"), err=True)

@@ -11,6 +11,7 @@ import click
 from ..backends import is_remote, is_repository_name, said_of_repository
 from ..spec import JobSpec
 from .codes import NEEDS
+from .completing import Moving, by
 from .flags import OUTPUT, of_jobs, of_output, of_syncs, options_in
 from .follow import Driven, Front, follow
 from .local import LocalJob
@@ -21,9 +22,9 @@ from .words import plan_line, step
 Json = dict[str, Any]
 
 
-@click.command()
-@click.argument("source")
-@click.argument("destination", default="")
+@click.command(cls=Moving)
+@click.argument("source", shell_complete=by("address"))
+@click.argument("destination", default="", shell_complete=by("path"))
 @of_output
 @of_jobs
 def get(source: str, destination: str, **values: Any) -> None:
@@ -38,9 +39,9 @@ def get(source: str, destination: str, **values: Any) -> None:
     _run("fetch", source, destination, values)
 
 
-@click.command()
-@click.argument("path")
-@click.argument("destination")
+@click.command(cls=Moving)
+@click.argument("path", shell_complete=by("path"))
+@click.argument("destination", shell_complete=by("address"))
 @of_output
 @of_jobs
 def put(path: str, destination: str, **values: Any) -> None:
@@ -49,9 +50,9 @@ def put(path: str, destination: str, **values: Any) -> None:
     _run("send", path, destination, values)
 
 
-@click.command()
-@click.argument("source")
-@click.argument("destination")
+@click.command(cls=Moving)
+@click.argument("source", shell_complete=by("path_or_address"))
+@click.argument("destination", shell_complete=by("path_or_address"))
 @of_output
 @of_syncs
 @of_jobs
@@ -63,9 +64,9 @@ def sync(source: str, destination: str, **values: Any) -> None:
     _run("sync", source, destination, values)
 
 
-@click.command()
-@click.argument("source")
-@click.argument("destination")
+@click.command(cls=Moving)
+@click.argument("source", shell_complete=by("address"))
+@click.argument("destination", shell_complete=by("address"))
 @of_output
 @of_jobs
 def cp(source: str, destination: str, **values: Any) -> None:
