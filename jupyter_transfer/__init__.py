@@ -6,7 +6,12 @@ magics each load what they need when they are asked for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .client import Client as Client
+
+__all__ = ["Client", "__version__"]
 
 try:
     from ._version import __version__

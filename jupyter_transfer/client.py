@@ -2,28 +2,60 @@
 
 >>> from jupyter_transfer import Client
 >>> client = Client()                                     # the server that runs here
->>> job = client.get("https://example.org/data.csv", "data/")
->>> job.wait()                                            # until it rests
->>> job.state, job.verified
-('done', True)
+>>> job = client.get("https://example.org/data.csv", "data/").wait()
+>>> job.state, job.progress["bytes_done"]
+('done', 8)
+>>> [file["path"] for file in job.files()]
+['data/data.csv']
 
-Paths are the server's: below its root folder. Errors are `jupyter_transfer.errors.TransferError`.
+How far a job is comes as a sequence, or to a function:
+
+>>> job = client.get("https://example.org/data.csv", "again/")
+>>> for progress in job.watch():
+...     bytes_done = progress["bytes_done"]
+>>> bytes_done
+8
+>>> job = client.get("https://example.org/data.csv", "more/")
+>>> _ = job.wait(timeout=60, on_progress=lambda data: None)
+
+In a coroutine a job is awaited, and several go on at the same time:
+
+>>> async def both():
+...     one = client.get("https://example.org/data.csv", "one/")
+...     two = client.get("https://example.org/data.csv", "two/")
+...     return [(await job).state for job in (one, two)]
+>>> import asyncio
+>>> asyncio.run(both())
+['done', 'done']
+
+What goes wrong is an error that says what to do:
+
+>>> from jupyter_transfer.errors import TransferError
+>>> try:
+...     client.get("https://example.org/not-there").wait()
+... except TransferError as error:
+...     error.code, error.remedy
+('remote_not_found', 'Check the address: the remote side has no such file.')
+
+Paths are the server's: below its root folder. Every example here is run by the tests.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
-
-import requests
 
 from . import servers
 from .errors import TransferError
 from .servers import Server
 
-POLL = 0.25
+if TYPE_CHECKING:
+    import requests
+
+POLL = 0.1
 """Seconds between two looks at a job that somebody follows."""
 
 TIMEOUT = 60.0
@@ -93,7 +125,12 @@ class Job:
 
     def updates(self, interval: float = POLL) -> Iterator[Json]:
         """The job's JSON each time it has changed, until it rests (see `AT_REST`). A server that
-        is away for a while (it restarts) is waited for."""
+        is away for a while (it restarts) is waited for.
+
+        >>> job = client.get("https://example.org/data.csv", "updates/")
+        >>> [data["state"] for data in job.updates()][-1]
+        'done'
+        """
         seen = None
         while True:
             if self.data["revision"] != seen:
@@ -103,6 +140,37 @@ class Job:
                 return
             time.sleep(interval)
             self._refresh_patiently()
+
+    async def _changes(self, interval: float) -> AsyncIterator[Json]:
+        """As `updates`, without holding up the event loop."""
+        import asyncio  # noqa: PLC0415 - who awaits has it
+
+        seen = None
+        while True:
+            if self.data["revision"] != seen:
+                seen = self.data["revision"]
+                yield self.data
+            if self.state in AT_REST:
+                return
+            await asyncio.sleep(interval)
+            await asyncio.to_thread(self._refresh_patiently)
+
+    def watch(self, interval: float = POLL) -> Watch:
+        """Its `progress` each time it has changed, until it rests: for ``for`` and ``async for``.
+
+        >>> job = client.get("https://example.org/data.csv", "watched/")
+        >>> [progress["files_done"] for progress in job.watch()][-1]
+        1
+        """
+        return Watch(self, interval)
+
+    def __await__(self) -> Generator[Any, None, Job]:
+        return self._rested().__await__()
+
+    async def _rested(self) -> Job:
+        async for _ in self._changes(POLL):
+            pass
+        return self._whole()
 
     def _refresh_patiently(self) -> None:
         deadline = time.monotonic() + TIMEOUT
@@ -118,10 +186,16 @@ class Job:
     def wait(
         self, timeout: float | None = None, on_progress: Callable[[Json], None] | None = None
     ) -> Job:
-        """Wait until the job rests; `on_progress` is called with each change of its JSON.
+        """Wait until the job rests; `on_progress` is called with each change of its JSON. In a
+        coroutine: ``await job``.
 
         Raises TimeoutError after `timeout` seconds, and the job's own error (`TransferError`) when
         it has failed.
+
+        >>> seen = []
+        >>> job = client.get("https://example.org/data.csv", "waited/")
+        >>> job.wait(on_progress=lambda data: seen.append(data["state"])).state == seen[-1]
+        True
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         for data in self.updates():
@@ -129,6 +203,10 @@ class Job:
                 on_progress(data)
             if deadline is not None and time.monotonic() > deadline:
                 raise TimeoutError(f"The transfer is {self.state} after {timeout} seconds.")
+        return self._whole()
+
+    def _whole(self) -> Job:
+        """This job. Raises what it failed of."""
         if self.state == "failed" and self.reason is not None:
             raise TransferError.from_dict(self.reason)
         return self
@@ -172,6 +250,23 @@ class Job:
                 return
 
 
+class Watch:
+    """The progress of a job each time it has changed, until it rests: bytes and files done, their
+    totals, rate and eta, as in `Job.progress`."""
+
+    def __init__(self, job: Job, interval: float) -> None:
+        self._job = job
+        self._interval = interval
+
+    def __iter__(self) -> Iterator[Json]:
+        for data in self._job.updates(self._interval):
+            yield dict(data["progress"])
+
+    async def __aiter__(self) -> AsyncIterator[Json]:
+        async for data in self._job._changes(self._interval):
+            yield dict(data["progress"])
+
+
 class Client:
     """A Jupyter server with this extension.
 
@@ -199,11 +294,18 @@ class Client:
         elif isinstance(server, str):
             server = servers.at(server)
         self.server = Server(server.url, token, server.root) if token else server
-        self._session = requests.Session()
+        self._ca_file = ca_file
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        import requests  # noqa: PLC0415 - slow to load, and not needed without a server
+
+        session = requests.Session()
         if self.server.token:
-            self._session.headers["Authorization"] = f"token {self.server.token}"
-        if ca_file:
-            self._session.verify = ca_file
+            session.headers["Authorization"] = f"token {self.server.token}"
+        if self._ca_file:
+            session.verify = self._ca_file
+        return session
 
     def ask(self, method: str, path: str, body: Json | None = None) -> Any:
         """The answer to one request below ``jupyter-transfer/``. Raises what the server says, and
@@ -220,12 +322,14 @@ class Client:
         raise _error(answer.status_code, data)
 
     def _send(self, method: str, path: str, body: Json | None) -> requests.Response:
+        from requests import RequestException  # noqa: PLC0415
+
         url = f"{self.server.url}jupyter-transfer/{path}"
         try:
             return self._session.request(
                 method, url, json=body, timeout=TIMEOUT, allow_redirects=False
             )
-        except requests.RequestException as error:
+        except RequestException as error:
             raise TransferError(
                 "connect_failed", f"The Jupyter server does not answer ({type(error).__name__})."
             ) from None
@@ -244,48 +348,92 @@ class Client:
         return Job(self, self.ask("POST", "jobs", body))
 
     def plan(self, kind: str, source: str, destination: str = "", **options: Any) -> Json:
-        """What such a job would do; nothing is moved."""
+        """What such a job would do; nothing is moved.
+
+        >>> plan = client.plan("sync", "https://example.org/listed/folder/", "other mirror")["plan"]
+        >>> plan["copy"], plan["delete"]
+        (2, 0)
+        """
         options = {**options, "dry_run": True}
         body = {"kind": kind, "source": source, "destination": destination, "options": options}
         plan: Json = self.ask("POST", "jobs", body)
         return plan
 
     def get(self, source: str, destination: str = "", **options: Any) -> Job:
-        """Fetch the address `source` to the path `destination`."""
+        """Fetch the address `source` to the path `destination`.
+
+        >>> client.get("https://example.org/data.csv", "new name.csv").wait().state
+        'done'
+        """
         return self.submit("fetch", source, destination, **options)
 
     def put(self, path: str, destination: str, **options: Any) -> Job:
-        """Send the file or folder at `path` to the address `destination`."""
+        """Send the file or folder at `path` to the address `destination`.
+
+        >>> there = "https://dav.example.org/put.csv"
+        >>> job = client.put("new name.csv", there, conflict="overwrite")
+        >>> job.wait().state
+        'done'
+        """
         return self.submit("send", path, destination, **options)
 
     def sync(self, source: str, destination: str, **options: Any) -> Job:
-        """Make `destination` equal to `source`; it waits for a yes before it deletes."""
+        """Make `destination` equal to `source`; it waits for a yes before it deletes.
+
+        >>> job = client.sync("https://example.org/listed/folder/", "mirror").wait()
+        >>> job.state, job.progress["files_done"]
+        ('done', 2)
+        """
         return self.submit("sync", source, destination, **options)
 
     def copy(self, source: str, destination: str, **options: Any) -> Job:
-        """Copy from one service to another."""
+        """Copy from one service to another.
+
+        >>> there = "https://dav.example.org/copy.csv"
+        >>> client.copy("https://example.org/data.csv", there, conflict="overwrite").wait().state
+        'done'
+        """
         return self.submit("copy", source, destination, **options)
 
     # -- looking --
 
     def probe(self, url: str, **options: Any) -> Json:
-        """What stands at an address."""
+        """What stands at an address.
+
+        >>> found = client.probe("https://example.org/data.csv")
+        >>> found["files"], found["bytes"], found["resumable"]
+        (1, 8, True)
+        """
         answer: Json = self.ask("POST", "probe", {"url": url, "options": options})
         return answer
 
     def browse(self, url: str, **options: Any) -> Json:
-        """What lies directly below an address."""
+        """What lies directly below an address.
+
+        >>> found = client.browse("https://example.org/listed/folder/")
+        >>> sorted(entry["path"] for entry in found["entries"])
+        ['a.csv', 'b.csv']
+        """
         answer: Json = self.ask("POST", "browse", {"url": url, "options": options})
         return answer
 
     def backends(self) -> list[Json]:
-        """The services that it knows, with their options."""
+        """The services that it knows, with their options.
+
+        >>> "s3" in [backend["name"] for backend in client.backends()]
+        True
+        """
         answer: list[Json] = self.ask("GET", "backends")["backends"]
         return answer
 
     def job(self, id: str) -> Job:
         """The job with this id, or the only one whose id begins so. Raises ``not_found``,
-        ``conflict`` when several do."""
+        ``conflict`` when several do.
+
+        >>> id = client.get("https://example.org/data.csv", "by id/").id
+        >>> client.job(id[:16]).id == id
+        True
+        """
         if len(id) == 32:
             return Job(self, self.ask("GET", f"jobs/{quote(id, safe='')}"))
         found = [job for job in self.jobs() if job.id.startswith(id)]
@@ -296,7 +444,11 @@ class Client:
         raise TransferError("not_found", "There is no such job.", "See the list of jobs.")
 
     def jobs(self, state: str | None = None) -> Iterator[Job]:
-        """All jobs, newest first."""
+        """All jobs, newest first; in one `state` only, where it is given.
+
+        >>> {job.state for job in client.jobs("done")}
+        {'done'}
+        """
         offset = 0
         while True:
             query = f"limit={PAGE}&offset={offset}" + (f"&state={quote(state)}" if state else "")
