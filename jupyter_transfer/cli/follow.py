@@ -13,6 +13,7 @@ import click
 
 from ..secrets import ask_secret
 from .codes import DONE, FAILED, INTERRUPTED, NEEDS, PARTLY
+from .line import typed
 from .local import LocalJob
 from .show import Display
 from .words import plan_line
@@ -117,7 +118,8 @@ def _halted_by_interrupts(job: Driven) -> Iterator[list[int]]:
 
 def _how_to_go_on(job: Driven) -> str:
     if isinstance(job, LocalJob):
-        return "The same command goes on from here.\n"
+        line = typed()
+        return "The same command goes on from here" + (f":\n  {line}\n" if line else ".\n")
     id = job.data["id"][:8]
     return (
         f"It goes on, on the Jupyter server {job.where}.\n"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +36,7 @@ from .local import POLICY, look
 class Entered:
     """What the person gave: everything but the secret may be empty."""
 
-    secret: str
+    secret: str = field(repr=False)
     username: str = ""
     address: str = ""
     profile: str = "default"

@@ -15,7 +15,7 @@ import pytest
 
 from ..servers.chaos import noise
 from ..servers.ftp import PASSWORD, USER, running_ftp
-from ..servers.nginx import Nginx
+from ..servers.nginx import Nginx, free_port
 
 MIB = 1 << 20
 
@@ -129,7 +129,7 @@ def test_a_fetch_goes_on_after_its_end(shell, nginx, site, how):
     _, stderr = process.communicate(timeout=30)
     if how == signal.SIGINT:
         assert process.returncode == 130
-        assert "goes on from here" in stderr
+        assert f"goes on from here:\n  jupyter transfer get {url} --json\n" in stderr
     assert [name for name in shell.names() if ".jupyter-transfer" not in name] == []
     lines = shell.run("get", url, "--json").stdout.splitlines()
     states = [json.loads(line) for line in lines]
@@ -137,6 +137,19 @@ def test_a_fetch_goes_on_after_its_end(shell, nginx, site, how):
     assert (shell.folder / "a.bin").read_bytes() == data
     moving = next(state for state in states if state["progress"]["bytes_done"])
     assert moving["progress"]["bytes_done"] > (9 if how == signal.SIGINT else 1) * MIB
+
+
+def test_a_secret_is_not_repeated(shell, ftp):
+    put(ftp.files / "long.bin", noise(24 * MIB))
+    address = ftp.address("long.bin").replace("//", f"//{USER}:{PASSWORD}@")
+    process = shell.start("get", address, "--json", "--bandwidth", "1M")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "goes on from here." in stderr
+    assert PASSWORD not in stdout + stderr
 
 
 def test_one_command_at_a_time(shell, nginx, site):
@@ -190,6 +203,22 @@ def test_some_files_fail(shell, nginx, site):
     code, job = shell.job("get", f"{nginx.url}/listed/{site.name}/")
     assert (code, job["state"]) == (3, "failed")
     assert (job["progress"]["files_done"], job["progress"]["files_failed"]) == (1, 1)
+
+
+def test_quiet_shows_errors_only(shell, nginx, site):
+    put(site / "a", b"1")
+    done = shell.run("get", f"{nginx.url}/{site.name}/a", "--quiet")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = shell.run("get", f"{nginx.url}/{site.name}/none", "--quiet")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "no such file" in done.stderr
+
+
+def test_a_number_of_retries(shell):
+    began = time.monotonic()
+    code, job = shell.job("get", f"http://127.0.0.1:{free_port()}/x", "--retries", "0")
+    assert (code, job["state"], job["reason"]["code"]) == (1, "failed", "connect_failed")
+    assert time.monotonic() - began < 20
 
 
 def test_credentials_are_missing(shell, nginx, site):
