@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..errors import TransferError
 from .base import Backend
+from .elsewhere import remedy_for
 
 GROUP = "jupyter_transfer.backends"
 
@@ -76,7 +77,7 @@ def find(address: str) -> type[Backend]:
             f"Addresses of the kind “{scheme[:20]}:” are not supported here."
             if scheme
             else "The address does not begin with a scheme such as https:.",
-            f"Use one of: {', '.join(scheme + ':' for scheme in supported)}.",
+            remedy_for(scheme) or f"Use one of: {', '.join(scheme + ':' for scheme in supported)}.",
         )
     return best
 
