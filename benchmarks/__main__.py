@@ -13,6 +13,7 @@ from pathlib import Path
 
 from . import (
     archive,
+    cli,
     control,
     drop,
     fetch,
@@ -50,6 +51,7 @@ class Claim:
 
 CLAIMS = {
     "startup": Claim(startup.run, rounds=7),
+    "cli": Claim(cli.run, GIB, room=3),
     "fetch": Claim(fetch.run, GIB, room=3),
     "upload": Claim(upload.run, 2 * GIB, room=4),
     "files": Claim(files.run, 20_000, 400, 32 * KIB, unit="files"),
