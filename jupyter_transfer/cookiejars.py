@@ -36,6 +36,19 @@ class _Reader(pickle.Unpickler):
         return _Inert
 
 
+LIFETIME = 30 * 24 * 3600
+"""Seconds that a login lasts, as the official client has it."""
+
+
+def jar_with(name: str, value: str, host: str) -> bytes:
+    """A jar with this one cookie, as modelscope-hub pickles it (`HubConfig.save_token`)."""
+    from requests.cookies import RequestsCookieJar  # noqa: PLC0415 - slow to load
+
+    jar = RequestsCookieJar()
+    jar.set(name, value, domain=host, path="/", expires=int(time.time()) + LIFETIME, discard=False)
+    return pickle.dumps(jar)
+
+
 def cookies_in(data: bytes, name: str, host: str) -> list[str]:
     """The values of the cookies called `name` in the jar `data` that are for `host` and have not
     expired. A jar that is malformed holds none."""

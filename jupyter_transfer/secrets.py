@@ -29,7 +29,7 @@ from traceback import format_exception
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit, urlunsplit
 
-from .cookiejars import cookies_in
+from .cookiejars import cookies_in, jar_with
 from .errors import TransferError, from_os_error
 from .loginfiles import with_machine, with_section
 
@@ -548,6 +548,16 @@ def save_hugging_face(token: str, name: str) -> str:
     stored = os.path.join(os.path.dirname(path), "stored_tokens")
     _change(stored, lambda text: with_section(text, name, {"hf_token": token}))
     _change(path, lambda text: token)
+    return path
+
+
+def save_modelscope(token: str, hub: str) -> str:
+    """Keep `token` as ``modelscope login`` does, as a cookie of `hub` (modelscope-hub,
+    `HubConfig`); the path of its file."""
+    home = os.environ.get("MODELSCOPE_HOME") or "~/.modelscope"
+    path = f"{home}/credentials/cookies"
+    jar = jar_with("m_session_id", token, urlsplit(hub).hostname or "")
+    _change(path, lambda text: jar.decode("utf-8", "surrogateescape"))
     return path
 
 

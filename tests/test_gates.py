@@ -126,6 +126,7 @@ EXCEPTIONS = {
     ("servers.py", "builtins.open"): "the token file that a person names",
     ("servers.py", "os.environ"): "the token of a JupyterHub",
     ("client.py", "requests"): "the person's own Jupyter server",
+    ("cookiejars.py", "requests"): "the class of jars that another client reads",
     ("cli/local.py", "os.path.realpath"): "what the person at the terminal names",
     ("cli/local.py", "os.path.isdir"): "what the person at the terminal names",
     ("cli/health/places.py", "builtins.open"): "what the kernel tells in /proc",

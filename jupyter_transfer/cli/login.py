@@ -30,14 +30,14 @@ RCLONE = "rclone"
 @click.option("--username", metavar="NAME", help="User name, or access key id.")
 @file_option("--token-file", help="Read the secret there; - is standard input.")
 @click.option("--profile", default="default", metavar="NAME", help="Of AWS: which profile.")
-@click.option("--endpoint", metavar="URL", help="Of a service other than AWS or huggingface.co.")
+@click.option("--endpoint", metavar="URL", help="Of another hub or S3 service.")
 @click.option("--region", metavar="REGION", help="Of AWS.")
 @click.option("--keyring", metavar="SERVICE/USER", help="Keep it in the keyring instead.")
 @click.option("--check/--no-check", default=True, help="Ask the service first; the default.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @file_option("--ca-file", help="Further certificate authorities (PEM).")
 def login(backend: str, where: tuple[str, ...], **values: Any) -> None:
-    """Log in to BACKEND: huggingface, s3, rclone, or http, ftp, sftp, git with an ADDRESS.
+    """Log in to BACKEND: huggingface, modelscope, s3, rclone; http, ftp, sftp, git: with ADDRESS.
 
     The login is checked at the service, then kept where the official client of that service
     keeps it.

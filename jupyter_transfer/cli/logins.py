@@ -16,16 +16,20 @@ from urllib.parse import urlsplit
 
 import click
 
-from ..backends import find
+from ..backends import find, modelscope_address
+from ..backends.base import Answer
 from ..backends.hub_address import HUB
 from ..engine.client import Client
 from ..engine.transport import Transport
 from ..errors import TransferError
 from ..secrets import (
     from_hugging_face,
+    from_modelscope,
     hugging_face_endpoint,
+    modelscope_endpoint,
     save_aws,
     save_hugging_face,
+    save_modelscope,
     save_netrc,
     split_userinfo,
 )
@@ -77,12 +81,7 @@ class HuggingFace(Login):
     def check(self, given: Entered) -> str:
         """See `Login`."""
         hub = (given.endpoint or hugging_face_endpoint() or HUB).rstrip("/")
-        with Transport(POLICY, given.ca_file) as transport:
-            answer = Client(transport, lambda: None).call(
-                f"{hub}/api/whoami-v2",
-                headers={"Authorization": f"Bearer {given.secret}"},
-                limit=1 << 20,
-            )
+        answer = _asked(f"{hub}/api/whoami-v2", given)
         if answer.status in (401, 403):
             raise _refused(hub)
         if answer.status != 200:
@@ -104,6 +103,37 @@ class HuggingFace(Login):
         if found is not None and found.token == given.secret:
             return ""
         return "The variables HF_TOKEN or HF_HUB_DISABLE_IMPLICIT_TOKEN are set, and come first."
+
+
+class ModelScope(Login):
+    """A token, kept as ``modelscope login`` keeps it."""
+
+    name_of_secret = option = "token"  # noqa: S105 - what it is called
+
+    def check(self, given: Entered) -> str:
+        """See `Login`."""
+        hub = self._hub(given)
+        answer = _asked(f"{hub}/openapi/v1/users/me", given)
+        if answer.status in (401, 403):
+            raise _refused(hub)
+        if answer.status != 200:
+            raise TransferError("remote_refused", f"{hub} answered with status {answer.status}.")
+        return ""
+
+    def keep(self, given: Entered, name: str) -> list[str]:
+        """See `Login`."""
+        return [save_modelscope(given.secret, self._hub(given))]
+
+    def remark(self, given: Entered) -> str:
+        """A variable comes before the file."""
+        found = from_modelscope(self._hub(given))
+        if found is not None and found.token == given.secret:
+            return ""
+        return "The variable MODELSCOPE_API_TOKEN is set, and comes first."
+
+    @staticmethod
+    def _hub(given: Entered) -> str:
+        return (given.endpoint or modelscope_endpoint() or modelscope_address.HUB).rstrip("/")
 
 
 class Aws(Login):
@@ -163,6 +193,7 @@ class Netrc(Login):
 
 LOGINS: Mapping[str, Login] = {
     "huggingface": HuggingFace(),
+    "modelscope": ModelScope(),
     "s3": Aws(),
     "http": Netrc(),
     "ftp": Netrc(),
@@ -170,6 +201,13 @@ LOGINS: Mapping[str, Login] = {
     "git": Netrc(),
 }
 """Backend -> its login. rclone asks for its own."""
+
+
+def _asked(url: str, given: Entered) -> Answer:
+    with Transport(POLICY, given.ca_file) as transport:
+        return Client(transport, lambda: None).call(
+            url, headers={"Authorization": f"Bearer {given.secret}"}, limit=1 << 20
+        )
 
 
 def _host(address: str) -> str:

@@ -13,6 +13,8 @@ import pytest
 
 from ..servers.ftp import PASSWORD, USER, running_ftp
 from ..servers.huggingface import TOKEN, running_hub
+from ..servers.modelscope import TOKEN as MODELSCOPE_TOKEN
+from ..servers.modelscope import running_modelscope
 from ..servers.s3 import KEY, SECRET, running_rclone
 from .conftest import Shell
 from .test_here import at_terminal
@@ -28,7 +30,10 @@ def hub():
 def person(shell: Shell) -> Shell:
     """A shell in which no variable of this machine leads to a login."""
     for name in [*os.environ, "NETRC"]:
-        if name.startswith(("HF_", "HUGGING", "AWS_", "NETRC", "RCLONE_")) and "CA_" not in name:
+        if (
+            name.startswith(("HF_", "HUGGING", "MODELSCOPE_", "AWS_", "NETRC", "RCLONE_"))
+            and "CA_" not in name
+        ):
             shell.variables[name] = ""
     shell.variables["XDG_CACHE_HOME"] = str(shell.home / ".cache")
     return shell
@@ -74,6 +79,21 @@ def test_the_official_client_finds_the_token(person, hub):
     )
     told = asked(person, judged + "print(h.get_token(), h.whoami()['name'], s())")
     assert told == f"{TOKEN} me {{'me': '{TOKEN}'}}"
+
+
+def test_the_official_client_of_modelscope_finds_the_token(person):
+    with running_modelscope() as server:
+        person.variables["MODELSCOPE_ENDPOINT"] = server.url
+        refused = entered(person, "wrong-wrong-wrong", "modelscope")
+        assert (refused.returncode, files(person)) == (4, [])
+        done = entered(person, MODELSCOPE_TOKEN, "modelscope")
+        assert done.returncode == 0, done.stderr
+        assert mode(person.home / ".modelscope/credentials/cookies") == 0o600
+        told = asked(
+            person,
+            "from modelscope_hub.config import HubConfig; print(HubConfig().load_token())",
+        )
+        assert told == MODELSCOPE_TOKEN
 
 
 def test_a_wrong_token_is_not_kept(person, hub):
