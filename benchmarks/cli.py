@@ -300,7 +300,7 @@ def _lag(shell: Shell, local: bool) -> list[float]:
     own = find_beside("jupyter-transfer") or "jupyter-transfer"
     flags = ["--local"] if local else []
     try:
-        with _paced(6 * PACE) as (url, notes):
+        with _paced(4 * PACE) as (url, notes):
             words = [own, "get", url, "paced.bin", "--json", *flags]
             shown = [(at, job["progress"]["bytes_done"]) for at, job in shell.lines(*words)]
     finally:

@@ -14,11 +14,14 @@ import click
 from ..secrets import ask_secret
 from .codes import DONE, FAILED, INTERRUPTED, NEEDS, PARTLY
 from .line import typed
-from .local import LocalJob
 from .show import Display
 from .words import plan_line
 
 Json = dict[str, Any]
+
+
+HERE = "here"
+"""Where a job of this process runs."""
 
 
 class Driven(Protocol):
@@ -26,7 +29,7 @@ class Driven(Protocol):
 
     @property
     def where(self) -> str:
-        """``here``, or the address of its server."""
+        """`HERE`, or the address of its server."""
 
     @property
     def data(self) -> Json:
@@ -99,7 +102,7 @@ def _halted_by_interrupts(job: Driven) -> Iterator[list[int]]:
     """Ctrl-C lets a job of this process come to rest, a second one ends it at once. The signals
     that came."""
     came: list[int] = []
-    if not isinstance(job, LocalJob):
+    if job.where != HERE:
         yield came
         return
 
@@ -117,7 +120,7 @@ def _halted_by_interrupts(job: Driven) -> Iterator[list[int]]:
 
 
 def _how_to_go_on(job: Driven) -> str:
-    if isinstance(job, LocalJob):
+    if job.where == HERE:
         line = typed()
         return "The same command goes on from here" + (f":\n  {line}\n" if line else ".\n")
     id = job.data["id"][:8]

@@ -14,7 +14,6 @@ from .codes import NEEDS
 from .completing import Moving, by
 from .flags import OUTPUT, of_jobs, of_output, of_syncs, options_in
 from .follow import Driven, Front, follow
-from .local import LocalJob
 from .served import ServedJob, client_for
 from .show import display
 from .words import plan_line, step
@@ -118,7 +117,11 @@ def job_for(spec: JobSpec, output: Json) -> Driven:
     client = None
     if not output["local"]:
         client = client_for(spec, output["server"], output["token_file"], output["ca_file"])
-    return LocalJob(spec, output["ca_file"]) if client is None else ServedJob(client, spec)
+    if client is not None:
+        return ServedJob(client, spec)
+    from .local import LocalJob  # noqa: PLC0415 - the engine: slow to load, not needed by servers
+
+    return LocalJob(spec, output["ca_file"])
 
 
 def show_plan(answer: Json, as_json: bool) -> None:
