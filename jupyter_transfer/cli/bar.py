@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console, ConsoleDimensions
@@ -29,27 +30,13 @@ ECHO = 3
 leave a bar behind."""
 
 
-class _Terminal(Console):
-    """The terminal as wide as it is now; the variable COLUMNS is what it was once."""
-
-    @property
-    def size(self) -> ConsoleDimensions:
-        """See `Console`."""
-        try:
-            columns, lines = os.get_terminal_size(sys.stderr.fileno())
-        except (OSError, ValueError):
-            columns = lines = 0
-        if not columns or not lines:
-            return super().size
-        return ConsoleDimensions(max(1, columns - ECHO), lines)
-
-
 class Bar(Display):
     """A bar that lives in one line of the terminal, however narrow."""
 
     def __init__(self) -> None:
-        console = _Terminal(stderr=True, highlight=False)
+        console = Console(stderr=True, highlight=False)
         self._console = console
+        _fit(console)
         columns = (_Name(console), BarColumn(bar_width=None), _Counts())
         self._progress = Progress(*columns, console=console, expand=True, transient=True)
         self._progress.start()
@@ -58,6 +45,7 @@ class Bar(Display):
 
     def show(self, job: Json) -> None:
         """See `Display`."""
+        _fit(self._console)
         if self._task is None:
             self._heading = heading(job)
             self._task = self._progress.add_task(_short(job), total=None)
@@ -79,6 +67,14 @@ class Bar(Display):
     def close(self) -> None:
         """See `Display`."""
         self._progress.stop()
+
+
+def _fit(console: Console) -> None:
+    """The terminal may have another width by now; the variable COLUMNS is what it was once."""
+    with suppress(OSError, ValueError):
+        columns, lines = os.get_terminal_size(sys.stderr.fileno())
+        if columns > ECHO and lines:
+            console.size = ConsoleDimensions(columns - ECHO, lines)
 
 
 class _Name(ProgressColumn):

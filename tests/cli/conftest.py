@@ -17,6 +17,12 @@ from ..servers.nginx import Nginx, running_nginx
 
 COMMAND = [sys.executable, "-m", "jupyter_transfer.cli"]
 
+# The contract of jobs, in the command line as in REST.
+JOB = {"id", "kind", "source", "destination", "state", "priority", "reason", "progress"}
+JOB |= {"verified", "owner", "created", "started", "finished", "revision"}
+PROGRESS = {"bytes_done", "bytes_total", "files_done", "files_total", "files_failed", "rate", "eta"}
+REASON = {"code", "message", "remedy", "retryable"}
+
 
 @dataclass
 class Shell:
@@ -60,10 +66,15 @@ class Shell:
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def job(self, *arguments: str) -> tuple[int, dict[str, Any]]:
-        """Exit code and last JSON line of a command."""
+        """Exit code and last JSON line of a command, each line of which is a job."""
         done = self.run(*arguments, "--json")
         assert done.stdout, done.stderr
-        return done.returncode, json.loads(done.stdout.splitlines()[-1])
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        for line in lines:
+            assert set(line) >= JOB
+            assert set(line["progress"]) >= PROGRESS
+            assert line["reason"] is None or set(line["reason"]) >= REASON
+        return done.returncode, lines[-1]
 
     def names(self) -> list[str]:
         """Every file of the folder, hidden ones included."""
