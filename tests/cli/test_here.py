@@ -15,7 +15,7 @@ import pytest
 
 from ..servers.chaos import noise
 from ..servers.ftp import PASSWORD, USER, running_ftp
-from ..servers.nginx import Nginx, free_port
+from ..servers.nginx import Nginx
 
 MIB = 1 << 20
 
@@ -212,13 +212,6 @@ def test_quiet_shows_errors_only(shell, nginx, site):
     done = shell.run("get", f"{nginx.url}/{site.name}/none", "--quiet")
     assert (done.returncode, done.stdout) == (1, "")
     assert "no such file" in done.stderr
-
-
-def test_a_number_of_retries(shell):
-    began = time.monotonic()
-    code, job = shell.job("get", f"http://127.0.0.1:{free_port()}/x", "--retries", "0")
-    assert (code, job["state"], job["reason"]["code"]) == (1, "failed", "connect_failed")
-    assert time.monotonic() - began < 20
 
 
 def test_credentials_are_missing(shell, nginx, site):

@@ -111,7 +111,8 @@ def test_the_jobs_are_listed_and_acted_on(there, nginx, client):
 
 def test_ctrl_c_leaves_the_job_to_the_server(there, nginx, client):
     put(nginx.files / "long.bin", noise(64 * MIB))
-    process = there.start("get", f"{nginx.url}/slow/long.bin", "--json", "--bandwidth", "1M")
+    flags = ["--json", "--bandwidth", "1M", "--retries", "2"]
+    process = there.start("get", f"{nginx.url}/slow/long.bin", *flags)
     assert process.stdout is not None
     id = json.loads(process.stdout.readline())["id"]
     process.send_signal(signal.SIGINT)
@@ -120,6 +121,7 @@ def test_ctrl_c_leaves_the_job_to_the_server(there, nginx, client):
     assert f"jupyter transfer cancel {id[:8]}" in stderr
     job = client.job(id)
     assert job.state in ("queued", "running")
+    assert job.data["options"]["max_retries"] == 2
     job.cancel()
 
 
