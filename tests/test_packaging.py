@@ -115,7 +115,7 @@ def test_the_wheel_holds_package_front_end_and_settings(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     data = next(name.split("/")[0] for name in names if ".data/" in name) + "/data/"
     lab = data + "share/jupyter/labextensions/jupyter-transfer/"
-    assert "jupyter_transfer/app.py" in names
+    assert {"jupyter_transfer/app.py", "jupyter_transfer/py.typed"} <= set(names)
     assert lab + "package.json" in names
     assert lab + "install.json" in names
     assert lab + "schemas/jupyter-transfer/plugin.json" in names
