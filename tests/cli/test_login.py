@@ -177,6 +177,16 @@ def test_a_login_of_a_host(person, tmp_path_factory):
     assert person.names() == ["a.txt"]
 
 
+def test_a_login_of_a_web_server(person, nginx):
+    (nginx.files / "mine.txt").write_text("mine")
+    address = f"{nginx.url}/private/mine.txt"
+    login = ["http", address, "--username", "ann"]
+    refused = entered(person, "wrong-password", *login)
+    assert (refused.returncode, files(person)) == (4, [])
+    assert entered(person, "canary-of-a-web-server", *login).returncode == 0
+    assert person.run("get", address).returncode == 0
+
+
 def test_the_keyring(person, tmp_path):
     kept = tmp_path / "keyring.json"
     kept.write_text("{}")

@@ -128,7 +128,7 @@ def running_nginx(
     files = work / "www"
     files.mkdir(parents=True, exist_ok=True)
     # user "u" with password "p" in crypt's old form, which nginx reads everywhere
-    (work / "users").write_text("u:{PLAIN}p\n")
+    (work / "users").write_text("u:{PLAIN}p\nann:{PLAIN}canary-of-a-web-server\n")
     port, tls_port = free_port(), free_port()
     tls = ""
     if certificate:
