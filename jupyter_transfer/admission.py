@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .archives.charsets import known_charset
+from .archives.extractlimits import ExtractCaps
 from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
 from .backends.committing import CommittingBackend
@@ -17,7 +19,14 @@ from .backends.ends import End, context_of, options_between
 from .engine.kinds import RUN_KINDS
 from .engine.sync.options import require_apart, require_sync
 from .errors import TransferError
-from .joboptions import BETWEEN_SERVICES, JOB_OPTIONS, JOB_SECRETS, checked
+from .joboptions import (
+    BETWEEN_SERVICES,
+    EXTRACT_OPTIONS,
+    JOB_OPTIONS,
+    JOB_SECRETS,
+    checked,
+    checked_of_extract,
+)
 from .net import Policy
 from .paths import Root
 from .secrets import (
@@ -40,6 +49,7 @@ _FORMS: dict[str, tuple[Ends, ...]] = {
     "send": ((_LOCAL, _REMOTE),),
     "sync": ((_REMOTE, _LOCAL), (_LOCAL, _REMOTE), (_REMOTE, _REMOTE)),
     "copy": ((_REMOTE, _REMOTE),),
+    "extract": ((_LOCAL, _LOCAL),),
 }
 
 
@@ -93,15 +103,22 @@ class JobAdmission:
     root: the gate to the user's files, which judges paths.
     policy: which addresses may be called.
     enabled: whether a backend of that name may be used.
+    caps: how much an archive may become at most.
     """
 
     def __init__(
-        self, root: Root, policy: Policy, ca_file: str | None, enabled: Callable[[str], bool]
+        self,
+        root: Root,
+        policy: Policy,
+        ca_file: str | None,
+        enabled: Callable[[str], bool],
+        caps: ExtractCaps | None = None,
     ) -> None:
         self._root = root
         self._policy = policy
         self._ca_file = ca_file
         self._enabled = enabled
+        self._caps = caps or ExtractCaps()
 
     def job(self, spec: JobSpec) -> tuple[JobSpec, Held]:
         """`spec` fit to be written down, and what it held that is not.
@@ -111,7 +128,12 @@ class JobAdmission:
         """
         source, destination = self._end(spec, 0), self._end(spec, 1)
         ends = [end for end in (source, destination) if end.backend is not None]
-        options, held = self._options(spec.options, ends, _held(*ends))
+        more = EXTRACT_OPTIONS if spec.kind == "extract" else frozenset()
+        options, held = self._options(spec.options, ends, _held(*ends), more)
+        if spec.kind == "extract":
+            options = self._caps.within(checked_of_extract(options))
+            if "encoding" in options:
+                options["encoding"] = known_charset(options["encoding"])
         if options.get("target") == "cache" and spec.kind != "fetch":
             raise TransferError(
                 "bad_request",
@@ -166,15 +188,20 @@ class JobAdmission:
         return Address(address)
 
     def _options(
-        self, options: dict[str, Any], ends: list[Address], held: Held
+        self,
+        options: dict[str, Any],
+        ends: list[Address],
+        held: Held,
+        more: frozenset[str] = frozenset(),
     ) -> tuple[dict[str, Any], Held]:
         backends = [end.backend for end in ends if end.backend is not None]
-        known = _known(backends)
+        known = _known(backends) | more
         unknown = sorted(set(options) - known)
         if unknown:
+            whose = backends[0].title if backends else "This kind of job"
             raise TransferError(
                 "bad_request",
-                f"{backends[0].title} has no option “{unknown[0][:40]}”.",
+                f"{whose} has no option “{unknown[0][:40]}”.",
                 f"Use only: {', '.join(sorted(known))}.",
             )
         options = checked(options)
@@ -232,8 +259,10 @@ def _apart(address: str) -> Address:
     return Address(text, backend, credential, query)
 
 
-def _held(first: Address, second: Address | None = None) -> Held:
+def _held(first: Address | None = None, second: Address | None = None) -> Held:
     """What the ends of a job held; the options of a second one have names of their own."""
+    if first is None:
+        return Held()
     options = {"query": first.query, "dest_query": second.query if second else None}
     return Held(
         first.credential,

@@ -22,6 +22,7 @@ from .abandoned import Abandoned
 from .admission import JobAdmission
 from .allowances import Allowances
 from .ambient import Ambient
+from .archives.extractlimits import ExtractCaps
 from .archives.manager import Archives
 from .datacube import Reference
 from .errors import TransferError
@@ -168,6 +169,28 @@ class TransferApp(ExtensionApp):
         None, allow_none=True, help="Bytes in one archive at most; None is no limit."
     ).tag(config=True)
 
+    max_extract_files = Int(
+        None,
+        allow_none=True,
+        min=1,
+        help="Entries of an archive that is extracted at most, whatever a job's own options say; "
+        "None leaves it to them, whose default is 1,000,000.",
+    ).tag(config=True)
+    max_extract_size = Int(
+        None,
+        allow_none=True,
+        min=1,
+        help="Bytes that the files of an archive may have together at most; None is no limit but "
+        "the room on the disk.",
+    ).tag(config=True)
+    max_extract_ratio = Int(
+        None,
+        allow_none=True,
+        min=1,
+        help="How many times as large as their archive its files may be at most, from 256 MiB on; "
+        "None leaves it to the options of the job, whose default is 250.",
+    ).tag(config=True)
+
     @default("state_dir")
     def _default_state_dir(self) -> str:
         return os.path.join(jupyter_data_dir(), "jupyter_transfer")
@@ -206,7 +229,10 @@ class TransferApp(ExtensionApp):
     @property
     def admission(self) -> JobAdmission:
         """What may be asked for. Raises ``not_local``."""
-        return JobAdmission(self.root, self.policy, self.ca_file or None, self.backend_enabled)
+        caps = ExtractCaps(self.max_extract_files, self.max_extract_size, self.max_extract_ratio)
+        return JobAdmission(
+            self.root, self.policy, self.ca_file or None, self.backend_enabled, caps
+        )
 
     @property
     def job_files(self) -> JobFiles:

@@ -62,6 +62,8 @@ CODES: dict[str, Code] = {
     "is_a_directory": Code(409, False, "Choose another name: a folder stands there."),
     "not_a_directory": Code(409, False, "Choose another folder: a file stands there."),
     "not_a_file": Code(400, False, "Choose a regular file or a folder."),
+    "bad_archive": Code(422, False, "Get the archive again; it is damaged, or of another kind."),
+    "encrypted": Code(422, False, "Extract it with a program that asks for its password."),
     "changed": Code(409, True, "Start again: the file changed while it was being read."),
     "io_error": Code(500, True, "Check the disk of the server."),
     "list_unavailable": Code(

@@ -173,3 +173,44 @@ def checked(options: dict[str, Any]) -> dict[str, Any]:
         elif name == "bandwidth" or value not in (None, ""):
             result[name] = _CHECKS[name](name, value)
     return result
+
+
+# ---- archives ----
+
+
+def _positive(name: str, value: Any) -> int:
+    if _count(name, value) < 1:
+        raise _bad(name, "a whole number that is greater than zero")
+    return int(value)
+
+
+def _bytes(name: str, value: Any) -> int:
+    size = _size(name, value)
+    if isinstance(size, int):
+        return size
+    number, unit = _NUMBER.match(size), size.lower().rstrip("ib")[-1:]
+    assert number is not None
+    return int(float(number[0]) * 1024 ** (1 + "kmgtp".index(unit) if unit in "kmgtp" else 0))
+
+
+_NUMBER = re.compile(r"[0-9.]+")
+
+_EXTRACT_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "encoding": _text,
+    "max_bytes": _bytes,
+    "max_files": _positive,
+    "max_ratio": _positive,
+}
+
+EXTRACT_OPTIONS = frozenset(_EXTRACT_CHECKS)
+"""Names of the options that extractions have beside those of every job: what names are in, and how
+much an archive may become (`jupyter_transfer.archives.extractlimits`)."""
+
+
+def checked_of_extract(options: dict[str, Any]) -> dict[str, Any]:
+    """`options` with those of extractions checked, and sizes in bytes. Raises ``bad_request``."""
+    given = {name: value for name, value in options.items() if value not in (None, "")}
+    return {
+        name: _EXTRACT_CHECKS[name](name, value) if name in _EXTRACT_CHECKS else value
+        for name, value in given.items()
+    }

@@ -150,10 +150,10 @@ LAYERS = [
     {"spec", "paths", "net", "directio", "records", "servers"},
     {"parts", "store", "events", "meter", "retries"}
     | {"joboptions", "decisions", "schedule", "history"},
-    {"jobs", "backends", "allowances", "client"},
+    {"jobs", "backends", "allowances", "client", "archives"},
     {"streams", "engine"},
     {"datacube"},
-    {"uploads", "archives", "admission", "leftovers", "abandoned"},
+    {"uploads", "admission", "leftovers", "abandoned"},
     {"workers", "worker", "jobfiles"},
     {"runner", "cli"},
     {"magics"},
@@ -297,7 +297,7 @@ def test_words_are_no_sql(text):
     [
         ("paths.py", "from .store import Store"),
         ("backends/bad.py", "from ..engine.transport import Transport"),
-        ("uploads/bad.py", "from ..archives import manager"),
+        ("uploads/bad.py", "from ..admission import JobAdmission"),
         ("engine/bad.py", "def f():\n    from .. import queue"),
         ("handlers/bad.py", "from jupyter_transfer.app import TransferApp"),
     ],

@@ -120,11 +120,20 @@ class Groups:
 
     # -- a group --
 
-    def stage(self, data: Buffer, mtime_ns: int | None) -> tuple[str, stat_result]:
-        """Write a file that has no name yet: how it is called until then, and its status."""
+    def stage(
+        self, pieces: Iterable[Buffer], mtime_ns: int | None, *, executable: bool = False
+    ) -> tuple[str, stat_result]:
+        """Write a file that has no name yet: how it is called until then, and its status. Raises
+        also what `pieces` raise; then nothing of it is left."""
         name = str(self._count)
         self._count += 1
-        return name, self._opened()[1].write(name, [data], mtime_ns)
+        _, staged = self._opened()
+        try:
+            return name, staged.write(name, pieces, mtime_ns, executable=executable)
+        except BaseException:
+            with suppress(TransferError):
+                staged.remove(name)
+            raise
 
     def publish(self, group: list[Message]) -> Names:
         """Give the files of `group` (name, inode, conflict, row) their names; on disk when this

@@ -9,7 +9,17 @@ from ..backends.base import Context
 from ..backends.committing import CommittingBackend
 from ..errors import TransferError
 from ..paths import Root
-from . import cacherun, commitrun, copyrun, fetchrun, sendleft, sendrun, toolrun, treerun
+from . import (
+    cacherun,
+    commitrun,
+    copyrun,
+    extractrun,
+    fetchrun,
+    sendleft,
+    sendrun,
+    toolrun,
+    treerun,
+)
 from .control import Control, Report
 from .run import JobRequest, Outcome, Run, forget_pins
 from .sync import copying, fetching, sending
@@ -75,12 +85,14 @@ _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {
     "send": _send_run,
     "sync": _sync_run,
     "copy": lambda request: copyrun.CopyRun,
+    "extract": lambda request: extractrun.ExtractRun,
 }
 _DISCARDS = {
     "fetch": _discard_fetch,
     "send": sendrun.discard,
     "sync": _discard_sync,
     "copy": copyrun.discard,
+    "extract": extractrun.discard,
 }
 _LEFT = {"send": sendleft.left, "sync": sendleft.left, "copy": copyrun.left}
 

@@ -3,5 +3,5 @@
 
 from __future__ import annotations
 
-RUN_KINDS = ("fetch", "send", "sync", "copy")
+RUN_KINDS = ("fetch", "send", "sync", "copy", "extract")
 """Kinds of jobs that have a `Run`."""

@@ -17,6 +17,7 @@ from ..backends.base import Entry
 from ..errors import TransferError
 from ..names import split_path
 from ..parts import Part
+from ..paths import Root
 from .control import Message, Stopped, Tally
 from .delivery import Setting, row
 from .groups import Groups
@@ -112,7 +113,7 @@ class ManyFiles:
         cancelled = False
         try:
             self.take_over()
-            self._names = self._new_names()
+            self._names = names_on(self._groups)
             self._run(entries)
         except Stopped as stopped:
             cancelled = stopped.how == "cancel"
@@ -210,22 +211,7 @@ class ManyFiles:
 
     def _there(self, decision: Decision) -> None:
         """Report what stands there already."""
-        message = row(decision.path, state="skipped", unverified="skipped")
-        with suppress(TransferError):  # the first of two twins may not be published yet
-            status = self._setting.root.lstat(decision.path)
-            message |= {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-        if decision.act == "present":
-            known = decision.row or {}
-            message |= {
-                "state": "present",
-                "unverified": "present",
-                "validators": known.get("validators", {}),
-            }
-            if known.get("sure"):
-                # The process that published it died before its row was saved.
-                names = ("digest", "verified", "unverified")
-                message |= {"state": "done", **{name: known[name] for name in names}}
-        self._settle(message, None)
+        self._settle(row_of_what_is_there(self._setting.root, decision), None)
 
     def _leave_out(self, entry: Entry) -> None:
         """The filters leave `entry` out, though its listing did not show it."""
@@ -253,13 +239,6 @@ class ManyFiles:
 
     # -- the disk --
 
-    def _new_names(self) -> Names:
-        try:
-            case, form = self._groups.folding()
-        except TransferError:
-            return Names()  # whoever writes there will say what is wrong
-        return Names(case=case, form=form)
-
     def _same_disk(self, folder: str) -> bool:
         """Whether what is staged beside the destination can be renamed into `folder`."""
         return self._disk_of(folder) == self._disk_of(self._folder)
@@ -274,6 +253,35 @@ class ManyFiles:
             except TransferError:
                 return -1  # a file stands in the way: whoever publishes says so
         return self._disks[folder]
+
+
+def names_on(groups: Groups) -> Names:
+    """The names that a job gives, as the disk of `groups` tells them apart."""
+    try:
+        case, form = groups.folding()
+    except TransferError:
+        return Names()  # whoever writes there will say what is wrong
+    return Names(case=case, form=form)
+
+
+def row_of_what_is_there(root: Root, decision: Decision) -> Message:
+    """The row of a file that is not delivered, because something stands there already."""
+    message = row(decision.path, state="skipped", unverified="skipped")
+    with suppress(TransferError):  # the first of two twins may not be published yet
+        status = root.lstat(decision.path)
+        message |= {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    if decision.act == "present":
+        known = decision.row or {}
+        message |= {
+            "state": "present",
+            "unverified": "present",
+            "validators": known.get("validators", {}),
+        }
+        if known.get("sure"):
+            # The process that published it died before its row was saved.
+            names = ("digest", "verified", "unverified")
+            message |= {"state": "done", **{name: known[name] for name in names}}
+    return message
 
 
 def part_id(job: str, entry: Entry) -> str:

@@ -21,6 +21,7 @@ from .control import Control, Silent, Tally
 from .copyplan import CopyPlan
 from .copyrun import destination_of, require_copy
 from .delivered import Delivered
+from .extractrun import plan_extract
 from .fetchrun import peek
 from .filling import Way
 from .filters import Filters
@@ -266,4 +267,5 @@ _PLANS: dict[str, Callable[[Root, JobRequest, Context, Control], Answer]] = {
     "send": _plan_send,
     "sync": _plan_sync,
     "copy": _plan_copy,
+    "extract": plan_extract,
 }

@@ -11,11 +11,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from os import stat_result
 
 from ..errors import TransferError
 from ..names import Conflict
 from ..parts import Part
+from ..records import Buffer
 from .control import Message, as_transfer_error
 from .delivery import row
 from .groups import Groups, Names
@@ -90,6 +93,26 @@ class Publisher:
         if self._cost > PATIENCE:
             self._cost = None
 
+    def put_pieces(
+        self,
+        message: Message,
+        conflict: Conflict,
+        pieces: Iterable[Buffer],
+        *,
+        executable: bool = False,
+    ) -> None:
+        """Write a file of any size as its `pieces` come, and publish it soon under the path of
+        `message`, its row. Raises what they raise, and what is wrong with the disk."""
+        started = time.monotonic()
+        name, status = self._groups.stage(pieces, message["mtime_ns"], executable=executable)
+        message = {
+            **message,
+            "size": status.st_size,
+            "mtime_ns": status.st_mtime_ns,
+            "seconds": round(time.monotonic() - started, 3),
+        }
+        self._add(name, status, conflict, message)
+
     def put_row(self, message: Message, part: Part | None) -> None:
         """Record and report a file that `part` has published itself."""
         with self._change:
@@ -122,7 +145,7 @@ class Publisher:
 
     def _stage(self, arrival: Arrival) -> None:
         want, remote = arrival.want, arrival.remote
-        name, status = self._groups.stage(arrival.data, remote.mtime_ns or want.entry.mtime_ns)
+        name, status = self._groups.stage([arrival.data], remote.mtime_ns or want.entry.mtime_ns)
         message = row(
             want.path,
             size=status.st_size,
@@ -133,7 +156,11 @@ class Publisher:
             validators=_merged(arrival),
             seconds=round(time.monotonic() - want.started, 3),
         )
-        file = {"name": name, "inode": status.st_ino, "conflict": want.conflict, "row": message}
+        self._add(name, status, want.conflict, message)
+
+    def _add(self, name: str, status: stat_result, conflict: Conflict, message: Message) -> None:
+        """A staged file joins the group."""
+        file = {"name": name, "inode": status.st_ino, "conflict": conflict, "row": message}
         with self._change:
             self._group.staged.append(file)
             self._group.size += status.st_size

@@ -42,10 +42,18 @@ class StagedFiles:
             os.close(self.fd)
             raise
 
-    def write(self, name: str, pieces: Iterable[Buffer], mtime_ns: int | None) -> os.stat_result:
+    def write(
+        self,
+        name: str,
+        pieces: Iterable[Buffer],
+        mtime_ns: int | None,
+        *,
+        executable: bool = False,
+    ) -> os.stat_result:
         """Make the file `name` of `pieces`, last changed at `mtime_ns` (None: now); its status."""
+        mode = 0o777 if executable else 0o666
         try:
-            fd = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o666, dir_fd=self.fd)
+            fd = os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, mode, dir_fd=self.fd)
             try:
                 for piece in pieces:
                     write_all(fd, piece)
