@@ -12,6 +12,7 @@ from typing import Any
 
 from .archives.charsets import known_charset
 from .archives.extractlimits import ExtractCaps
+from .archives.opening import folder_for
 from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
 from .backends.committing import CommittingBackend
@@ -21,11 +22,11 @@ from .engine.sync.options import require_apart, require_sync
 from .errors import TransferError
 from .joboptions import (
     BETWEEN_SERVICES,
-    EXTRACT_OPTIONS,
     JOB_OPTIONS,
     JOB_SECRETS,
+    archive_options,
     checked,
-    checked_of_extract,
+    checked_of_archive,
 )
 from .net import Policy
 from .paths import Root
@@ -50,6 +51,7 @@ _FORMS: dict[str, tuple[Ends, ...]] = {
     "sync": ((_REMOTE, _LOCAL), (_LOCAL, _REMOTE), (_REMOTE, _REMOTE)),
     "copy": ((_REMOTE, _REMOTE),),
     "extract": ((_LOCAL, _LOCAL),),
+    "pack": ((_LOCAL, _LOCAL),),
 }
 
 
@@ -128,12 +130,10 @@ class JobAdmission:
         """
         source, destination = self._end(spec, 0), self._end(spec, 1)
         ends = [end for end in (source, destination) if end.backend is not None]
-        more = EXTRACT_OPTIONS if spec.kind == "extract" else frozenset()
+        more = archive_options(spec.kind)
         options, held = self._options(spec.options, ends, _held(*ends), more)
-        if spec.kind == "extract":
-            options = self._caps.within(checked_of_extract(options))
-            if "encoding" in options:
-                options["encoding"] = known_charset(options["encoding"])
+        if more:
+            options, destination = self._of_archive(spec, options, destination)
         if options.get("target") == "cache" and spec.kind != "fetch":
             raise TransferError(
                 "bad_request",
@@ -147,6 +147,20 @@ class JobAdmission:
         goes = "" if options.get("target") == "cache" else destination.text  # it says where itself
         clean = replace(spec, source=source.text, destination=goes, options=options)
         return clean, held
+
+    def _of_archive(
+        self, spec: JobSpec, options: dict[str, Any], destination: Address
+    ) -> tuple[dict[str, Any], Address]:
+        """Options and destination of a job that makes an archive, or files of one."""
+        options = checked_of_archive(spec.kind, options)
+        for path in options.get("paths", ()):
+            self._root.parse(path)
+        if spec.kind == "pack":
+            return options, destination
+        if "encoding" in options:
+            options["encoding"] = known_charset(options["encoding"])
+        folder = destination.text or folder_for(self._root.parse(spec.source))
+        return self._caps.within(options), replace(destination, text=folder)
 
     def remote(self, address: str, options: dict[str, Any]) -> tuple[str, dict[str, Any], Held]:
         """The address and the options of a look at a service, and what they held that is secret.

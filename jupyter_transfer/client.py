@@ -43,7 +43,7 @@ Paths are the server's: below its root folder. Every example here is run by the 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -92,7 +92,7 @@ class Job:
 
     @property
     def kind(self) -> str:
-        """``fetch``, ``send``, ``sync`` or ``copy``."""
+        """``fetch``, ``send``, ``sync``, ``copy``, ``extract`` or ``pack``."""
         return str(self.data["kind"])
 
     @property
@@ -342,8 +342,8 @@ class Client:
     # -- new jobs --
 
     def submit(self, kind: str, source: str, destination: str = "", **options: Any) -> Job:
-        """A new job of `kind` (``fetch``, ``send``, ``sync``, ``copy``) with the options of the
-        contract. Raises what the server finds wrong with it."""
+        """A new job of `kind` (``fetch``, ``send``, ``sync``, ``copy``, ``extract``, ``pack``) with
+        the options of the contract. Raises what the server finds wrong with it."""
         body = {"kind": kind, "source": source, "destination": destination, "options": options}
         return Job(self, self.ask("POST", "jobs", body))
 
@@ -394,6 +394,18 @@ class Client:
         'done'
         """
         return self.submit("copy", source, destination, **options)
+
+    def archive(self, paths: str | Sequence[str], destination: str, **options: Any) -> Job:
+        """Make an archive of the files and folders `paths`, at `destination`: ``.zip``, ``.tar``,
+        ``.tar.gz`` or ``.tar.zst``."""
+        first, *others = [paths] if isinstance(paths, str) else paths
+        more = {"paths": others} if others else {}
+        return self.submit("pack", first, destination, **more, **options)
+
+    def extract(self, path: str, destination: str = "", **options: Any) -> Job:
+        """Extract the archive at `path` into the folder `destination`; without one, into a new
+        folder beside it that is called as the archive."""
+        return self.submit("extract", path, destination, **options)
 
     # -- looking --
 

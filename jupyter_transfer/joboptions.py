@@ -195,22 +195,38 @@ def _bytes(name: str, value: Any) -> int:
 
 _NUMBER = re.compile(r"[0-9.]+")
 
-_EXTRACT_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "encoding": _text,
-    "max_bytes": _bytes,
-    "max_files": _positive,
-    "max_ratio": _positive,
+
+def _format(name: str, value: Any) -> str:
+    if value not in PACK_FORMATS:
+        raise _bad(name, f"one of: {', '.join(PACK_FORMATS)}")
+    return str(value)
+
+
+PACK_FORMATS = ("zip", "tar", "tar.gz", "tar.zst")
+
+_ARCHIVE_CHECKS: dict[str, dict[str, Callable[[str, Any], Any]]] = {
+    "extract": {
+        "encoding": _text,
+        "max_bytes": _bytes,
+        "max_files": _positive,
+        "max_ratio": _positive,
+    },
+    "pack": {"format": _format, "paths": _patterns},
 }
 
-EXTRACT_OPTIONS = frozenset(_EXTRACT_CHECKS)
-"""Names of the options that extractions have beside those of every job: what names are in, and how
-much an archive may become (`jupyter_transfer.archives.extractlimits`)."""
+
+def archive_options(kind: str) -> frozenset[str]:
+    """Names of the options that jobs of `kind` have beside those of every job: of extractions what
+    names are in, and how much an archive may become (`jupyter_transfer.archives.extractlimits`);
+    of archives their format, and what is to be in them beside the source."""
+    return frozenset(_ARCHIVE_CHECKS.get(kind, ()))
 
 
-def checked_of_extract(options: dict[str, Any]) -> dict[str, Any]:
-    """`options` with those of extractions checked, and sizes in bytes. Raises ``bad_request``."""
+def checked_of_archive(kind: str, options: dict[str, Any]) -> dict[str, Any]:
+    """`options` with those of `archive_options` checked, sizes in bytes. Raises ``bad_request``."""
+    checks = _ARCHIVE_CHECKS[kind]
     given = {name: value for name, value in options.items() if value not in (None, "")}
     return {
-        name: _EXTRACT_CHECKS[name](name, value) if name in _EXTRACT_CHECKS else value
+        name: checks[name](name, value) if name in checks else value
         for name, value in given.items()
     }

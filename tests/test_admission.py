@@ -8,6 +8,7 @@ import pytest
 
 from jupyter_transfer import admission as module
 from jupyter_transfer.admission import JobAdmission, permissions
+from jupyter_transfer.archives.extractlimits import ExtractCaps
 from jupyter_transfer.engine.kinds import RUN_KINDS
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.net import Policy
@@ -21,7 +22,7 @@ READ, WRITE = ("read", "contents"), ("write", "contents")
 
 @pytest.fixture(autouse=True)
 def all_kinds(monkeypatch):
-    monkeypatch.setattr(module, "RUN_KINDS", ("fetch", "send", "sync", "copy"))
+    monkeypatch.setattr(module, "RUN_KINDS", ("fetch", "send", "sync", "copy", "extract", "pack"))
 
 
 @pytest.fixture
@@ -54,6 +55,8 @@ def test_the_engine_runs_what_is_announced():
         ("sync", A, B, []),
         ("sync", "x", A, [READ]),
         ("sync", "s3://bucket/x", "s3://bucket/xy", []),
+        ("extract", "x.zip", "out", [READ, WRITE]),
+        ("pack", "x", "x.zip", [READ, WRITE]),
     ],
 )
 def test_what_each_kind_needs(admission, kind, source, destination, needs):
@@ -287,3 +290,32 @@ def test_the_cache_of_a_service_is_for_who_may_run_code(admission):
     for kind, destination in (("sync", "x"), ("copy", B)):
         spec = JobSpec(kind, "hf://o/n", destination, {"target": "cache"})
         assert code_of(admission.job, spec) == "bad_request"
+
+
+def test_where_an_archive_is_extracted_to_stands_in_its_job(admission):
+    spec, _ = admission.job(JobSpec("extract", "in/x.tar.gz", ""))
+    assert spec.destination == "in/x"
+
+
+@pytest.mark.parametrize(
+    ("caps", "options", "expected"),
+    [
+        ({}, {"max_files": 2_000_000, "max_bytes": "1.5K"}, {"max_files": 2_000_000, "max_bytes": 1536}),
+        ({"files": 100}, {}, {"max_files": 100}),
+        ({"files": 100}, {"max_files": 50}, {"max_files": 50}),
+        ({"files": 2_000_000}, {}, {}),
+        ({"size": 10**9, "ratio": 1000}, {"max_ratio": 999}, {"max_bytes": 10**9, "max_ratio": 999}),
+        ({"ratio": 100}, {"max_ratio": 101}, None),
+        ({"size": 100}, {"max_bytes": "1G"}, None),
+        ({"files": 100}, {"max_files": 101}, None),
+    ],
+)  # fmt: skip
+def test_how_much_an_archive_may_become(tmp_path, caps, options, expected):
+    root = Root(str(tmp_path))
+    strict = JobAdmission(root, Policy(), None, lambda name: True, ExtractCaps(**caps))
+    spec = JobSpec("extract", "x.zip", "out", options)
+    if expected is None:
+        assert code_of(strict.job, spec) == "bad_request"
+    else:
+        assert strict.job(spec)[0].options == expected
+    root.close()

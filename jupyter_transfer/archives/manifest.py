@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -125,6 +126,23 @@ class Manifest:
     def files(self) -> int:
         """Number of files."""
         return sum(not member.is_folder for member in self.members)
+
+
+@contextmanager
+def opened_member(root: Root, member: Member) -> Iterator[int]:
+    """The descriptor of the file `member`, for the length of a ``with`` block. Raises ``changed``
+    if it is no longer what the manifest lists, and what `Root.open` raises."""
+    try:
+        fd = root.open(member.path)
+    except TransferError as error:
+        if error.code in ("not_found", "not_a_file", "not_a_directory", "invalid_path"):
+            raise member.changed() from None
+        raise
+    try:
+        member.check(fd)
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def freeze(

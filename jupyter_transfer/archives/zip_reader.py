@@ -9,17 +9,16 @@ changed content is handed out.
 from __future__ import annotations
 
 import io
-import os
 import zlib
 from array import array
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import Protocol
 
 from ..errors import TransferError
 from ..paths import Root
 from .crc import CrcCache, RunningCrc
-from .manifest import Member
+from .manifest import Member, opened_member
 from .zip_layout import ZipLayout, central_header, descriptor, has_descriptor, local_header
 
 SMALL = 256 << 10
@@ -124,7 +123,7 @@ class ZipReader:
             self._learn(index, 0)
             yield _bytes(local_header(member, 0), skip)
             return
-        with self._open(member) as fd:
+        with opened_member(self._root, member) as fd:
             if member.size <= SMALL:
                 content = _read_whole(fd, member)
                 crc = self._learn(index, zlib.crc32(content))
@@ -173,7 +172,7 @@ class ZipReader:
         if known is not None:
             return self._learn(index, known)
         running = self._running(index)
-        with nullcontext(fd) if fd is not None else self._open(member) as opened:
+        with nullcontext(fd) if fd is not None else opened_member(self._root, member) as opened:
             running.catch_up(opened, member, member.size, self._stopped)
         return self._learn(index, running.value)
 
@@ -187,20 +186,6 @@ class ZipReader:
         if member.size > SMALL:
             self._cache.whole.put(member.identity, crc)
         return crc
-
-    @contextmanager
-    def _open(self, member: Member) -> Iterator[int]:
-        try:
-            fd = self._root.open(member.path)
-        except TransferError as error:
-            if error.code in ("not_found", "not_a_file", "not_a_directory", "invalid_path"):
-                raise member.changed() from None
-            raise
-        try:
-            member.check(fd)
-            yield fd
-        finally:
-            os.close(fd)
 
 
 def _bytes(data: bytes, skip: int) -> _Piece:

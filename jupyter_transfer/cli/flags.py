@@ -65,20 +65,16 @@ def of_looks(command: Command) -> Command:
     return command
 
 
+def of_archives(command: Command) -> Command:
+    """The options of jobs that make an archive, or files of one."""
+    for option in reversed([*_choosing(), _conflict(), _dry_run()]):
+        command = option(command)
+    return command
+
+
 def _general() -> Iterator[Command]:
-    many: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
-    yield click.option("--include", **many, help="Only these files; may be repeated.")
-    yield click.option("--exclude", **many, help="Not these files; may be repeated.")
-    yield click.option("--filter", **many, help="A rule as rclone has them: “+ *.csv”, “- *”.")
-    yield click.option("--min-size", metavar="SIZE", help="Smaller files are left out: 500K, 1G.")
-    yield click.option("--max-size", metavar="SIZE", help="Larger files are left out.")
-    yield click.option("--min-age", metavar="AGE", help="Newer files are left out: 30d, a date.")
-    yield click.option("--max-age", metavar="AGE", help="Older files are left out.")
-    yield click.option(
-        "--conflict",
-        type=click.Choice(CONFLICTS),
-        help="What to do about a file that is there and not ours.",
-    )
+    yield from _choosing()
+    yield _conflict()
     yield click.option(
         "--bandwidth", metavar="RATE", help="Bytes a second: 5M, or “08:00,512k 19:00,off”."
     )
@@ -90,9 +86,32 @@ def _general() -> Iterator[Command]:
         type=int,
         help="Attempts in a row that move no byte.",
     )
-    yield click.option("--dry-run", is_flag=True, default=None, help="Show what would be done.")
+    yield _dry_run()
     yield click.option("-y", "--yes", is_flag=True, help="Approve whatever the plan deletes.")
     yield from _login()
+
+
+def _choosing() -> Iterator[Command]:
+    many: dict[str, Any] = {"multiple": True, "metavar": "PATTERN"}
+    yield click.option("--include", **many, help="Only these files; may be repeated.")
+    yield click.option("--exclude", **many, help="Not these files; may be repeated.")
+    yield click.option("--filter", **many, help="A rule as rclone has them: “+ *.csv”, “- *”.")
+    yield click.option("--min-size", metavar="SIZE", help="Smaller files are left out: 500K, 1G.")
+    yield click.option("--max-size", metavar="SIZE", help="Larger files are left out.")
+    yield click.option("--min-age", metavar="AGE", help="Newer files are left out: 30d, a date.")
+    yield click.option("--max-age", metavar="AGE", help="Older files are left out.")
+
+
+def _conflict() -> Command:
+    return click.option(
+        "--conflict",
+        type=click.Choice(CONFLICTS),
+        help="What to do about a file that is there and not ours.",
+    )
+
+
+def _dry_run() -> Command:
+    return click.option("--dry-run", is_flag=True, default=None, help="Show what would be done.")
 
 
 def _login() -> Iterator[Command]:

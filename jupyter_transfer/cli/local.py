@@ -97,7 +97,8 @@ class LocalJob:
         self._root = Root(place.root, allow_hidden=True)
         admission = JobAdmission(self._root, POLICY, ca_file, lambda name: True)
         spec, self._held = admission.job(spec)
-        key = "\0".join((spec.kind, spec.source, place.root, spec.destination))
+        ends = (spec.kind, spec.source, place.root, spec.destination)
+        key = "\0".join((*ends, *spec.options.get("paths", ())))
         id = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         self.job = replace(Job.new(spec, "local"), id=id)
         self._control = Control()
@@ -329,6 +330,8 @@ def look(operation: str, url: str, options: dict[str, Any], ca_file: str | None)
 
 def _placed(spec: JobSpec) -> tuple[Place, JobSpec]:
     """The root of a job, and the job with its path below it."""
+    if spec.kind in ("extract", "pack"):
+        return _placed_both(spec)
     if not is_remote(spec.destination) and spec.kind in ("fetch", "sync"):
         place = place_of(spec.destination)
         return place, replace(spec, destination=place.path)
@@ -336,3 +339,20 @@ def _placed(spec: JobSpec) -> tuple[Place, JobSpec]:
         place = source_of(spec.source)
         return place, replace(spec, source=place.path)
     return Place(os.getcwd(), ""), spec
+
+
+def _placed_both(spec: JobSpec) -> tuple[Place, JobSpec]:
+    """The folder that holds all of a job whose ends are both paths, and the job with its paths
+    below it."""
+    sources = [source_of(path) for path in (spec.source, *spec.options.get("paths", ()))]
+    target = place_of(spec.destination)
+    root = os.path.commonpath([place.root for place in (*sources, target)])
+
+    def below(place: Place) -> str:
+        path = os.path.relpath(os.path.join(place.root, place.path), root)
+        return path + "/" if place.path.endswith("/") else path
+
+    first, *others = map(below, sources)
+    options = {**spec.options, **({"paths": others} if others else {})}
+    spec = replace(spec, source=first, destination=below(target), options=options)
+    return Place(root, ""), spec

@@ -21,6 +21,8 @@ COMMANDS = {
     "put": ("moving", "Send a file or folder to an address."),
     "sync": ("moving", "Make one side equal to the other."),
     "cp": ("moving", "Copy from one address to another."),
+    "archive": ("packing", "Make an archive of files and folders: zip, tar, tar.gz, tar.zst."),
+    "extract": ("packing", "Extract an archive: zip, or tar of any compression."),
     "apply": ("applying", "Run the transfers that a file describes: DataCubes, or our own."),
     "export": ("applying", "Write a transfer of the Jupyter server as a DataCube."),
     "ls": ("looking", "Show what lies below an address."),

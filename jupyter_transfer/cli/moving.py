@@ -35,7 +35,7 @@ def get(source: str, destination: str, **values: Any) -> None:
     Flags of the services: see “jupyter transfer backends NAME”.
     """
     require_remote(source)
-    _run("fetch", source, destination, values)
+    run("fetch", source, destination, values)
 
 
 @click.command(cls=Moving)
@@ -46,7 +46,7 @@ def get(source: str, destination: str, **values: Any) -> None:
 def put(path: str, destination: str, **values: Any) -> None:
     """Send the file or folder PATH to the address DESTINATION."""
     require_remote(destination)
-    _run("send", path, destination, values)
+    run("send", path, destination, values)
 
 
 @click.command(cls=Moving)
@@ -60,7 +60,7 @@ def sync(source: str, destination: str, **values: Any) -> None:
 
     What would be deleted is listed first, and needs a yes: at the terminal, or by --yes.
     """
-    _run("sync", source, destination, values)
+    run("sync", source, destination, values)
 
 
 @click.command(cls=Moving)
@@ -75,7 +75,7 @@ def cp(source: str, destination: str, **values: Any) -> None:
     """
     require_remote(source)
     require_remote(destination)
-    _run("copy", source, destination, values)
+    run("copy", source, destination, values)
 
 
 def require_remote(address: str) -> None:
@@ -87,7 +87,8 @@ def require_remote(address: str) -> None:
         raise click.UsageError(said)
 
 
-def _run(kind: str, source: str, destination: str, values: Json) -> None:
+def run(kind: str, source: str, destination: str, values: Json) -> None:
+    """Do the job that a command asks for, or show its plan. `values` are those of all flags."""
     output = {name: values.pop(name) for name in OUTPUT}
     options = options_in(values)
     dry = options.pop("dry_run", False)

@@ -110,7 +110,13 @@ def _below(server: Server, spec: JobSpec) -> JobSpec | None:
         if path is None:
             return None
         destination = path
-    return replace(spec, source=source, destination=destination)
+    options = dict(spec.options)
+    if "paths" in options:
+        paths = [server.path_of(path) for path in options["paths"]]
+        if None in paths:
+            return None
+        options["paths"] = paths
+    return replace(spec, source=source, destination=destination, options=options)
 
 
 def _served(client: Client, spec: JobSpec) -> JobSpec:

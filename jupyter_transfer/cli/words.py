@@ -8,7 +8,14 @@ Json = dict[str, Any]
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
-_VERBS = {"fetch": "Fetch", "send": "Send", "sync": "Sync", "copy": "Copy"}
+_VERBS = {
+    "fetch": "Fetch",
+    "send": "Send",
+    "sync": "Sync",
+    "copy": "Copy",
+    "extract": "Extract",
+    "pack": "Archive",
+}
 
 _WHY_NOT = {
     "no_digest": "the source states no digest",
@@ -51,7 +58,9 @@ def plural(count: int, word: str) -> str:
 def heading(job: Json) -> str:
     """What it is about to do."""
     target = job["destination"] or "."
-    return f"{_VERBS.get(job['kind'], job['kind'])} {job['source']} → {target}"
+    more = len(job["options"].get("paths") or ())
+    others = f" and {more} more" if more else ""
+    return f"{_VERBS.get(job['kind'], job['kind'])} {job['source']}{others} → {target}"
 
 
 def counts(job: Json) -> str:

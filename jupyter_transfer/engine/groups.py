@@ -129,7 +129,7 @@ class Groups:
         self._count += 1
         _, staged = self._opened()
         try:
-            return name, staged.write(name, pieces, mtime_ns, executable=executable)
+            return name, staged.write(name, pieces, mtime_ns, executable)
         except BaseException:
             with suppress(TransferError):
                 staged.remove(name)

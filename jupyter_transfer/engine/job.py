@@ -15,6 +15,7 @@ from . import (
     copyrun,
     extractrun,
     fetchrun,
+    packrun,
     sendleft,
     sendrun,
     toolrun,
@@ -86,6 +87,7 @@ _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {
     "sync": _sync_run,
     "copy": lambda request: copyrun.CopyRun,
     "extract": lambda request: extractrun.ExtractRun,
+    "pack": lambda request: packrun.PackRun,
 }
 _DISCARDS = {
     "fetch": _discard_fetch,
@@ -93,6 +95,7 @@ _DISCARDS = {
     "sync": _discard_sync,
     "copy": copyrun.discard,
     "extract": extractrun.discard,
+    "pack": packrun.discard,
 }
 _LEFT = {"send": sendleft.left, "sync": sendleft.left, "copy": copyrun.left}
 

@@ -3,5 +3,5 @@
 
 from __future__ import annotations
 
-RUN_KINDS = ("fetch", "send", "sync", "copy", "extract")
+RUN_KINDS = ("fetch", "send", "sync", "copy", "extract", "pack")
 """Kinds of jobs that have a `Run`."""

@@ -28,6 +28,7 @@ from .filters import Filters
 from .local import Identity
 from .looks import Looks
 from .overview import Action, Overview
+from .packrun import plan_pack
 from .places import Places
 from .preview import TRIES, preview
 from .remotefile import at_source
@@ -268,4 +269,5 @@ _PLANS: dict[str, Callable[[Root, JobRequest, Context, Control], Answer]] = {
     "sync": _plan_sync,
     "copy": _plan_copy,
     "extract": plan_extract,
+    "pack": plan_pack,
 }

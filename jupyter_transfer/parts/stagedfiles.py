@@ -47,7 +47,6 @@ class StagedFiles:
         name: str,
         pieces: Iterable[Buffer],
         mtime_ns: int | None,
-        *,
         executable: bool = False,
     ) -> os.stat_result:
         """Make the file `name` of `pieces`, last changed at `mtime_ns` (None: now); its status."""

@@ -246,7 +246,8 @@ function formOptions(context: ICommandContext): IFormOptions {
   };
 }
 
-async function showStarted(
+/** Bring the panel to the front if anything was started. */
+export async function showStarted(
   context: ICommandContext,
   started: readonly IJobRequest[] | null
 ): Promise<void> {

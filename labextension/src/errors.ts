@@ -283,6 +283,14 @@ const SERVER: Table = {
     t.__('The file changed while it was being read.'),
     t.__('Start it again.')
   ],
+  bad_archive: t => [
+    t.__('The archive is damaged, or of a kind that cannot be read here.'),
+    t.__('Get it again; archives are zip, and tar of any compression.')
+  ],
+  encrypted: t => [
+    t.__('The archive is encrypted.'),
+    t.__('Extract it with a program that asks for its password.')
+  ],
   io_error: t => [
     t.__('The disk of the server reported an error.'),
     t.__('Check the disk of the server.')

@@ -18,6 +18,8 @@ export namespace CommandIDs {
   export const uploadFolder = 'jupyter-transfer:upload-folder';
   export const fromAddress = 'jupyter-transfer:from-address';
   export const sendTo = 'jupyter-transfer:send-to';
+  export const extractHere = 'jupyter-transfer:extract-here';
+  export const extractTo = 'jupyter-transfer:extract-to';
   export const download = 'jupyter-transfer:download-archive';
 
   export const pauseAll = 'jupyter-transfer:pause-all';

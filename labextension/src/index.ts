@@ -24,6 +24,7 @@ import { ITranslator } from '@jupyterlab/translation';
 import { announce } from './announcer';
 import { TransferApi } from './api';
 import { addCommands, report } from './commands';
+import { addExtractCommands } from './extract';
 import { JobFeed } from './feed';
 import { attachFileBrowser } from './filebrowser';
 import { Format } from './format';
@@ -102,6 +103,7 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
       ...{ contents, showPanel }
     };
     addCommands(context);
+    addExtractCommands(context);
     addRowCommands(context);
 
     window.addEventListener('beforeunload', event => {
@@ -118,6 +120,8 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
       CommandIDs.fromAddress,
       CommandIDs.sendTo,
       CommandIDs.download,
+      CommandIDs.extractHere,
+      CommandIDs.extractTo,
       CommandIDs.pauseAll,
       CommandIDs.resumeAll,
       CommandIDs.clearFinished,

@@ -293,6 +293,9 @@ function iconOf(transfer: ITransfer): LabIcon {
       return fetchIcon;
     case 'send':
       return sendIcon;
+    case 'extract':
+    case 'pack':
+      return folderIcon;
     default:
       return transfersIcon;
   }

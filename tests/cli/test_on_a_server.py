@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jupyter_transfer import Client
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.servers import Server
 
+from ..archives.making import archive
 from ..servers.chaos import noise
 from ..servers.jupyter import TOKEN, JupyterServer, running_jupyter
 from .conftest import Shell
@@ -198,3 +200,58 @@ def test_the_doctor_sees_the_server(there, server):
     (seen,) = [one for one in found if one["topic"] == "servers"]
     assert (seen["state"], "has this extension" in seen["text"]) == ("ok", True), seen
     assert TOKEN not in done.stdout
+
+
+# ---- archives ----
+
+
+def test_an_archive_is_extracted_and_made(there, client):
+    put(there.folder / "x.zip", archive("zip", {"a.txt": b"1", "sub/b.bin": noise(50_000)}))
+    done = there.run("extract", "x.zip")
+    assert done.returncode == 0, done.stderr
+    assert there.names() == ["x.zip", "x/a.txt", "x/sub/b.bin"]
+    folder = there.folder.name
+    (job,) = [job for job in client.jobs() if job.data["source"] == f"{folder}/x.zip"]
+    assert (job.kind, job.state, job.verified) == ("extract", "done", True)
+    assert job.data["destination"] == f"{folder}/x"
+    done = there.run("archive", "x", "x.zip", "-o", "y.tar")
+    assert done.returncode == 0, done.stderr
+    assert (there.folder / "y.tar").stat().st_size > 50_000
+
+
+def test_archives_by_the_client(there, client):
+    folder = there.folder.name
+    (there.folder / "x").mkdir()
+    (there.folder / "y").mkdir()
+    put(there.folder / "x/a", b"1")
+    put(there.folder / "y/b", b"2")
+    job = client.archive([f"{folder}/x", f"{folder}/y"], f"{folder}/both.zip").wait(30)
+    assert job.state == "done"
+    with zipfile.ZipFile(there.folder / "both.zip") as made:
+        assert sorted(made.namelist()) == ["x/", "x/a", "y/", "y/b"]
+    job = client.extract(f"{folder}/both.zip").wait(30)
+    assert {row["path"]: row["state"] for row in job.files()} == {
+        f"{folder}/both/x/a": "done",
+        f"{folder}/both/y/b": "done",
+    }
+    again = client.extract(f"{folder}/both.zip").wait(30)
+    assert {row["state"] for row in again.files()} == {"present"}
+    plan = client.plan("extract", f"{folder}/both.zip")
+    assert plan["plan"]["skip"] == 2
+
+
+def test_what_a_job_on_an_archive_may_not_ask_for(client):
+    for source, destination, options, code in (
+        ("../x.zip", "", {}, "invalid_path"),
+        ("x.zip", "../up", {}, "invalid_path"),
+        ("x.zip", "", {"max_files": 0}, "bad_request"),
+        ("x.zip", "", {"encoding": "rot13"}, "bad_request"),
+        ("x.zip", "", {"endpoint": "y"}, "bad_request"),
+        ("x.zip", "", {"paths": ["a"]}, "bad_request"),
+    ):
+        with pytest.raises(TransferError) as caught:
+            client.extract(source, destination, **options)
+        assert caught.value.code == code, (source, options)
+    with pytest.raises(TransferError) as caught:
+        client.archive(["a", "../b"], "x.zip")
+    assert caught.value.code == "invalid_path"

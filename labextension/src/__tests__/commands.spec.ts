@@ -3,6 +3,7 @@ import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
 import { TransferError } from '../api';
 import { addCommands } from '../commands';
+import { addExtractCommands, folderFor } from '../extract';
 import { Format } from '../format';
 import { CommandIDs } from '../ids';
 import type { IJob } from '../job';
@@ -80,6 +81,7 @@ describe('commands', () => {
       showPanel: jest.fn()
     };
     addCommands(context);
+    addExtractCommands(context);
     addRowCommands(context);
   });
 
@@ -95,6 +97,53 @@ describe('commands', () => {
       const { args } = await commands.describedBy(id);
       expect(args).toMatchObject({ type: 'object' });
     }
+  });
+
+  it('extract archives, each into a folder beside it, and offer nothing else', async () => {
+    const visible = () => commands.isVisible(CommandIDs.extractHere);
+    expect(visible()).toBe(false);
+    place.selection = [
+      { path: 'data/a.tar.gz', type: 'file' },
+      { path: 'b.ZIP', type: 'file' }
+    ];
+    expect(visible()).toBe(true);
+    await commands.execute(CommandIDs.extractHere);
+    const kind = 'extract';
+    expect(api.startJob).toHaveBeenCalledTimes(2);
+    expect(api.startJob).toHaveBeenCalledWith({
+      source: 'data/a.tar.gz',
+      destination: 'data/a',
+      kind
+    });
+    expect(api.startJob).toHaveBeenCalledWith({
+      source: 'b.ZIP',
+      destination: 'b',
+      kind
+    });
+    place.selection.push({ path: 'notes.txt', type: 'file' });
+    expect(visible()).toBe(false);
+    place.selection = [{ path: 'folder.zip', type: 'directory' }];
+    expect(visible()).toBe(false);
+    place.selection = [];
+    expect(folderFor('x/p-1.2.tar.zst')).toBe('x/p-1.2');
+    expect(folderFor('x/.zip')).toBe('x/.zip extracted');
+  });
+
+  it('extract into the folder that the person names', async () => {
+    place.selection = [{ path: 'data/a.zip', type: 'file' }];
+    const done = commands.execute(CommandIDs.extractTo);
+    const dialog = await dialogShown('input');
+    const input = dialog.querySelector('input') as HTMLInputElement;
+    expect(input.value).toBe('data/a');
+    type(input, '/other/place');
+    press(dialog, 'Extract');
+    await done;
+    expect(api.startJob).toHaveBeenCalledWith({
+      source: 'data/a.zip',
+      destination: 'other/place',
+      kind: 'extract'
+    });
+    place.selection = [];
   });
 
   it('act on the row with the focus unless told another', async () => {
