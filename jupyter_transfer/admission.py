@@ -12,7 +12,7 @@ from typing import Any
 
 from .archives.charsets import known_charset
 from .archives.extractlimits import ExtractCaps
-from .archives.opening import folder_for
+from .archives.suffixes import folder_for
 from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
 from .backends.committing import CommittingBackend

@@ -300,11 +300,11 @@ def test_where_an_archive_is_extracted_to_stands_in_its_job(admission):
 @pytest.mark.parametrize(
     ("caps", "options", "expected"),
     [
-        ({}, {"max_files": 2_000_000, "max_bytes": "1.5K"}, {"max_files": 2_000_000, "max_bytes": 1536}),
+        ({}, {"max_files": 9**9, "max_bytes": "1.5K"}, {"max_files": 9**9, "max_bytes": 1536}),
         ({"files": 100}, {}, {"max_files": 100}),
         ({"files": 100}, {"max_files": 50}, {"max_files": 50}),
         ({"files": 2_000_000}, {}, {}),
-        ({"size": 10**9, "ratio": 1000}, {"max_ratio": 999}, {"max_bytes": 10**9, "max_ratio": 999}),
+        ({"size": 9999, "ratio": 1000}, {"max_ratio": 999}, {"max_bytes": 9999, "max_ratio": 999}),
         ({"ratio": 100}, {"max_ratio": 101}, None),
         ({"size": 100}, {"max_bytes": "1G"}, None),
         ({"files": 100}, {"max_files": 101}, None),

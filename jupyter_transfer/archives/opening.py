@@ -1,5 +1,4 @@
-"""Which kind of archive a file is, by its bytes and not by its name; and what its folder is called
-when nobody says so."""
+"""Which kind of archive a file is, by its bytes and not by its name."""
 
 from __future__ import annotations
 
@@ -7,19 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..errors import TransferError
-from ..names import shown_path, split_path
+from ..names import shown_path
 from ..paths import Root
 from .decompression import COMPRESSIONS, PlainStream
 from .packed import ArchiveFile, ArchiveInput
 from .tar_input import TarInput
 from .zip_directory import Directory
 from .zip_input import ZipInput
-
-SUFFIXES = (
-    ".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tbz", ".tar.xz", ".txz", ".tar.zst",
-    ".tzst", ".whl", ".jar", ".egg",
-)  # fmt: skip
-"""How names of archives end."""
 
 _OTHERS = {b"7z\xbc\xaf\x27\x1c": "7-Zip", b"Rar!\x1a\x07": "RAR"}
 _MAGIC = 512
@@ -90,14 +83,3 @@ def _ends_as_zip(file: ArchiveFile) -> bool:
         return Directory(file).count > 0
     except TransferError:
         return False
-
-
-def folder_for(path: str) -> str:
-    """What an archive is extracted to when nobody says so: its name without the suffix, beside
-    it."""
-    folder, name = split_path(path)
-    lower = name.lower()
-    suffix = max((one for one in SUFFIXES if lower.endswith(one)), key=len, default="")
-    stem = name[: len(name) - len(suffix)] if suffix else name.rpartition(".")[0]
-    stem = stem or f"{name} extracted"
-    return f"{folder}/{stem}" if folder else stem

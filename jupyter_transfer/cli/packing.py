@@ -7,15 +7,24 @@ from typing import Any
 import click
 
 from ..archives.charsets import CHARSETS
-from ..archives.opening import folder_for
+from ..archives.suffixes import folder_for
 from ..joboptions import PACK_FORMATS
+from .completing import by
 from .flags import of_archives, of_output
 from .moving import run
 
 
 @click.command()
-@click.argument("paths", nargs=-1, required=True)
-@click.option("-o", "--output", "file", required=True, metavar="FILE", help="The archive to make.")
+@click.argument("paths", nargs=-1, required=True, shell_complete=by("path"))
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    required=True,
+    metavar="FILE",
+    help="The archive to make.",
+    shell_complete=by("path"),
+)
 @click.option(
     "--format", type=click.Choice(PACK_FORMATS), help="Where the name of FILE does not say it."
 )
@@ -31,8 +40,8 @@ def archive(paths: tuple[str, ...], file: str, **values: Any) -> None:
 
 
 @click.command()
-@click.argument("file")
-@click.argument("folder", default="", metavar="[DIR]")
+@click.argument("file", shell_complete=by("path"))
+@click.argument("folder", default="", metavar="[DIR]", shell_complete=by("path"))
 @click.option(
     "--encoding",
     type=click.Choice(CHARSETS),

@@ -11,6 +11,7 @@ from ..archives.packed import PIECE, Packed
 from ..errors import TransferError, from_os_error
 from ..names import join_path
 from ..paths import Root
+from .twins import Names
 
 MAX_LINKS = 100_000
 _HOPS = 40
@@ -23,7 +24,7 @@ class ExtractedLinks:
         self._root = root
         self._folder = folder
         self._links: dict[str, Packed] = {}
-        self._failed: set[str] = set()
+        self._files = Names()
 
     def __len__(self) -> int:
         return len(self._links)
@@ -41,14 +42,14 @@ class ExtractedLinks:
             raise TransferError("limit_reached", f"The archive has more than {MAX_LINKS} links.")
         self._links[path] = packed
 
-    def forget(self, path: str) -> None:
-        """The file at `path` is not there: what stands there is another one."""
-        if len(self._failed) < MAX_LINKS:
-            self._failed.add(path)
+    def found(self, path: str) -> None:
+        """The file at `path` is one of the archive."""
+        self._files.take(path)
 
     def resolve(self, packed: Packed) -> str | None:
         """The path of the file that a link leads to in the end; None where that is a folder, or
-        nothing. Raises ``not_a_file`` for a file that was not extracted."""
+        nothing. Raises ``not_a_file`` for a file that is none of the archive's: what stands there
+        is not given away under another name."""
         for _ in range(_HOPS):
             path = self._path_of(packed)
             following = self._links.get(path)
@@ -62,11 +63,12 @@ class ExtractedLinks:
         except TransferError as error:
             if error.code not in ("not_found", "not_a_directory"):
                 raise
-            if path not in self._failed:
-                return None
-        if path in self._failed:
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return None
+        if not stat.S_ISREG(status.st_mode) or path not in self._files:
             raise TransferError("not_a_file", "It is a link to a file that was not extracted.")
-        return path if stat.S_ISREG(status.st_mode) else None
+        return path
 
     def read(self, path: str) -> Iterator[bytes]:
         """The bytes of a file that was extracted."""

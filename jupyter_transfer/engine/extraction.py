@@ -9,14 +9,12 @@ it stays.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..archives.extractlimits import ExtractLimits
 from ..archives.packed import ArchiveInput, Packed
-from ..backends.base import Digest, Validators
 from ..errors import TransferError
 from ..names import Conflict, join_path
 from ..paths import Folders, Root
@@ -24,11 +22,12 @@ from ..records import Buffer
 from .control import Control, Message, Report, Stopped, Tally
 from .delivery import row
 from .extractedlinks import ExtractedLinks
+from .extractednames import is_of_macos, listed, relative_name, require_portable
 from .filters import Filters
 from .groups import Groups
 from .many import names_on, row_of_what_is_there
 from .publisher import Publisher
-from .target import Decision, Listed, Targets
+from .target import Decision, Targets
 from .twins import Names
 
 LARGE = 8 << 20
@@ -38,7 +37,6 @@ MAX_SHOWN = 1000
 """Characters of a name that cannot be taken."""
 
 _FATAL = ("disk_full", "read_only", "io_error", "changed", "limit_reached")
-_DRIVE = re.compile(r"[A-Za-z]:")
 
 
 class Told(Protocol):
@@ -188,16 +186,15 @@ class Extraction:
 
     def _decide(self, path: str, packed: Packed) -> Decision | None:
         """Where the file goes; None if it does not, which is told. Raises ``exists`` …"""
-        root, targets = self._site.root, self._site.targets
+        targets = self._site.targets
         decision = targets.decide(path, listed(packed))
         if not self._names.take(path) and not targets.renames:
             decision = targets.twin(path)
-        is_moved = decision.conflict == "rename" and root.exists(path)
-        if decision.act == "skipped" or is_moved:
-            self._links.forget(path)
         if decision.act == "fetch":
             return decision
-        self._told.on_file(row_of_what_is_there(root, decision), None)
+        if decision.act == "present":
+            self._links.found(decision.path)
+        self._told.on_file(row_of_what_is_there(self._site.root, decision), None)
         return None
 
     def _put(
@@ -217,7 +214,6 @@ class Extraction:
             yield piece
 
     def _fail(self, path: str, error: TransferError) -> None:
-        self._links.forget(path)
         shown = path[:MAX_SHOWN]
         self._told.on_file(row(shown, state="failed", error=error.as_dict()), error)
 
@@ -288,8 +284,7 @@ class Extraction:
             message, error = results.popleft()
             if message["state"] == "done":
                 self._tally.bytes -= min(message["size"], self._tally.bytes)
-            else:
-                self._links.forget(message["path"])
+                self._links.found(message["path"])
             self._told.on_file(message, error)
 
     # -- room --
@@ -308,31 +303,3 @@ class Extraction:
                 f"The files need {size} bytes, and {free} are free on the disk of the server.",
                 detail={"needed_bytes": size, "free_bytes": free},
             )
-
-
-def listed(packed: Packed) -> Listed:
-    """What the archive states of an entry."""
-    digest = None
-    if packed.digest is not None:
-        digest = Digest(*packed.digest.split(":", 1))
-    size = packed.size if packed.kind == "file" else None
-    return Listed(size, Validators(version=packed.version), digest)
-
-
-def relative_name(name: str) -> str:
-    """The name of an entry without the “./” that tar writes in front; "" for the top itself."""
-    while name.startswith("./"):
-        name = name[2:].lstrip("/") if name[2:3] == "/" else name[2:]
-    return "" if name == "." else name
-
-
-def require_portable(name: str) -> None:
-    """Raise ``invalid_path`` for a path that names a drive of Windows."""
-    if _DRIVE.match(name):
-        raise TransferError("invalid_path", "The name of an entry begins with a drive.")
-
-
-def is_of_macos(name: str) -> bool:
-    """Whether an entry is what macOS adds for itself: the other half of a file, which is nothing
-    elsewhere."""
-    return name == "__MACOSX" or name.startswith("__MACOSX/")

@@ -11,21 +11,16 @@ from typing import Any
 
 from ..archives.charsets import known_charset
 from ..archives.extractlimits import ExtractLimits
-from ..archives.opening import folder_for, opened_archive
+from ..archives.opening import opened_archive
 from ..archives.packed import ArchiveInput
+from ..archives.suffixes import folder_for
 from ..backends.base import Context
 from ..errors import TransferError
 from ..names import shown_path
 from ..paths import Root
 from .control import Control, Message
-from .extraction import (
-    Extraction,
-    Site,
-    is_of_macos,
-    listed,
-    relative_name,
-    require_portable,
-)
+from .extractednames import is_of_macos, listed, relative_name, require_portable
+from .extraction import Extraction, Site
 from .filters import Filters
 from .groups import discard_many, many_id
 from .journal import find_part

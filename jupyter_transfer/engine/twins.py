@@ -33,6 +33,10 @@ class Names:
         """Take the name `path`; False when it, or its twin, is taken already."""
         return self._add(hash(self._folded(path)) & _MASK or 1)
 
+    def __contains__(self, path: str) -> bool:
+        """Whether the name `path`, or its twin, is taken."""
+        return not _insert(self._table, hash(self._folded(path)) & _MASK or 1, dry=True)
+
     def _folded(self, path: str) -> str:
         if self._form or self._case:
             path = unicodedata.normalize("NFC", path) if self._form else path
@@ -55,12 +59,14 @@ class Names:
         self._table = table
 
 
-def _insert(table: array[int], value: int) -> bool:
+def _insert(table: array[int], value: int, *, dry: bool = False) -> bool:
+    """Put `value` into `table`; False when it is there. If `dry`, only look."""
     size = len(table)
     at = value % size
     while table[at]:
         if table[at] == value:
             return False
         at = (at + 1) % size
-    table[at] = value
+    if not dry:
+        table[at] = value
     return True

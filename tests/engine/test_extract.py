@@ -382,6 +382,8 @@ def test_a_link_to_what_was_not_extracted(harness):
     data = tar([info("secret", b"theirs"), link("copy", "secret")])
     assert extract(harness, data).state == "failed"
     assert contents(harness.folder / "out") == {"secret": b"mine"}
+    extract(harness, exclude=["secret"])
+    assert not (harness.folder / "out" / "copy").exists()
     for conflict in ("skip", "rename"):
         extract(harness, conflict=conflict)
         assert not (harness.folder / "out" / "copy").exists()
