@@ -68,7 +68,7 @@ def test_what_each_kind_needs(admission, kind, source, destination, needs):
 @pytest.mark.parametrize(
     ("kind", "source", "destination", "code"),
     [
-        ("pack", "x", "y", "bad_request"),
+        ("download", "x", "y", "bad_request"),
         ("sync", "x", "y", "bad_request"),
         ("sync", "s3://bucket/x", "s3://bucket/x/", "bad_request"),
         ("sync", "s3://bucket/x", "s3://bucket", "bad_request"),
