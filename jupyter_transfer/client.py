@@ -397,14 +397,29 @@ class Client:
 
     def archive(self, paths: str | Sequence[str], destination: str, **options: Any) -> Job:
         """Make an archive of the files and folders `paths`, at `destination`: ``.zip``, ``.tar``,
-        ``.tar.gz`` or ``.tar.zst``."""
+        ``.tar.gz`` or ``.tar.zst``.
+
+        >>> client.get("https://example.org/data.csv", "packed/").wait().state
+        'done'
+        >>> client.archive("packed", "packed.zip", conflict="overwrite").wait().state
+        'done'
+        """
         first, *others = [paths] if isinstance(paths, str) else paths
         more = {"paths": others} if others else {}
         return self.submit("pack", first, destination, **more, **options)
 
     def extract(self, path: str, destination: str = "", **options: Any) -> Job:
         """Extract the archive at `path` into the folder `destination`; without one, into a new
-        folder beside it that is called as the archive."""
+        folder beside it that is called as the archive.
+
+        >>> client.get("https://example.org/data.csv", "more/").wait().state
+        'done'
+        >>> client.archive("more", "more.tar.gz", conflict="overwrite").wait().state
+        'done'
+        >>> job = client.extract("more.tar.gz", "again", conflict="overwrite").wait()
+        >>> [file["path"] for file in job.files()]
+        ['again/more/data.csv']
+        """
         return self.submit("extract", path, destination, **options)
 
     # -- looking --

@@ -57,7 +57,19 @@ def addressed(text: str, site: Nginx) -> str:
 def test_every_public_method_has_been_thought_of():
     """Those that begin or look for something have an example."""
     shown = {test.name.rpartition(".")[2] for test in EXAMPLES}
-    assert {"get", "put", "sync", "copy", "plan", "probe", "browse", "jobs", "job"} <= shown
+    assert {
+        "get",
+        "put",
+        "sync",
+        "copy",
+        "archive",
+        "extract",
+        "plan",
+        "probe",
+        "browse",
+        "jobs",
+        "job",
+    } <= shown
     assert {"wait", "watch", "updates"} <= shown
 
 
