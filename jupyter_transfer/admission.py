@@ -17,6 +17,7 @@ from .backends import find, is_remote, secret_names
 from .backends.base import Backend, Context
 from .backends.committing import CommittingBackend
 from .backends.ends import End, context_of, options_between
+from .backends.tree import TreeBackend
 from .engine.kinds import RUN_KINDS
 from .engine.sync.options import require_apart, require_sync
 from .errors import TransferError
@@ -77,9 +78,18 @@ def permissions(spec: JobSpec) -> list[tuple[str, str]]:
     here, to read those that it sends. Raises ``bad_request``."""
     source, destination = ends_of(spec)
     needs = [("read", "contents")] if source == _LOCAL else []
+    if source == _LOCAL and _is_tree(spec.destination):
+        needs.append(("write", "contents"))  # a commit, and what the clone knows of its remote
     if spec.options.get("target") == "cache":
         needs.append(("execute", "kernels"))  # it lies wherever this account keeps it
     return needs + ([("write", "contents")] if destination == _LOCAL else [])
+
+
+def _is_tree(address: str) -> bool:
+    try:
+        return issubclass(find(address), TreeBackend)
+    except TransferError:
+        return False  # admission says what is wrong with it
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,7 @@ class JobAdmission:
         """
         source, destination = self._end(spec, 0), self._end(spec, 1)
         ends = [end for end in (source, destination) if end.backend is not None]
+        _require_files(spec.kind, ends)
         more = archive_options(spec.kind)
         options, held = self._options(spec.options, ends, _held(*ends), more)
         if more:
@@ -255,6 +266,17 @@ def _only_from_here(end: Address, ends: list[Address]) -> bool:
     if issubclass(end.backend, CommittingBackend):
         return len(ends) > 1
     return end.backend.tool and ends[0].backend is not end.backend
+
+
+def _require_files(kind: str, ends: list[Address]) -> None:
+    """Raise ``bad_request`` for a job that deals with single files of a whole folder's backend."""
+    whole = [end.backend for end in ends if end.backend and issubclass(end.backend, TreeBackend)]
+    if whole and kind not in ("fetch", "send"):
+        raise TransferError(
+            "bad_request",
+            f"{whole[0].title}: it can only be fetched whole, or pushed to from a clone.",
+            "Fetch it to a folder of this server, and send that folder on from there.",
+        )
 
 
 def _known(backends: list[type[Backend]]) -> frozenset[str]:

@@ -281,6 +281,11 @@ class TransferApp(ExtensionApp):
             lambda worker: self.queue.tell_delivered(worker, spec.source),
         )
 
+    async def clone(self, path: str, ambient: Ambient) -> dict[str, Any]:
+        """What the clone at `path` shows. Raises what the worker finds wrong."""
+        message = {**self._context, "path": path, "ambient": ambient != "none"}
+        return await self._pool.ask("clone", message, LOOK_TIMEOUT)
+
     async def forms(self, backend: str) -> dict[str, Any]:
         """The forms of `backend` that a worker has to make. Raises ``tool_missing``."""
         return await self._pool.ask("forms", {**self._context, "backend": backend}, LOOK_TIMEOUT)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -47,6 +48,37 @@ def plan_hash(steps: Iterable[Any]) -> str:
     for step in steps:
         made.add(step)
     return made.hex
+
+
+def fingerprint_of(key: bytes) -> str:
+    """The fingerprint of a key as OpenSSH writes it: ``SHA256:`` and base64 without padding."""
+    return "SHA256:" + b64encode(hashlib.sha256(key).digest()).decode().rstrip("=")
+
+
+def unknown_host_key(host: str, name: str, fingerprint: str) -> TransferError:
+    """What an SSH server asks for whose key, of the type `name`, nobody has accepted yet."""
+    return TransferError(
+        "needs_decision",
+        f"“{host}” is not known here yet. The fingerprint of its key is {fingerprint}.",
+        "Compare the fingerprint with what its owner says, then accept it.",
+        detail=_host_key(host, name, fingerprint),
+    )
+
+
+def changed_host_key(
+    host: str, name: str, fingerprint: str, what: str = "is another one than before"
+) -> TransferError:
+    """An SSH server has a key that it must not have: nobody is asked."""
+    return TransferError(
+        "host_key_changed",
+        f"The key of “{host}” {what} ({fingerprint}): somebody may be listening in between.",
+        "Ask its owner whether the key was changed; if so, remove the old one from known_hosts.",
+        detail=_host_key(host, name, fingerprint),
+    )
+
+
+def _host_key(host: str, name: str, fingerprint: str) -> dict[str, str]:
+    return {"kind": "host_key", "host": host, "key_type": name, "fingerprint": fingerprint}
 
 
 def hash_of(detail: Detail) -> str:

@@ -85,6 +85,7 @@ CODES: dict[str, Code] = {
     "too_many_redirects": Code(502, False, "Use the address that it redirects to."),
     "remote_not_found": Code(404, False, "Check the address: the remote side has no such file."),
     "needs_credentials": Code(401, False, "Give credentials for this address."),
+    "needs_identity": Code(409, False, "Tell git your name and your e-mail address."),
     "remote_forbidden": Code(403, False, "Ask the owner of the remote file for access."),
     "remote_refused": Code(502, False, "Read what the remote side says."),
     "remote_busy": Code(503, True, "It goes on by itself when the remote side is ready."),

@@ -2,11 +2,11 @@
 
 Messages are JSON objects, one a line. On standard input: ``delivered`` (pages of what earlier jobs
 delivered from the source of the job that is run or planned next), ``run``, ``saved``, ``discard``,
-``plan``, ``probe``, ``browse``, ``values`` (of secrets and config maps of Kubernetes), ``pause``,
-``cancel``, ``bandwidth``, ``connections``; on standard output ``ready``, then ``progress``,
-``state``, ``note``, ``file`` and at last ``end`` of a job, and ``plan``, ``probe``, ``browse`` or
-``values``. Nothing else writes to standard output: descriptor 1 becomes standard error for
-everybody but `_Pipe`.
+``plan``, ``probe``, ``browse``, ``clone``, ``values`` (of secrets and config maps of Kubernetes),
+``pause``, ``cancel``, ``bandwidth``, ``connections``; on standard output ``ready``, then
+``progress``, ``state``, ``note``, ``file`` and at last ``end`` of a job, and ``plan``, ``probe``,
+``browse``, ``clone`` or ``values``. Nothing else writes to standard output: descriptor 1 becomes
+standard error for everybody but `_Pipe`.
 
 The journals of what a job has published stay after its ``end`` until ``saved`` (or any other
 order) says that the server has written down what they tell. If it dies before, its successor
@@ -37,6 +37,7 @@ from .engine.delivered import Delivered
 from .engine.job import JobRequest, Outcome, Run, discard, left, make_run
 from .engine.planning import plan
 from .engine.preview import preview
+from .engine.pushrun import clone_status
 from .engine.references import resolved, values_of
 from .errors import TransferError
 from .joboptions import JOB_SECRETS
@@ -204,6 +205,8 @@ class Worker:
             self._plan(message)
         elif operation == "forms":
             self._forms(message)
+        elif operation == "clone":
+            self._clone(message)
         elif operation == "values":
             self._pipe.send("values", result=values_of(message["wanted"], message))
 
@@ -298,6 +301,16 @@ class Worker:
             self._pipe.send("forms", error=self._told(as_transfer_error(failure)))
         else:
             self._pipe.send("forms", result={"forms": forms})
+
+    def _clone(self, message: Message) -> None:
+        try:
+            root = _root(message)
+            result = clone_status(root, message["path"], ambient=self._ambient)
+            root.close()
+        except Exception as failure:
+            self._pipe.send("clone", error=self._told(as_transfer_error(failure)))
+        else:
+            self._pipe.send("clone", result=result)
 
     def _told(self, error: TransferError | None) -> Message | None:
         """`error` as it is told: nothing secret in it."""

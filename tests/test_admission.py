@@ -49,6 +49,7 @@ def test_the_engine_runs_what_is_announced():
     [
         ("fetch", A, "x", [WRITE]),
         ("send", "x", A, [READ]),
+        ("send", "x", "git+https://a.example/x.git", [READ, WRITE]),
         ("copy", A, B, []),
         ("sync", A, "x", [WRITE]),
         ("sync", "x", "sftp://a.example/x", [READ]),

@@ -1,120 +1,36 @@
-"""Repositories of git: cloned whole, or brought up to date where a clone of them is there.
+"""Repositories of git: cloned whole, or brought up to date where a clone of them is there; and what
+was committed to a clone pushed.
 
 ``git+https://host/owner/x.git@ref``, ``git+http:``, ``git+ssh:``, and web addresses that end in
 ``.git``. git moves its packs itself (a pack cannot be fetched in ranges); the objects of LFS are
-fetched by the engine.
+moved by the engine.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from typing import Any, ClassVar
 
 from ..errors import TransferError
 from ..net import Url
 from ..paths import Root
-from ..secrets import Credential, Login
 from . import git_access, git_clone, git_lfs, git_refs, git_submodules
-from .base import Context, Entry, Locator, Option
-from .git_clone import Shape, Wanted
-from .git_place import SCHEMES, Place, is_repository
-from .git_program import NO_HOME, REMEDY, Git, base_environment, lfs_program, program
+from .base import Context, Entry, Locator
+from .git_clone import Wanted
+from .git_place import Place
+from .git_program import REMEDY, Git, lfs_program, program
 from .git_progress import Progress
-from .tree import QUIET, Large, Made, TreeBackend, Watch
+from .git_push import GitPush
+from .git_remote import headers_of, shape_of
+from .tree import Large, Made, Watch
 
-PARTIAL = "blob:none"
 
-
-class GitBackend(TreeBackend):
+class GitBackend(GitPush):
     """Repositories of git."""
-
-    name = "git"
-    store = ".git/lfs"
-    title = "Git repository"
-    schemes = SCHEMES
-    options: ClassVar[tuple[Option, ...]] = (
-        Option("ref", help="Branch, tag or commit; else the one in the address, or the default"),
-        Option("depth", "integer", help="Only so many commits of the history"),
-        Option(
-            "partial",
-            "flag",
-            help="Leave out old versions of files, until they are needed (blob:none)",
-            default=False,
-        ),
-        Option("sparse", help="Check out only these folders, one a line"),
-        Option(
-            "submodules",
-            "flag",
-            help="Fetch the repositories that it names as its parts, too, into a new clone",
-            default=False,
-        ),
-        Option(
-            "lfs",
-            "flag",
-            help="Fetch large files that LFS keeps, not only the pointers to them",
-            default=True,
-        ),
-        Option("username", help="User name; with a token the host's own convention by default"),
-        Option("token", help="Access token or password", secret=True),
-        Option("key_file", type="path", help="Private key, else those in ~/.ssh and of ssh-agent"),
-    )
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
-        self._found: tuple[git_refs.Refs, Place, Credential | None] | None = None
-        self._address = ""
         self._objects: list[git_lfs.Object] = []
         self._batch: git_lfs.Batch | None = None
-
-    @classmethod
-    def claims(cls, address: str) -> int:
-        """Also a web address that ends in ``.git``, before that of HTTP."""
-        scheme = address.partition(":")[0].lower()
-        if scheme in ("http", "https"):
-            return 3 if is_repository(address) else 0
-        return super().claims(address)
-
-    @classmethod
-    def service_of(cls, address: str) -> str:
-        """As `Backend.service_of`: the host, whatever the form of the address."""
-        return super().service_of(address).removeprefix("git+")
-
-    def check(self, address: str) -> None:
-        """As `Backend.check`; also what would be no repository, no ref, no folder."""
-        super().check(address)
-        place = self._parsed(address)
-        self._address = address
-        self._shape()
-        git_access.given(self._optional, self.context.credential, place.url.host)
-        self.context.policy.check_host(place.url.host)
-
-    def name_for(self, address: str) -> str:
-        """The last segment of the path, without ``.git``."""
-        return Place.parse(address).name
-
-    # -- what is there --
-
-    def about(self, address: str) -> dict[str, Any]:
-        """The branch, tag or commit that is shown or asked for, how many branches and tags there
-        are, and whether the host has LFS (None where only a clone would tell)."""
-        refs, place, credential = self._look()
-        kind, name = refs.find(place.ref)
-        lfs = None
-        if not place.ssh:
-            url = git_lfs.endpoint(place.url)
-            lfs = git_lfs.is_served(self.caller, url, _headers(credential))
-        return {
-            "repository": place.name,
-            "revision": name,
-            "kind": kind,
-            "commit": refs.commit(kind, name),
-            "default": refs.default,
-            "branches": refs.count("branch"),
-            "tags": refs.count("tag"),
-            "lfs": lfs,
-        }
 
     # -- a clone --
 
@@ -127,7 +43,7 @@ class GitBackend(TreeBackend):
             wanted = Wanted(*refs.find(place.ref))
             url = place.text(self._user())
             shown = self._parsed(self._address).text(self._user())
-            made = git_clone.clone(git, url, wanted, self._shape(), progress, shown=shown)
+            made = git_clone.clone(git, url, wanted, shape_of(self.option), progress, shown=shown)
             if self.option("submodules"):
                 self._make_submodules(git, access, place, progress)
             return made
@@ -142,11 +58,11 @@ class GitBackend(TreeBackend):
 
         def find(one: Place) -> Place:
             known = one.url.origin == home.url.origin
-            _, there = git_refs.ask(self.caller, one, _headers(credential if known else None))
+            _, there = git_refs.ask(self.caller, one, headers_of(credential if known else None))
             git.allow(access.allow(there, self.context.policy))
             return there
 
-        depth = self._shape().depth
+        depth = shape_of(self.option).depth
         flags = [f"--depth={depth}"] if depth else []
         git_submodules.update(git, place, find, flags, progress)
 
@@ -210,113 +126,5 @@ class GitBackend(TreeBackend):
         if settled and lfs_program() is not None:
             git_lfs.set_up(git, settled)
 
-    def _local(self, root: Root) -> Git:
-        """A git that calls nobody."""
-        return Git(root, base_environment(NO_HOME), (), self.caller.check)
-
     def _new_batch(self, stated: Url | None) -> git_lfs.Batch:
-        """The LFS server that the repository has `stated`, or that of its host."""
-        _, place, credential = self._look()
-        if stated is not None:
-            known = not place.ssh and stated.origin == place.url.origin
-            return git_lfs.Batch(self.caller, stated, _headers(credential if known else None))
-        if place.ssh:
-            return git_lfs.Batch(self.caller, *self._lfs_by_ssh(place))
-        return git_lfs.Batch(self.caller, git_lfs.endpoint(place.url), _headers(credential))
-
-    def _lfs_by_ssh(self, place: Place) -> tuple[Url, dict[str, str]]:
-        """What the host says where its LFS server is."""
-        watch = replace(QUIET, check=self.caller.check)
-        with self._access(place, None, watch) as access:
-            return git_lfs.authenticate(access.ssh, place, self._user(), access.environment)
-
-    # -- details --
-
-    def _optional(self, name: str) -> Any:
-        return self.context.options.get(name)
-
-    def _parsed(self, address: str) -> Place:
-        place, ref = Place.parse(address), self.option("ref")
-        if ref and place.ref and ref != place.ref:
-            raise TransferError(
-                "bad_request",
-                "The address and the option “ref” name different branches.",
-                "Give one of them.",
-            )
-        return place.at(ref) if ref else place
-
-    def _shape(self) -> Shape:
-        depth = self.option("depth")
-        if depth is not None and not 0 < depth < 2**31:
-            raise TransferError("bad_request", "The option “depth” must be 1 or more.")
-        filter = PARTIAL if self.option("partial") else None
-        return Shape(depth, filter, folders_of(self.option("sparse") or ""))
-
-    def _user(self) -> str:
-        """The user name in the address of an SSH server."""
-        credential = self.context.credential
-        named = self._optional("username") or (credential.username if credential else "")
-        return str(named or "git")
-
-    def _look(self) -> tuple[git_refs.Refs, Place, Credential | None]:
-        """What the remote shows, where it really is, and who asks there; looked up once."""
-        if self._found is None:
-            place = self._parsed(self._address)
-            self._found = self._look_by_ssh(place) if place.ssh else self._look_by_http(place)
-        return self._found
-
-    def _look_by_http(self, place: Place) -> tuple[git_refs.Refs, Place, Credential | None]:
-        credential = git_access.given(self._optional, self.context.credential, place.url.host)
-        try:
-            refs, target = git_refs.ask(self.caller, place, _headers(credential))
-        except TransferError as error:
-            found = None if credential or not self.context.ambient else git_access.ambient(place)
-            if error.code != "needs_credentials" or found is None:
-                raise
-            credential = found
-            refs, target = git_refs.ask(self.caller, place, _headers(credential))
-        if target.url.origin != place.url.origin:
-            credential = None
-        return refs, target, credential
-
-    def _look_by_ssh(self, place: Place) -> tuple[git_refs.Refs, Place, Credential | None]:
-        watch = replace(QUIET, check=self.caller.check)
-        with self._access(place, None, watch) as access:
-            printed = access.alone("ls-remote", "--symref", values=[place.text(self._user())])
-        return git_refs.listed(printed), place, None
-
-    def _access(
-        self, place: Place, credential: Credential | None, watch: Watch
-    ) -> git_access.Access:
-        login = Login(key_file=self.option("key_file"), ambient=self.context.ambient)
-        return git_access.Access(place, self.context.policy, watch, credential, login)
-
-    @contextmanager
-    def _git(self, root: Root, watch: Watch) -> Iterator[tuple[Git, git_access.Access]]:
-        program()
-        _, place, credential = self._look()
-        with self._access(place, credential, watch) as access:
-            git = access.git(root)
-            try:
-                yield git, access
-            finally:
-                git.close()
-
-
-def _headers(credential: Credential | None) -> dict[str, str]:
-    return {} if credential is None else {"Authorization": credential.authorization()}
-
-
-def folders_of(text: str) -> tuple[str, ...]:
-    """The folders that the option ``sparse`` names, one a line or between commas. Raises
-    ``bad_request``."""
-    folders = [one.strip().strip("/") for one in text.replace(",", "\n").splitlines()]
-    for folder in filter(None, folders):
-        bad = any(mark in folder for mark in ("\0", "\\", '"', "*", "?", "[", "!", "#"))
-        if bad or ".." in folder.split("/") or ".git" in folder.lower().split("/"):
-            raise TransferError(
-                "bad_request",
-                f"“{folder[:60]}” is no folder of a repository.",
-                "Name folders from the top of the repository, without wildcards.",
-            )
-    return tuple(filter(None, folders))
+        return git_lfs.Batch(self.caller, *self._lfs_server(stated, "download"))

@@ -29,6 +29,7 @@ from ..secrets import (
     tool_environment,
 )
 from ..tools import PrivateFolder, run
+from .git_hostkeys import accepted_line
 from .git_place import Place
 from .git_program import Git, base_environment, program
 from .tree import Watch
@@ -209,7 +210,11 @@ class Access:
         url = place.url
         address = policy.resolve(url.host, url.port)[0]
         alias = url.host if url.port == 22 else f"[{url.host}]:{url.port}"
-        hosts = " ".join(f'"{path}"' for path in known_hosts_files())
+        files = known_hosts_files()
+        line = accepted_line(url.host, url.port, address, login)
+        if line is not None:
+            files.insert(0, self._folder.write("known_hosts", line.encode()))
+        hosts = " ".join(f'"{path}"' for path in files)
         options = [
             "BatchMode=yes",
             "StrictHostKeyChecking=yes",

@@ -3,11 +3,11 @@ changed in it, or has committed to it, stays as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import TransferError
-from .git_config import require_safe
+from .git_config import left_alone, require_safe
 from .git_place import Place
 from .git_program import Git
 from .git_progress import Progress
@@ -103,17 +103,38 @@ def commit_of(git: Git, name: str) -> str:
 def remote_of(git: Git, place: Place) -> str:
     """The name of the remote of the clone that is `place`. Raises ``exists`` where there is none,
     ``conflict`` for a clone that git must not be let loose on."""
-    settings = require_safe(git)
+    remote = find_remote(require_safe(git), place)
+    if remote is None:
+        raise TransferError(
+            "exists",
+            "Another repository has been cloned to this folder.",
+            "Choose another folder.",
+        )
+    return remote
+
+
+def find_remote(settings: Mapping[str, Sequence[str]], place: Place) -> str | None:
+    """The name of the remote that is `place`, by the `settings` of a clone. Raises ``conflict`` for
+    a clone that gets what it lacks from another address: git would call that by itself."""
+    for name in _promisors(settings):
+        if not all(place.is_same(url) for url in settings.get(f"remote.{name}.url", [""])):
+            raise left_alone("what it lacks it gets from another address")
     for name, values in settings.items():
         if name.startswith("remote.") and name.endswith(".url"):
             remote = name.removeprefix("remote.").removesuffix(".url")
             if len(values) == 1 and place.is_same(values[0]) and not remote.startswith("-"):
                 return remote
-    raise TransferError(
-        "exists",
-        "Another repository has been cloned to this folder.",
-        "Choose another folder.",
-    )
+    return None
+
+
+def _promisors(settings: Mapping[str, Sequence[str]]) -> set[str]:
+    """Remotes that a partial clone gets from what it lacks (git-config(1), ``partialClone``)."""
+    names = {
+        name.removeprefix("remote.").removesuffix(".promisor")
+        for name in settings
+        if name.startswith("remote.") and name.endswith(".promisor")
+    }
+    return names | set(settings.get("extensions.partialclone", ()))
 
 
 def require_clean(git: Git) -> None:
@@ -165,9 +186,9 @@ def renew(git: Git, remote: str, url: str, wanted: Wanted, progress: Progress) -
 
 
 def _forward(git: Git, before: str, after: str, progress: Progress) -> Made:
-    if _is_ancestor(git, after, before):
+    if is_ancestor(git, after, before):
         return Made(before, changed=False)  # the clone has commits that are not pushed yet
-    if not _is_ancestor(git, before, after):
+    if not is_ancestor(git, before, after):
         raise TransferError(
             "conflict",
             "The clone and its remote have both gone on, each with commits of its own.",
@@ -177,7 +198,8 @@ def _forward(git: Git, before: str, after: str, progress: Progress) -> Made:
     return Made(after)
 
 
-def _is_ancestor(git: Git, older: str, newer: str) -> bool:
+def is_ancestor(git: Git, older: str, newer: str) -> bool:
+    """Whether `newer` follows on `older`."""
     return git.read("merge-base", "--is-ancestor", older, newer, wrong=(1,)) is not None
 
 

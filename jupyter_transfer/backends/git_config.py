@@ -24,6 +24,7 @@ _FREE = re.compile(
       |hookspath|fsmonitor|editor|pager|askpass|sshcommand|commentchar|checkstat|trustctime
       |protecthfs|protectntfs|longpaths)
     | extensions\.(objectformat|partialclone|preciousobjects|noop)
+    | remote\.pushdefault
     | remote\..+\.(url|fetch|push|pushurl|tagopt|prune|prunetags|promisor|partialclonefilter
       |skipdefaultupdate|skipfetchall|gh-resolved)
     | branch\..+\.(remote|merge|rebase|pushremote|description|vscode-merge-base)
@@ -61,16 +62,18 @@ def require_safe(git: Git) -> dict[str, list[str]]:
         name, _, value = one.decode("utf-8", "surrogateescape").partition("\n")
         settings.setdefault(name, []).append(value)
     for name, values in settings.items():
+        if name.startswith("remote.") and ":" in name:
+            raise left_alone("one of its remotes is called as an address, and may lead elsewhere")
         good = _LFS.get(name)
         if not (_FREE.fullmatch(name) if good is None else set(values) <= set(good)):
-            raise _refused(f"its setting “{name[:60]}” may run programs or lead elsewhere")
+            raise left_alone(f"its setting “{name[:60]}” may run programs or lead elsewhere")
     return settings
 
 
 def _require_plain(root: Root) -> None:
     """No link in ``.git``, and nothing there that stands for another repository."""
     if not stat.S_ISDIR(root.lstat(".git").st_mode):
-        raise _refused("its “.git” is no folder")
+        raise left_alone("its “.git” is no folder")
     folders, count = [".git"], 0
     while folders:
         folder = folders.pop()
@@ -78,18 +81,19 @@ def _require_plain(root: Root) -> None:
             count += 1
             path, mode = join_path(folder, entry.name), entry.status.st_mode
             if stat.S_ISLNK(mode) and folder != ".git/hooks":
-                raise _refused(f"“{path[:60]}” is a link")
+                raise left_alone(f"“{path[:60]}” is a link")
             if path in (".git/commondir", ".git/config.worktree", ".git/objects/info/alternates"):
-                raise _refused(f"“{path}” leads to another repository")
+                raise left_alone(f"“{path}” leads to another repository")
             if stat.S_ISDIR(mode) and path not in (".git/lfs", ".git/modules"):
                 folders.append(path)
         if count > _MOST:
-            raise _refused("it has too many loose objects; “git gc” packs them")
+            raise left_alone("it has too many loose objects; “git gc” packs them")
 
 
-def _refused(why: str) -> TransferError:
+def left_alone(why: str) -> TransferError:
+    """The error of a clone that git is not let loose on."""
     return TransferError(
         "conflict",
-        f"The clone that is there is not brought up to date from here: {why}.",
-        "Use git in a terminal, if you trust the clone; or fetch to another folder.",
+        f"The clone is left alone: {why}.",
+        "Use git in a terminal, if you trust the clone.",
     )

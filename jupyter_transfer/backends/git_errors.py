@@ -8,18 +8,63 @@ from typing import Any
 
 from ..errors import TransferError
 
+_PUSH: tuple[tuple[str, str, str, str], ...] = (
+    (
+        r"\[rejected\]|\((?:fetch first|non-fast-forward|needs force)\)|cannot lock ref",
+        "conflict",
+        "The branch has commits that the clone does not have.",
+        "Bring the clone up to date (“git pull”), then send again. Nothing is ever forced.",
+    ),
+    (
+        r"protected branch|branch is protected|GH006|GH013|not allowed to (?:force )?push code",
+        "remote_forbidden",
+        "The branch is protected: its host lets nobody push to it directly.",
+        "Push to another branch (“@name” behind the address), and open a pull request there.",
+    ),
+    (
+        r"GH001|exceeds .{0,40}file size limit|larger than .{0,40}limit|object .{0,60}too large",
+        "too_large",
+        "The host does not take files as large as one of the commits has.",
+        "Keep it by LFS (“git lfs migrate import”), then send again.",
+    ),
+    (
+        r"shallow update not allowed",
+        "remote_refused",
+        "The host takes nothing from a clone with only a part of the history.",
+        "Get all of it in a terminal (“git fetch --unshallow”), then send again.",
+    ),
+    (
+        r"branch is currently checked out|denyCurrentBranch",
+        "remote_refused",
+        "The branch is checked out at the host itself, and cannot be pushed to.",
+        "Push to another branch (“@name” at the end of the address).",
+    ),
+    (
+        (
+            r"error: 403|Permission to \S+ denied|not allowed to (?:push|upload)|"
+            r"insufficient permission|marked as read.only|read-only|unable to write"
+        ),
+        "remote_forbidden",
+        "The host does not let you push to this repository.",
+        "Ask its owner for the right to write, or push to a fork of it.",
+    ),
+)
+"""What only a push is told; asked before the rest."""
+
+_DECLINED = re.compile(r"\[remote rejected\].*?\((?P<why>[^()]*)\)")
+
 _SENTENCES: tuple[tuple[str, str, str, str], ...] = (
+    (
+        r"REMOTE HOST IDENTIFICATION HAS CHANGED|REVOKED HOST KEY DETECTED",
+        "host_key_changed",
+        "The SSH server has another key than the one that is known.",
+        "",
+    ),
     (
         r"Host key verification failed|No \S+ host key is known",
         "remote_refused",
         "The key of this SSH server is not known here.",
         "Accept it once: open a file of that host as sftp://, or call ssh in a terminal.",
-    ),
-    (
-        r"REMOTE HOST IDENTIFICATION HAS CHANGED",
-        "host_key_changed",
-        "The SSH server has another key than the one that is known.",
-        "",
     ),
     (
         (
@@ -108,13 +153,29 @@ _SENTENCES: tuple[tuple[str, str, str, str], ...] = (
 _PREFIX = re.compile(r"(?:fatal|error|remote|warning): ")
 
 
-def error_of_exit(said: Sequence[dict[str, Any]]) -> TransferError:
-    """What a git failed of that `said` these lines on standard error last."""
+def error_of_exit(said: Sequence[dict[str, Any]], *, pushed: bool = False) -> TransferError:
+    """What a git failed of that `said` these lines on standard error last; whether it `pushed`."""
     lines = [str(line.get("msg", "")) for line in said]
     text = "\n".join(lines)
+    for pattern, code, sentence, remedy in _PUSH if pushed else ():
+        if re.search(pattern, text, re.IGNORECASE):
+            return TransferError(code, sentence, remedy)
+    if pushed and (found := _DECLINED.search(text)):
+        return _declined(lines, found["why"])
     for pattern, code, sentence, remedy in _SENTENCES:
         if re.search(pattern, text, re.IGNORECASE):
             return TransferError(code, sentence, remedy)
     last = next((line for line in reversed(lines) if line.startswith(("fatal:", "error:"))), "")
     words = " ".join(_PREFIX.sub("", last or (lines or [""])[-1]).split())[:200]
     return TransferError("remote_refused", f"git says: {words or 'nothing'}.".replace("..", "."))
+
+
+def _declined(lines: Sequence[str], why: str) -> TransferError:
+    """The host has looked at the commits, and does not take them."""
+    told = [_PREFIX.sub("", line).strip(" -=*\t") for line in lines if line.startswith("remote:")]
+    words = " ".join(" ".join(filter(None, told)).split())[:200]
+    return TransferError(
+        "remote_refused",
+        f"The host does not take these commits ({why[:80]}){': ' + words if words else ''}.",
+        "Change what it names, or ask the owner of the repository.",
+    )

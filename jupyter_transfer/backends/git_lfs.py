@@ -16,7 +16,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote
 
 from ..errors import TransferError, from_http_status
@@ -80,7 +80,7 @@ def objects_of(git: Git) -> list[Object]:
         if found and found["tag"] != b"S" and found["mode"].startswith(b"100"):
             blobs.setdefault(found["id"], []).append(found["path"])
     small = _small(git, blobs)
-    kept = _kept_by_lfs(git, [path for id in small for path in blobs[id]])
+    kept = kept_by_lfs(git, [path for id in small for path in blobs[id]])
     wanted = {id: [path for path in blobs[id] if path in kept] for id in small}
     wanted = {id: paths for id, paths in wanted.items() if paths}
     objects: dict[str, Object] = {}
@@ -90,21 +90,28 @@ def objects_of(git: Git) -> list[Object]:
     return list(objects.values())
 
 
+def sizes_of(git: Git, ids: Iterable[bytes]) -> dict[bytes, int]:
+    """Bytes of those of `ids` that are blobs."""
+    asked = b"".join(id + b"\n" for id in ids)
+    if not asked:
+        return {}
+    listed = git.pieces("cat-file", "--batch-check", end=b"\n", input=asked)
+    found = (line.split() for line in listed if line.count(b" ") == 2)
+    return {id: int(size) for id, kind, size in found if kind == b"blob"}
+
+
 def _small(git: Git, blobs: Iterable[bytes]) -> list[bytes]:
     """Those of `blobs` that may be pointers."""
-    asked = b"".join(id + b"\n" for id in blobs)
-    if not asked:
-        return []
-    listed = git.pieces("cat-file", "--batch-check", end=b"\n", input=asked)
-    return [
-        line.split()[0]
-        for line in listed
-        if line.count(b" ") == 2 and int(line.split()[2]) <= _LARGEST
-    ]
+    return [id for id, size in sizes_of(git, blobs).items() if size <= _LARGEST]
 
 
-def _kept_by_lfs(git: Git, paths: list[bytes]) -> set[bytes]:
-    """Those of `paths` whose attributes say so."""
+def pointers_among(git: Git, ids: Iterable[bytes]) -> list[tuple[str, int]]:
+    """Id and bytes of the objects that those of `ids`, any of the repository's, point to."""
+    return [found for _, found in _pointers(git, _small(git, ids))]
+
+
+def kept_by_lfs(git: Git, paths: list[bytes]) -> set[bytes]:
+    """Those of `paths` that LFS keeps by their attributes."""
     if not paths:
         return set()
     asked = b"".join(path + b"\0" for path in paths)
@@ -138,9 +145,14 @@ def missing(root: Root, store: str, objects: Iterable[Object]) -> Iterator[Large
         except TransferError:
             there = False
         if not there:
-            digest, known = Digest("sha256", one.oid), Validators(version=one.oid)
-            entry = Entry(one.path, f"lfs:{one.oid}", one.size, known, digest, member=True)
-            yield Large(entry, one.paths)
+            yield as_large(one)
+
+
+def as_large(one: Object) -> Large:
+    """The object as an entry of the engine."""
+    digest, known = Digest("sha256", one.oid), Validators(version=one.oid)
+    entry = Entry(one.path, f"lfs:{one.oid}", one.size, known, digest, member=True)
+    return Large(entry, one.paths)
 
 
 def settle(
@@ -213,7 +225,7 @@ class Batch:
                 if one.address != entry.address:
                     asked.append(one)
             self._ask(asked)
-            _, answer = self._known.pop(entry.address, (0.0, _lied(self._url)))
+            _, answer = self._known.pop(entry.address, (0.0, lied(self._url)))
         if isinstance(answer, TransferError):
             raise answer
         return answer
@@ -223,7 +235,7 @@ class Batch:
             "operation": "download",
             "transfers": ["basic"],
             "hash_algo": "sha256",
-            "objects": [{"oid": _oid(one), "size": one.size} for one in entries],
+            "objects": [{"oid": oid_of(one), "size": one.size} for one in entries],
         }
         answer = self._caller.call(
             self._url,
@@ -232,13 +244,13 @@ class Batch:
             body=json.dumps(body).encode(),
         )
         if answer.status != 200:
-            raise _refused(answer.status, self._url, answer.retry_after)
+            raise refused(answer.status, self._url, answer.retry_after)
         try:
             listed = {one["oid"]: one for one in json.loads(answer.body)["objects"]}
         except (ValueError, TypeError, KeyError):
-            raise _lied(self._url) from None
+            raise lied(self._url) from None
         for entry in entries:
-            told = listed.get(_oid(entry))
+            told = listed.get(oid_of(entry))
             until = self._clock() + FRESH
             try:
                 found: Locator | TransferError = self._locator(entry, told)
@@ -249,28 +261,21 @@ class Batch:
 
     def _locator(self, entry: Entry, told: Any) -> Locator:
         if not isinstance(told, dict):
-            raise _lied(self._url)
+            raise lied(self._url)
         if isinstance(error := told.get("error"), dict):
             code = error.get("code")
             if code in (404, 410):
                 raise TransferError(
                     "remote_not_found",
-                    f"The LFS server does not have the object {_oid(entry)[:12]}….",
+                    f"The LFS server does not have the object {oid_of(entry)[:12]}….",
                     "Ask whoever pushed the file to push it with “git lfs push --all”.",
                 )
-            raise _refused(code if isinstance(code, int) else 500, self._url, None)
+            raise refused(code if isinstance(code, int) else 500, self._url, None)
         action = (told.get("actions") or {}).get("download")
         if not isinstance(action, dict) or not isinstance(action.get("href"), str):
-            raise _lied(self._url)
+            raise lied(self._url)
         url = parse_url(action["href"], ("https", "http"))
-        given = action.get("header") or {}
-        headers = {
-            str(name): str(value)
-            for name, value in (given.items() if isinstance(given, dict) else ())
-            if not re.search(r"[\x00-\x1f\x7f]", f"{name}{value}") and str(name).isascii()
-        }
-        if url.origin == self._origin and "authorization" not in map(str.lower, headers):
-            headers |= self._headers
+        headers = private_headers(action, self._headers if url.origin == self._origin else {})
         return Locator(
             str(url),
             headers,
@@ -278,6 +283,19 @@ class Batch:
             digest=entry.digest,
             validators=entry.validators,
         )
+
+
+def private_headers(action: Mapping[str, Any], own: Mapping[str, str]) -> dict[str, str]:
+    """What the server told for the request of `action`, and where that says not who asks, `own`."""
+    given = action.get("header") or {}
+    headers = {
+        str(name): str(value)
+        for name, value in (given.items() if isinstance(given, dict) else ())
+        if not re.search(r"[\x00-\x1f\x7f]", f"{name}{value}") and str(name).isascii()
+    }
+    if "authorization" not in map(str.lower, headers):
+        headers |= own
+    return headers
 
 
 def endpoint(url: Url) -> Url:
@@ -311,14 +329,18 @@ def is_served(caller: Caller, url: Url, headers: Mapping[str, str]) -> bool | No
 
 
 def authenticate(
-    ssh: Sequence[str], place: Place, user: str, environment: Mapping[str, str]
+    ssh: Sequence[str],
+    place: Place,
+    user: str,
+    environment: Mapping[str, str],
+    operation: Literal["download", "upload"] = "download",
 ) -> tuple[Url, dict[str, str]]:
     """Where the LFS server of a repository on an SSH host is, and what to tell it, by
     ``git-lfs-authenticate`` (git-lfs docs/api/server-discovery.md, "SSH")."""
     path = shlex.quote(unquote(place.url.path))
     command = [*ssh, "-p", str(place.url.port), "--", f"{user}@{place.url.host}"]
     try:
-        told = json.loads(run([*command, f"git-lfs-authenticate {path} download"], environment))
+        told = json.loads(run([*command, f"git-lfs-authenticate {path} {operation}"], environment))
         url = parse_url(str(told["href"]), ("https", "http"))
         headers = {str(name): str(value) for name, value in (told.get("header") or {}).items()}
     except (TransferError, ValueError, TypeError, KeyError, AttributeError):
@@ -351,7 +373,8 @@ def _refresh(git: Git, paths: Iterable[str]) -> None:
         git.read("update-index", "-q", "-z", "--stdin", input=asked)
 
 
-def _oid(entry: Entry) -> str:
+def oid_of(entry: Entry) -> str:
+    """The id of the object that `entry` is."""
     return entry.address.removeprefix("lfs:")
 
 
@@ -362,17 +385,37 @@ def _lifetime(told: Any) -> float:
     return max(0.0, min(FRESH, float(seconds) - 10)) if good else FRESH
 
 
-def _lied(url: str) -> TransferError:
+def lied(url: str) -> TransferError:
+    """The LFS server answers nonsense."""
     host = parse_url(url, ("https", "http")).host
     return TransferError("remote_lied", f"The LFS server of “{host}” gives a malformed answer.")
 
 
-def _refused(status: int, url: str, wait: float | None) -> TransferError:
+def refused(status: int, url: str, wait: float | None, *, sending: bool = False) -> TransferError:
+    """What a status of the LFS server that is no success means."""
     host = parse_url(url, ("https", "http")).host
     if status in (404, 405, 501):
         return TransferError(
             "remote_refused",
             f"“{host}” has no LFS server for this repository.",
-            "Fetch it without its large files: switch the option “lfs” off.",
+            "Switch LFS on there, or keep the files without it."
+            if sending
+            else "Fetch it without its large files: switch the option “lfs” off.",
+        )
+    if sending and status == 403:
+        return TransferError(
+            "remote_forbidden",
+            f"The LFS server of “{host}” does not let you send files to this repository.",
+            "Ask its owner for the right to write.",
+        )
+    if sending and status in (413, 422):
+        return TransferError(
+            "too_large",
+            f"The LFS server of “{host}” does not take one of the files ({status}).",
+            "Ask its administrator about the limit.",
+        )
+    if sending and status == 507:
+        return TransferError(
+            "remote_refused", f"The LFS server of “{host}” has no room left (507)."
         )
     return from_http_status(status, host, wait)

@@ -10,6 +10,7 @@ from ..errors import TransferError
 from ..names import safe_name
 from ..net import Url, parse_url
 from ..secrets import split_userinfo
+from .git_pages import repository_of
 
 SCHEMES = ("git+https", "git+http", "git+ssh")
 
@@ -22,9 +23,12 @@ _SCP = re.compile(r"(?:(?P<user>[^/@:]+)@)?(?P<host>[^/:]+):(?P<path>(?!//).+)")
 
 
 def is_repository(address: str) -> bool:
-    """Whether a web address ends in ``.git``, or in that and a ref."""
+    """Whether a web address ends in ``.git``, or in that and a ref, or is a page that shows a
+    repository."""
     path = urlsplit(address).path
-    return path.rstrip("/").endswith(".git") or ".git@" in path
+    if path.rstrip("/").endswith(".git") or ".git@" in path:
+        return True
+    return repository_of(address) is not None
 
 
 def check_ref(ref: str) -> str:
@@ -61,16 +65,22 @@ class Place:
     ----------
     url: in the form of the transport's own schemes; that of SSH has ``sftp``.
     ref: branch, tag or commit; None for what the repository shows by default.
+    page: a ref and perhaps a folder, as the address of a page has them: only the repository's refs
+        tell where one ends.
     """
 
     url: Url
     ssh: bool
     ref: str | None = None
+    page: str | None = None
 
     @classmethod
     def parse(cls, address: str) -> Place:
         """The place at `address`, which has no userinfo. Raises ``invalid_address``,
         ``unsupported_scheme``, ``bad_request``."""
+        if (shown := repository_of(address)) is not None:
+            repository, page = shown
+            return replace(cls.parse(repository), page=page or None)
         scheme, colon, rest = address.partition(":")
         scheme = scheme.lower()
         if scheme not in (*SCHEMES, *_WEB) or not colon:
@@ -92,7 +102,7 @@ class Place:
 
     def at(self, ref: str) -> Place:
         """The same repository at `ref`. Raises ``bad_request``."""
-        return replace(self, ref=check_ref(ref))
+        return replace(self, ref=check_ref(ref), page=None)
 
     def beside(self, path: str) -> Place:
         """The repository at another path of the same host."""
@@ -129,10 +139,25 @@ def _bare(place: Place) -> tuple[object, ...]:
     return (*place.url.origin, unquote(place.url.path).strip("/").removesuffix(".git"))
 
 
+def address_of(remote: str) -> str | None:
+    """What a job is given for the address `remote` of a clone, without anything secret; None where
+    it lies on this disk, or is none that we call."""
+    place = _parsed(remote)
+    if place is None:
+        return None
+    user = ""
+    if place.ssh:
+        scp = _SCP.fullmatch(remote) if "://" not in remote else None
+        _, credential = split_userinfo(remote)
+        user = (scp["user"] if scp else credential.username if credential else "") or ""
+    plain = "git+" + place.text("" if user == "git" else user)
+    return plain if place.ref is None else f"{plain}@{place.ref}"
+
+
 def _parsed(remote: str) -> Place | None:
     text, _ = split_userinfo(remote)
     if "://" not in text and (found := _SCP.fullmatch(text)):
-        text = f"ssh://{found['host'].rpartition('@')[2]}/{found['path']}"
+        text = f"ssh://{found['host']}/{found['path']}"
     try:
         return Place.parse("git+" + text)
     except TransferError:

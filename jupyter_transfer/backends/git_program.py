@@ -135,6 +135,12 @@ class Git:
         settings = (*self._settings, "filter.lfs.clean=" + _INDEXED)
         return Git(self.root, self._environment, settings, self.check, self._fds)
 
+    def acting(self, variables: Mapping[str, str], settings: Sequence[str]) -> Git:
+        """The same with further variables and settings, ours; what it is given as paths are paths,
+        and no patterns."""
+        environment = {**self._environment, **variables, "GIT_LITERAL_PATHSPECS": "1"}
+        return Git(self.root, environment, [*self._settings, *settings], self.check, self._fds)
+
     def allow(self, settings: Sequence[str]) -> None:
         """Further settings, from now on."""
         self._settings += settings
@@ -204,7 +210,7 @@ class Git:
             finally:
                 child.stop()
         if code != 0:
-            raise error_of_exit(child.said)
+            raise error_of_exit(child.said, pushed=arguments[0] == "push")
 
     def _start(
         self, fd: int, arguments: Sequence[str], values: Sequence[str] | None, **more: object

@@ -1,5 +1,5 @@
-"""How far a clone or a fetch is, by what git draws with ``--progress``: each stage counts as much
-as it takes, so that the whole goes from 0 to 1 once."""
+"""How far a clone, a fetch or a push is, by what git draws with ``--progress``: each stage counts
+as much as it takes, so that the whole goes from 0 to 1 once."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ _STAGES = {
     "COUNTING": (0.0, 0.02),
     "COMPRESSING": (0.02, 0.05),
     "RECEIVING": (0.05, 0.80),
+    "WRITING": (0.05, 0.80),
     "RESOLVING": (0.80, 0.90),
     "CHECKING_OUT": (0.90, 1.0),
 }

@@ -13,8 +13,9 @@ from ..net import parse_url
 from .base import Answer, Caller
 from .git_place import Place, is_commit
 
-_SERVICE = "/info/refs?service=git-upload-pack"
-_TYPE = "application/x-git-upload-pack-advertisement"
+FETCH, PUSH = "git-upload-pack", "git-receive-pack"
+"""What a repository is asked for: who may fetch need not be let push."""
+
 _SYMREF = re.compile(rb"symref=HEAD:(\S+)")
 _REF = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64}) (\S+)")
 
@@ -58,11 +59,17 @@ class Refs:
                 return kind, short
         if is_commit(ref):
             return "commit", ref
-        raise TransferError(
-            "remote_not_found",
-            f"The repository has no branch and no tag “{ref[:80]}”.",
-            "Check the name behind the “@”; of a commit all digits of its id are needed.",
-        )
+        raise _no_ref(ref)
+
+    def ref_of_page(self, page: str) -> str:
+        """The branch, tag or commit that `page` begins with; a folder may follow. Raises
+        ``remote_not_found``."""
+        parts = page.strip("/").split("/")
+        for end in range(len(parts), 0, -1):
+            name = "/".join(parts[:end])
+            if _HEADS + name in self.commits or _TAGS + name in self.commits or is_commit(name):
+                return name
+        raise _no_ref(page)
 
     def commit(self, kind: str, name: str) -> str:
         """The id of the commit that is called so; of a tag with a message that of what it tags."""
@@ -75,13 +82,24 @@ class Refs:
         return sum(name.startswith(prefix) and not name.endswith("^{}") for name in self.commits)
 
 
-def ask(caller: Caller, place: Place, headers: Mapping[str, str]) -> tuple[Refs, Place]:
-    """The refs of `place`, and where it is behind its redirects.
+def _no_ref(ref: str) -> TransferError:
+    return TransferError(
+        "remote_not_found",
+        f"The repository has no branch and no tag “{ref[:80]}”.",
+        "Check the name behind the “@”; of a commit all digits of its id are needed.",
+    )
+
+
+def ask(
+    caller: Caller, place: Place, headers: Mapping[str, str], service: str = FETCH
+) -> tuple[Refs, Place]:
+    """The refs of `place`, and where it is behind its redirects. Who asks by `PUSH` is told no
+    default branch.
 
     Raises ``needs_credentials``, ``remote_not_found``, ``remote_refused`` …
     """
-    answer = caller.call(f"{place.url}{_SERVICE}", headers=headers, limit=LIMIT)
-    _require(answer, place)
+    answer = caller.call(f"{place.url}/info/refs?service={service}", headers=headers, limit=LIMIT)
+    _require(answer, place, service)
     target = parse_url(answer.url, ("http", "https"))
     if not target.path.endswith("/info/refs"):
         raise _no_repository(place)
@@ -90,7 +108,7 @@ def ask(caller: Caller, place: Place, headers: Mapping[str, str]) -> tuple[Refs,
     return _parsed(lines), Place(url, False, place.ref)
 
 
-def _require(answer: Answer, place: Place) -> None:
+def _require(answer: Answer, place: Place, service: str) -> None:
     host = place.url.host
     if answer.status in (404, 410):
         raise TransferError("remote_not_found", f"“{host}” has no such repository.")
@@ -99,10 +117,25 @@ def _require(answer: Answer, place: Place) -> None:
             "needs_credentials",
             f"“{host}” wants to know who you are, or has no such repository.",
         )
+    if answer.status == 403 and service == PUSH:
+        raise not_allowed(host)
     if answer.status != 200:
         raise from_http_status(answer.status, host, answer.retry_after)
-    if answer.headers.get("content-type", "").partition(";")[0].strip() != _TYPE:
+    if answer.headers.get("content-type", "").partition(";")[0].strip() != _type(service):
         raise _no_repository(place)
+
+
+def _type(service: str) -> str:
+    return f"application/x-{service}-advertisement"
+
+
+def not_allowed(host: str) -> TransferError:
+    """Who asks may not push there."""
+    return TransferError(
+        "remote_forbidden",
+        f"“{host}” does not let you push to this repository.",
+        "Ask its owner for the right to write, or push to a fork of it.",
+    )
 
 
 def _no_repository(place: Place) -> TransferError:

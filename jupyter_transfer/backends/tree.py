@@ -8,8 +8,9 @@ others (`jupyter_transfer.engine.treerun`).
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 from ..errors import TransferError
 from ..paths import Root
@@ -60,6 +61,44 @@ class Large:
     paths: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Change:
+    """A file of a folder that is another one than at the remote, or than in the last version:
+    ``copy`` where it is new, ``replace``, ``delete``; bytes of what is sent or deleted."""
+
+    action: Literal["copy", "replace", "delete"]
+    path: str
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What of a folder its remote has not got.
+
+    Parameters
+    ----------
+    version: what the folder shows, or would after the versions that are still to be made.
+    before: what the remote shows; empty where it has nothing of that name.
+    name: under which it goes there.
+    versions: what is to be sent, newest first, at most `SHOWN` of `count`: as the contract's JSON.
+    changes: the files that differ then.
+    objects: large ones that the versions name; the remote may have some.
+    pending: whether a version is to be made first, from files that were changed.
+    """
+
+    version: str
+    before: str
+    name: str
+    versions: Sequence[Mapping[str, Any]]
+    count: int
+    changes: Sequence[Change]
+    objects: Sequence[Large]
+    pending: bool = False
+
+
+SHOWN = 50
+
+
 class TreeBackend(Backend):
     """Base of these backends. `root` is always the folder itself, open with hidden names."""
 
@@ -95,3 +134,27 @@ class TreeBackend(Backend):
     def locate(self, entry: Entry) -> Locator:
         """Where the bytes of a large object are."""
         raise self._cannot("fetch")
+
+    # -- sending: those that `can` --
+
+    def status(self, root: Root) -> dict[str, Any]:
+        """What the folder shows, and which of its files were changed since: plain JSON, by the
+        names in docs/architecture.md. Asks nobody."""
+        raise self._cannot("send")
+
+    def bundle(self, root: Root, watch: Watch, *, pending: bool = True) -> Bundle:
+        """What there is to send; with `pending` also what the job is to make a version of first.
+        Raises ``conflict``, ``remote_forbidden`` … where that cannot be."""
+        raise self._cannot("send")
+
+    def record(self, root: Root, watch: Watch) -> str | None:
+        """Make a version of the files that the job names; None where none of them was changed."""
+        raise self._cannot("send")
+
+    def lacking(self, root: Root, bundle: Bundle) -> list[Large]:
+        """The large objects that the remote lacks: the `address` of each is a sink's."""
+        return []
+
+    def deliver(self, root: Root, bundle: Bundle, watch: Watch) -> None:
+        """Send it; all large objects are there. Nothing at the remote is ever forced."""
+        raise self._cannot("send")

@@ -16,7 +16,7 @@ from .flags import OUTPUT, of_jobs, of_output, of_syncs, options_in
 from .follow import Driven, Front, follow
 from .served import ServedJob, client_for
 from .show import display
-from .words import plan_line, step
+from .words import plan_line, push_line, step
 
 Json = dict[str, Any]
 
@@ -137,3 +137,7 @@ def show_plan(answer: Json, as_json: bool) -> None:
     for entry in answer["entries"]:
         click.echo(step(entry))
     click.echo(plan_line(plan))
+    if (push := answer.get("push")) is not None:
+        for commit in push["commits"]:
+            click.echo(f"commit {commit['commit'][:10]} {commit['subject']}")
+        click.echo(push_line(push))

@@ -114,6 +114,14 @@ def step(entry: Json) -> str:
     return f"  {entry.get('action', ''):8} {entry['path']}{size}"
 
 
+def push_line(push: Json) -> str:
+    """Where a push goes, and what it sends beside files."""
+    branch = f"new branch {push['branch']}" if push["new_branch"] else f"branch {push['branch']}"
+    commits = plural(push["commit_count"], "commit")
+    objects = plural(push["objects"], "object")
+    return f"To push to the {branch}: {commits}; of LFS: {objects}, {amount(push['object_bytes'])}."
+
+
 def plan_line(plan: Json) -> str:
     """How much a plan does."""
     deletes = plural(plan["delete"], "file")

@@ -11,12 +11,12 @@ from __future__ import annotations
 import threading
 from base64 import b64encode
 from collections.abc import Callable
-from hashlib import sha256
 from tempfile import NamedTemporaryFile, _TemporaryFileWrapper
 from typing import TYPE_CHECKING, Any
 
 import pycurl
 
+from ..decisions import changed_host_key, fingerprint_of, unknown_host_key
 from ..errors import TransferError
 from ..secrets import Login, known_hosts, remember_host_key
 
@@ -34,46 +34,22 @@ def judge_by(exchange: Exchange, login: Login) -> Callable[[Any, Any, int], int]
         name, text = _name_of(key), b64encode(key).decode()
         fingerprint = fingerprint_of(key)
         if (name, text) in known_hosts(host, port, "@revoked"):
-            exchange.error = _changed(host, name, fingerprint, "was revoked by its owner")
+            exchange.error = changed_host_key(host, name, fingerprint, "was revoked by its owner")
             return int(pycurl.KHSTAT_REJECT)
         if match == pycurl.KHMATCH_OK:
             return int(pycurl.KHSTAT_FINE)
         # libcurl calls it missing, too, where keys of other kinds are known.
         if match != pycurl.KHMATCH_MISSING or known_hosts(host, port):
-            exchange.error = _changed(host, name, fingerprint)
+            exchange.error = changed_host_key(host, name, fingerprint)
             return int(pycurl.KHSTAT_REJECT)
         if fingerprint == login.host_key:
             if login.ambient:
                 remember_host_key(host, port, name, text)
             return int(pycurl.KHSTAT_FINE)
-        exchange.error = _unknown(host, name, fingerprint)
+        exchange.error = unknown_host_key(host, name, fingerprint)
         return int(pycurl.KHSTAT_REJECT)
 
     return judge
-
-
-def _unknown(host: str, name: str, fingerprint: str) -> TransferError:
-    return TransferError(
-        "needs_decision",
-        f"“{host}” is not known here yet. The fingerprint of its key is {fingerprint}.",
-        "Compare the fingerprint with what its owner says, then accept it.",
-        detail=_detail(host, name, fingerprint),
-    )
-
-
-def _changed(
-    host: str, name: str, fingerprint: str, what: str = "is another one than before"
-) -> TransferError:
-    return TransferError(
-        "host_key_changed",
-        f"The key of “{host}” {what} ({fingerprint}): somebody may be listening in between.",
-        "Ask its owner whether the key was changed; if so, remove the old one from known_hosts.",
-        detail=_detail(host, name, fingerprint),
-    )
-
-
-def _detail(host: str, name: str, fingerprint: str) -> dict[str, str]:
-    return {"kind": "host_key", "host": host, "key_type": name, "fingerprint": fingerprint}
 
 
 def file_for(host: str, port: int) -> str:
@@ -129,11 +105,6 @@ _files: dict[bytes, _TemporaryFileWrapper[bytes]] = {}
 """By what is in them; each stays as it is until this process ends."""
 
 _lock = threading.Lock()
-
-
-def fingerprint_of(key: bytes) -> str:
-    """The fingerprint of a key as OpenSSH writes it: ``SHA256:`` and base64 without padding."""
-    return "SHA256:" + b64encode(sha256(key).digest()).decode().rstrip("=")
 
 
 def _name_of(key: bytes) -> str:

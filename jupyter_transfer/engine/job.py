@@ -16,6 +16,7 @@ from . import (
     extractrun,
     fetchrun,
     packrun,
+    pushrun,
     sendleft,
     sendrun,
     toolrun,
@@ -59,7 +60,18 @@ def _discard_fetch(root: Root, request: JobRequest, context: Context) -> None:
 def _send_run(request: JobRequest) -> type[Run]:
     if _commits(request.destination):
         return commitrun.CommitSendRun
+    if treerun.is_tree(request.destination):
+        return pushrun.PushRun
     return toolrun.ToolSendRun if _sends_itself(request.destination) else sendrun.SendRun
+
+
+def _discard_send(root: Root, request: JobRequest, context: Context) -> None:
+    room = pushrun if treerun.is_tree(request.destination) else sendrun
+    room.discard(root, request, context)
+
+
+def _left_of_send(request: JobRequest, context: Context) -> int | None:
+    return None if treerun.is_tree(request.destination) else sendleft.left(request, context)
 
 
 def _sync_run(request: JobRequest) -> type[Run]:
@@ -91,13 +103,17 @@ _RUNS: dict[str, Callable[[JobRequest], type[Run]]] = {
 }
 _DISCARDS = {
     "fetch": _discard_fetch,
-    "send": sendrun.discard,
+    "send": _discard_send,
     "sync": _discard_sync,
     "copy": copyrun.discard,
     "extract": extractrun.discard,
     "pack": packrun.discard,
 }
-_LEFT = {"send": sendleft.left, "sync": sendleft.left, "copy": copyrun.left}
+_LEFT: dict[str, Callable[[JobRequest, Context], int | None]] = {
+    "send": _left_of_send,
+    "sync": sendleft.left,
+    "copy": copyrun.left,
+}
 
 
 def left(request: JobRequest, context: Context) -> int | None:

@@ -62,6 +62,10 @@ class Overview:
             more = {"error": error} if error else {}
             shown.append({"path": path, "size": size, "action": action, **more})
 
+    def bind(self, step: list[Any]) -> None:
+        """Let the hash cover `step` too, which is none of a file."""
+        self._hash.add(step)
+
     @property
     def hash(self) -> str:
         """What an approval of this plan names."""

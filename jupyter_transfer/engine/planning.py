@@ -31,6 +31,7 @@ from .overview import Action, Overview
 from .packrun import plan_pack
 from .places import Places
 from .preview import TRIES, preview
+from .pushrun import plan_push
 from .remotefile import at_source
 from .retry import Retries
 from .run import JobRequest
@@ -170,6 +171,8 @@ class _Fetches:
 
 
 def _plan_send(root: Root, request: JobRequest, context: Context, control: Control) -> Answer:
+    if is_tree(request.destination):
+        return plan_push(root, request, context, control)
     path, is_file = look_at(root, request.source)
     filters = Filters(request.options)
     overview = Overview()

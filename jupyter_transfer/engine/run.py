@@ -19,10 +19,12 @@ from ..ambient import Ambient, from_text
 from ..backends import secret_names
 from ..backends.base import Context
 from ..backends.pins import Pins
+from ..backends.tree import Watch
 from ..errors import TransferError
 from ..joboptions import JOB_SECRETS
 from ..paths import Root
 from ..secrets import is_reference, redact
+from .authorities import authorities, ca_file_of_environment
 from .control import Control, Message, Report, Stopped, Tally, as_transfer_error
 from .delivered import Delivered, Row
 from .target import Targets
@@ -189,6 +191,23 @@ class Run(ABC):
     def _under_way(self) -> tuple[int, int]:
         """Bytes of files that are not finished, and bytes that this run has moved."""
         return self._tally.bytes, self._tally.moved
+
+    def _watch(self) -> Watch:
+        """What a program that makes or sends a folder is told, and tells: its bytes are a guess
+        from the part that it has done."""
+
+        def progress(fraction: float, received: int) -> None:
+            total = int(received / fraction) if fraction else 0
+            self._bytes_total = self._size = max(total, received) or None
+            self._tally.bytes = int((self._bytes_total or 0) * fraction)
+            self._tally.moved = max(self._tally.moved, received)
+            self._tell()
+
+        trusted = authorities(self._context.ca_file or ca_file_of_environment())
+        return Watch(self._control.check, progress, self._report.note, trusted)
+
+    def _watch_quietly(self) -> Watch:
+        return replace(self._watch(), progress=lambda fraction, received: None)
 
     def _tell(self, *, now: bool = False) -> None:
         moment = time.monotonic()

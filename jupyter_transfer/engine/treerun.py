@@ -22,12 +22,11 @@ from typing import Any, Literal
 
 from ..backends import find
 from ..backends.base import Context
-from ..backends.tree import Large, Made, TreeBackend, Watch
+from ..backends.tree import Large, Made, TreeBackend
 from ..errors import TransferError
 from ..names import join_path, split_path
 from ..parts import Part, StagedTree
 from ..paths import Root
-from .authorities import authorities, ca_file_of_environment
 from .client import opened
 from .control import Message, Stopped
 from .delivery import Setting, patiently, row
@@ -167,20 +166,6 @@ class TreeRun(FetchRun):
 
     # -- both --
 
-    def _watch(self) -> Watch:
-        """What the program is told to, and tells: its bytes are a guess from the part that it has
-        done."""
-
-        def progress(fraction: float, received: int) -> None:
-            total = int(received / fraction) if fraction else 0
-            self._bytes_total = self._size = max(total, received) or None
-            self._tally.bytes = int((self._bytes_total or 0) * fraction)
-            self._tally.moved = max(self._tally.moved, received)
-            self._tell()
-
-        trusted = authorities(self._context.ca_file or ca_file_of_environment())
-        return Watch(self._control.check, progress, self._report.note, trusted)
-
     def _fill(self, means: _Means, inner: Root, path: str) -> None:
         """Fetch the large objects that the folder lacks, and let them become files."""
         missing = list(means.backend.large(inner))
@@ -194,9 +179,6 @@ class TreeRun(FetchRun):
                 raise self._errors[0]
         self._report.state("checking_out")
         means.backend.settle(inner, self._watch_quietly())
-
-    def _watch_quietly(self) -> Watch:
-        return replace(self._watch(), progress=lambda fraction, received: None)
 
     def _fetch_large(self, means: _Means, store: Root, path: str, missing: list[Large]) -> None:
         request = self._request
@@ -293,7 +275,9 @@ def require_whole(request: JobRequest) -> None:
         raise TransferError(
             "bad_request",
             "The files of a repository come together, and cannot be chosen one by one.",
-            "Leave the filters out; the option “sparse” takes some of its folders only.",
+            "Leave the filters out; the option “paths” says which files are committed."
+            if request.kind == "send"
+            else "Leave the filters out; the option “sparse” takes some of its folders only.",
         )
 
 

@@ -13,6 +13,7 @@ def routes() -> list[Route]:
     from . import (  # noqa: PLC0415
         archives,
         base,
+        clones,
         downloads,
         jobfiles,
         jobs,
@@ -28,6 +29,7 @@ def routes() -> list[Route]:
         jobfiles.ROUTES,
         leftovers.ROUTES,
         probe.ROUTES,
+        clones.ROUTES,
         room.ROUTES,
         tus.ROUTES,
         resumable.ROUTES,

@@ -11,6 +11,7 @@ import type {
   IArchive,
   IBackend,
   IBrowse,
+  IClone,
   IDryRun,
   IJob,
   IFilePage,
@@ -199,6 +200,11 @@ export class TransferApi {
     options: Readonly<Record<string, unknown>> = {}
   ): Promise<IProbe> {
     return this._json<IProbe>('POST', 'probe', { url, options });
+  }
+
+  /** What the clone of a repository in the folder `path` shows; rejects where it is none. */
+  clone(path: string): Promise<IClone> {
+    return this._json<IClone>('GET', 'clone', undefined, { path });
   }
 
   /** What lies directly below an address: buckets, or one level of folders and files. */

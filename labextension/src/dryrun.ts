@@ -6,7 +6,7 @@
 import type { ISignal } from '@lumino/signaling';
 import { Signal } from '@lumino/signaling';
 import { TransferError } from './api';
-import type { IDryRun, IJobPlan, IJobRequest } from './job';
+import type { IDryRun, IJobPlan, IJobRequest, IPush } from './job';
 
 export type IDryRunResult =
   | { readonly state: 'none' }
@@ -15,6 +15,9 @@ export type IDryRunResult =
       readonly state: 'known';
       readonly plan: IJobPlan;
       readonly entries: IDryRun['entries'];
+      readonly push?: IPush;
+      /** Of a push: what lets it do exactly this. */
+      readonly approve?: string;
     }
   | { readonly state: 'failed'; readonly error: TransferError };
 
@@ -80,6 +83,8 @@ function sum(answers: readonly IDryRun[]): IDryRunResult {
       skip: total(plan => plan.skip ?? 0),
       bytes: unknown ? null : total(plan => plan.bytes ?? 0)
     },
-    entries: answers.flatMap(({ entries }) => entries)
+    entries: answers.flatMap(({ entries }) => entries),
+    push: answers[0]?.push,
+    approve: answers[0]?.push && answers[0].plan?.hash
   };
 }

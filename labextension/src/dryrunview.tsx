@@ -6,7 +6,8 @@ import * as React from 'react';
 import type { IDryRunResult } from './dryrun';
 import { explain } from './errors';
 import type { Format } from './format';
-import { actionText, planText } from './planwords';
+import type { IPush } from './job';
+import { actionText, planText, pushText } from './planwords';
 
 /** Files listed. */
 const SHOWN = 200;
@@ -46,6 +47,7 @@ export function DryRunView(props: {
         {result.state === 'known' && (
           <>
             <p>{planText(result.plan, format)}</p>
+            {result.push && <p>{pushText(result.push, format)}</p>}
             {(result.plan.skip ?? 0) > 0 && (
               <p className="jp-TransfersFound-hint">
                 {trans._n(
@@ -59,6 +61,9 @@ export function DryRunView(props: {
           </>
         )}
       </div>
+      {result.state === 'known' && result.push && (
+        <Commits push={result.push} format={format} />
+      )}
       {result.state === 'known' && result.entries.length > 0 && (
         <ul
           className="jp-TransfersPlan-entries"
@@ -81,5 +86,27 @@ export function DryRunView(props: {
         </ul>
       )}
     </div>
+  );
+}
+
+/** The commits that a push would send, those that are there already. */
+function Commits(props: { push: IPush; format: Format }): JSX.Element | null {
+  const { push, format } = props;
+  if (push.commits.length === 0) {
+    return null;
+  }
+  return (
+    <ul
+      className="jp-TransfersPlan-entries"
+      tabIndex={0}
+      aria-label={format.trans.__('Commits')}
+    >
+      {push.commits.map(({ commit, subject }) => (
+        <li key={commit}>
+          <span>{subject}</span>
+          <span>{commit.slice(0, 7)}</span>
+        </li>
+      ))}
+    </ul>
   );
 }

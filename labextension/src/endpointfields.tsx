@@ -18,6 +18,8 @@ const EXAMPLE = 'https://…';
 export interface IEndpointFieldsProps {
   readonly endpoint: Endpoint;
   readonly label: string;
+  /** Options that have fields elsewhere. */
+  readonly hidden?: ReadonlySet<string>;
   /** Addresses that were used before, the last one first. */
   readonly recent: readonly string[];
   /** The kinds of remotes that can be made up here. */
@@ -55,7 +57,7 @@ export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
           key={backend.name}
           title={backend.title}
           options={endpoint.options.filter(
-            ({ name }) => !REMOTE_OPTIONS.has(name)
+            ({ name }) => !REMOTE_OPTIONS.has(name) && !props.hidden?.has(name)
           )}
           values={endpoint.values}
           needed={endpoint.needsCredentials}

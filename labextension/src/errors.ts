@@ -352,6 +352,12 @@ const REMOTE: Table = {
     t.__('The remote side asks who you are.'),
     t.__('Give credentials for this address.')
   ],
+  needs_identity: t => [
+    t.__('git does not know who commits.'),
+    t.__(
+      'Say it once in a terminal: git config --global user.name and user.email.'
+    )
+  ],
   remote_forbidden: t => [
     t.__('The remote side does not give you this file.'),
     t.__('Ask the owner of the remote file for access.')

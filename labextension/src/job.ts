@@ -255,15 +255,60 @@ export interface IJobPlan {
   readonly source_files?: number | null;
   /** The folder that keeps what is deleted or replaced. */
   readonly trash?: string | null;
+  /** What an approval of it names. */
+  readonly hash?: string;
 }
 
 /** Answer of `POST jobs` with `options.dry_run`. */
 export interface IDryRun {
   readonly plan?: IJobPlan;
+  /** Of a push. */
+  readonly push?: IPush;
   /** The first of what would be done. */
   readonly entries: readonly (IProbeEntry & { readonly action?: string })[];
   readonly files: number | null;
   readonly bytes: number | null;
+}
+
+/** What a push would send beside files; its plan has a `hash` that an approval names. */
+export interface IPush {
+  readonly branch: string;
+  readonly new_branch: boolean;
+  /** The first of them, the last one first; one that is still to be made is not among them. */
+  readonly commits: readonly {
+    readonly commit: string;
+    readonly subject: string;
+  }[];
+  readonly commit_count: number;
+  /** Of LFS. */
+  readonly objects: number;
+  readonly object_bytes: number;
+}
+
+/** What a clone of a repository shows. */
+export interface IClone {
+  /** null where a single commit is checked out. */
+  readonly branch: string | null;
+  /** What was begun in it and not finished, such as `merge`. */
+  readonly busy: string | null;
+  /** Commits that its remote lacks, as far as the clone knows. */
+  readonly ahead: number | null;
+  readonly changes: readonly ICloneChange[];
+  /** Whether there are more changes. */
+  readonly more: boolean;
+  /** Remotes that can be pushed to. */
+  readonly remotes: readonly {
+    readonly name: string;
+    readonly address: string;
+  }[];
+  /** Who commits; null where git does not know. */
+  readonly identity: { readonly name: string; readonly email: string } | null;
+}
+
+export interface ICloneChange {
+  readonly path: string;
+  readonly kind: 'added' | 'modified' | 'deleted' | 'untracked' | 'conflicted';
+  readonly size: number | null;
 }
 
 /** Whether nothing more happens to a job unless a person asks for it. */

@@ -145,7 +145,12 @@ function Choice(props: IFieldProps): JSX.Element {
 }
 
 /** Options that may have several lines. */
-const OF_LINES: ReadonlySet<string> = new Set(['headers']);
+const OF_LINES: ReadonlySet<string> = new Set([
+  'commit_message',
+  'headers',
+  'paths',
+  'sparse'
+]);
 
 function Entry(props: IFieldProps): JSX.Element {
   const { option, values, onChange } = props;

@@ -3,7 +3,7 @@
  */
 
 import type { Format } from './format';
-import type { IJobPlan } from './job';
+import type { IJobPlan, IPush } from './job';
 import type { ITransferErrorData } from './uploads/tokens';
 
 /** The plan that a job waits with; null if it waits for something else. */
@@ -73,6 +73,37 @@ export function planText(plan: IJobPlan, format: Format): string {
     .reduce((before, part) => trans.__('%1, %2', before, part));
   const moves = plan.copy + plan.replace > 0 && plan.bytes !== null;
   return moves ? trans.__('%1 (%2)', text, format.bytes(plan.bytes!)) : text;
+}
+
+/** Where a push goes, and what it sends beside files. */
+export function pushText(push: IPush, format: Format): string {
+  const { trans } = format;
+  const { branch, commit_count, objects } = push;
+  const where = push.new_branch
+    ? trans.__('To %1, a new branch', branch)
+    : trans.__('To the branch %1', branch);
+  const parts = [
+    trans._n(
+      'one commit',
+      '%2 commits',
+      commit_count,
+      format.count(commit_count)
+    )
+  ];
+  if (objects > 0) {
+    parts.push(
+      trans._n(
+        'one large file of LFS (%3)',
+        '%2 large files of LFS (%3)',
+        objects,
+        format.count(objects),
+        format.bytes(push.object_bytes)
+      )
+    );
+  }
+  return [where, ...parts].reduce((before, part) =>
+    trans.__('%1, %2', before, part)
+  );
 }
 
 /** What to know before saying yes, one sentence each. */

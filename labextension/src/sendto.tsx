@@ -3,6 +3,8 @@
  */
 
 import * as React from 'react';
+import { COMMIT_OPTIONS, CommitChoice } from './commit';
+import { CommitFields } from './commitfields';
 import type { Endpoint } from './endpoint';
 import { showForm } from './formdialog';
 import type { IJobRequest } from './job';
@@ -46,6 +48,7 @@ class SendForm extends TransferForm {
     this._destination = this.endpoint(suggestion(options), true, folder =>
       this.synchronises ? folder : placeOf(options.items, folder)
     );
+    void this._lookAtClone();
   }
 
   protected get target(): Endpoint {
@@ -54,6 +57,14 @@ class SendForm extends TransferForm {
 
   protected get mayBeMany(): boolean {
     return this._items.length === 1 && this._items[0].isFolder;
+  }
+
+  protected get namesMayBeTaken(): boolean {
+    return !this._pushes;
+  }
+
+  protected get ownOptions() {
+    return this._pushes ? (this._commit?.given ?? {}) : {};
   }
 
   protected services(): readonly Endpoint[] {
@@ -92,12 +103,46 @@ class SendForm extends TransferForm {
           this._destination,
           this._items.length > 1
             ? trans.__('Send into this folder')
-            : trans.__('Address')
+            : trans.__('Address'),
+          this._commit ? COMMIT_OPTIONS : undefined
+        )}
+        {this._pushes && this._commit && (
+          <CommitFields
+            choice={this._commit}
+            format={format}
+            onChange={() => this.update()}
+          />
         )}
       </>
     );
   }
 
+  /** Whether the address is a repository's. */
+  private get _pushes(): boolean {
+    return this._destination.backend?.name === 'git';
+  }
+
+  /** See whether the only item is a clone; then it probably goes where it came from. */
+  private async _lookAtClone(): Promise<void> {
+    if (!this.mayBeMany) {
+      return;
+    }
+    const { address } = this._destination;
+    try {
+      const clone = await this.options.api.clone(this._items[0].path);
+      this._commit = new CommitChoice(clone);
+    } catch {
+      // It is none, or one that git must not be let loose on: the job says why.
+      return;
+    }
+    const [remote] = this._commit.clone.remotes;
+    if (remote && !this.isDisposed && this._destination.address === address) {
+      this._destination.address = remote.address;
+    }
+    this.update();
+  }
+
+  private _commit: CommitChoice | null = null;
   private _destination: Endpoint;
   private _items: readonly ISendItem[];
 }
@@ -132,9 +177,12 @@ function below(folder: string, { path }: ISendItem): string {
 /**
  * The folder into which the file or folder `source` was sent.
  *
- * @returns An address that ends in `/`.
+ * @returns An address that ends in `/`; '' where only that source can go.
  */
 export function folderOfSend(source: string, destination: string): string {
+  if (/^git\+/i.test(destination)) {
+    return '';
+  }
   const plain = destination.replace(/\/+$/, '');
   const named = baseName(plain) === baseName(source);
   const isFolder = destination.endsWith('/') && !named;

@@ -27,7 +27,7 @@ import type { ConflictPolicy } from './uploads/tokens';
 export interface IFormOptions {
   readonly api: Pick<
     TransferApi,
-    'probe' | 'browse' | 'dryRun' | 'backends' | 'remoteKinds'
+    'probe' | 'browse' | 'clone' | 'dryRun' | 'backends' | 'remoteKinds'
   >;
   readonly format: Format;
   readonly conflict: ConflictPolicy;
@@ -77,11 +77,17 @@ export abstract class TransferForm
 
   async submit(): Promise<boolean> {
     try {
-      for (const request of this.getValue()) {
+      const requests = this.getValue();
+      const look = this._dryRun.resultOf(requests);
+      const approve = look.state === 'known' ? look.approve : undefined;
+      for (const request of requests) {
         const key = JSON.stringify(request);
         // Some may have been started before another was refused.
         if (!this._started.has(key)) {
-          await this.options.start(request);
+          const { options } = request;
+          await this.options.start(
+            approve ? { ...request, options: { ...options, approve } } : request
+          );
           this._started.add(key);
         }
       }
@@ -109,6 +115,16 @@ export abstract class TransferForm
 
   /** Whether there can be several files, which the destination may have to equal. */
   protected abstract get mayBeMany(): boolean;
+
+  /** Whether something of the same name may stand at the destination. */
+  protected get namesMayBeTaken(): boolean {
+    return true;
+  }
+
+  /** Options that the form itself has fields for. */
+  protected get ownOptions(): Record<string, unknown> {
+    return {};
+  }
 
   /** Whether there is enough to ask what would be done. */
   protected get isComplete(): boolean {
@@ -147,12 +163,22 @@ export abstract class TransferForm
     return endpoint;
   }
 
-  protected renderEndpoint(endpoint: Endpoint, label: string): JSX.Element {
+  /**
+   * The fields of a service.
+   *
+   * @param hidden - Options that have fields elsewhere.
+   */
+  protected renderEndpoint(
+    endpoint: Endpoint,
+    label: string,
+    hidden?: ReadonlySet<string>
+  ): JSX.Element {
     const { api, format, recent } = this.options;
     return (
       <EndpointFields
         endpoint={endpoint}
         label={label}
+        hidden={hidden}
         recent={recent}
         remoteKinds={() => api.remoteKinds()}
         format={format}
@@ -185,7 +211,7 @@ export abstract class TransferForm
             onChange={this._onOption}
           />
         ) : (
-          this._renderConflict()
+          this.namesMayBeTaken && this._renderConflict()
         )}
         <Fold title={trans.__('Which files, how fast, when')}>
           <Fields
@@ -285,7 +311,12 @@ export abstract class TransferForm
     const own = asRequested(given(jobOptions(format), this._values));
     return this.synchronises
       ? { ...ofServices, ...own, ...given(this._syncOptions(), this._values) }
-      : { ...ofServices, ...own, conflict: this._conflict };
+      : {
+          ...ofServices,
+          ...own,
+          ...this.ownOptions,
+          ...(this.namesMayBeTaken && { conflict: this._conflict })
+        };
   }
 
   private _onOption = (name: string, value: OptionValue): void => {

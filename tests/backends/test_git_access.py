@@ -325,11 +325,51 @@ def test_ssh_without_a_key(harness, sshd, by_ssh, nobody):
     assert (outcome.state, outcome.error.code) == ("waiting", "needs_credentials")
 
 
-def test_ssh_of_an_unknown_host(harness, sshd, by_ssh, nobody):
+@pytest.mark.parametrize("ambient", [True, False])
+def test_the_key_of_an_unknown_host_is_accepted(harness, sshd, by_ssh, nobody, ambient):
+    """It is shown, and what was accepted is remembered for ssh by its owner."""
     key = str(sshd.work / "open")
-    outcome = harness.run(login_of(by_ssh, harness), "here", key_file=key)
-    assert (outcome.state, outcome.error.code) == ("failed", "remote_refused")
-    assert "key" in outcome.error.message
+    address, harness.ambient = login_of(by_ssh, harness), ambient
+    outcome = harness.run(address, "here", key_file=key)
+    assert (outcome.state, outcome.error.code) == ("waiting", "needs_decision")
+    shown = outcome.error.detail
+    assert (shown["kind"], shown["fingerprint"]) == ("host_key", sshd.fingerprint())
+    outcome = harness.run(address, "here", key_file=key, host_key="SHA256:" + "A" * 43)
+    assert outcome.error.code == "needs_decision"
+    outcome = harness.run(address, "here", key_file=key, host_key=shown["fingerprint"])
+    hosts = nobody / ".ssh" / "known_hosts"
+    if ambient:
+        assert (outcome.state, outcome.error) == ("done", None)
+        assert sshd.known_host().split()[1:3] == hosts.read_text().split()[1:3]
+        assert harness.run(address, "there", key_file=key).state == "done"
+    else:
+        assert outcome.error.code == "needs_credentials"  # the key is good, and no login is
+        assert not hosts.exists()
+
+
+def test_a_host_key_that_changed_is_refused(harness, sshd, by_ssh, nobody):
+    known(nobody, f"[127.0.0.1]:{sshd.port} {(sshd.work / 'other.pub').read_text()}")
+    key, address = str(sshd.work / "open"), login_of(by_ssh, harness)
+    outcome = harness.run(address, "here", key_file=key, host_key=sshd.fingerprint())
+    assert (outcome.state, outcome.error.code) == ("failed", "host_key_changed")
+
+
+def test_a_host_key_that_was_revoked_is_refused(harness, sshd, by_ssh, nobody):
+    known(nobody, f"@revoked {sshd.known_host()}")
+    key, address = str(sshd.work / "open"), login_of(by_ssh, harness)
+    outcome = harness.run(address, "here", key_file=key, host_key=sshd.fingerprint())
+    assert (outcome.state, outcome.error.code) == ("failed", "host_key_changed")
+
+
+def test_a_push_by_ssh(harness, sshd, by_ssh, nobody, repository):
+    known(nobody, sshd.known_host())
+    address, key = login_of(by_ssh, harness), str(sshd.work / "open")
+    assert harness.run(address, "here", key_file=key).state == "done"
+    (harness.folder / "here" / "a.txt").write_bytes(b"two\n")
+    git(harness.folder / "here", "commit", "-q", "-a", "-m", "mine")
+    outcome = harness.run("here", address, kind="send", key_file=key)
+    assert (outcome.state, outcome.error) == ("done", None)
+    assert repository.branch() == git(harness.folder / "here", "rev-parse", "HEAD")
 
 
 # ---- for somebody who may not have what lies around ---------------------------------------------

@@ -15,6 +15,7 @@ import pytest
 
 from ..servers.chaos import noise
 from ..servers.ftp import PASSWORD, USER, running_ftp
+from ..servers.git import git, running_git
 from ..servers.nginx import Nginx
 
 MIB = 1 << 20
@@ -288,6 +289,23 @@ def test_a_plan_moves_nothing(shell, nginx, site):
     assert done.returncode == 0, done.stderr
     assert "To copy: 1 file" in done.stdout
     assert shell.names() == []
+
+
+def test_a_clone_is_pushed_after_a_look(shell, tmp_path):
+    shell.variables |= {"GIT_AUTHOR_NAME": "Ann", "GIT_AUTHOR_EMAIL": "ann@example.org"}
+    with running_git(tmp_path / "git") as server:
+        repository = server.repository("x")
+        repository.commit({"a.txt": b"one\n"})
+        git(shell.folder, "clone", "-q", repository.url, "clone")
+        (shell.folder / "clone" / "a.txt").write_bytes(b"two\n")
+        arguments = ["put", "clone", repository.address, "--commit-message", "Two", "--paths", "."]
+        done = shell.run(*arguments, "--dry-run")
+        assert done.returncode == 0, done.stderr
+        assert "to replace: 1" in done.stdout
+        assert "To push to the branch main: 1 commit; of LFS: 0 objects" in done.stdout
+        done = shell.run(*arguments)
+        assert done.returncode == 0, done.stderr
+        assert git(repository.bare, "show", "-s", "--format=%an: %s", "main") == "Ann: Two"
 
 
 # ---- a terminal ---------------------------------------------------------------------------------

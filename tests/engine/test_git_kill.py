@@ -8,6 +8,7 @@ import time
 import pytest
 
 from ..servers.git import git, running_git
+from ..servers.worker import run_message
 from .killing import MIB, Killing, fetch_message, large, note_cost
 
 SIZES = [(48 * MIB, 3), pytest.param(1024 * MIB, 20, marks=pytest.mark.soak)]
@@ -61,6 +62,42 @@ def test_kills_among_objects(tmp_path, server, size, kills, record_property):
     packs = [one for one in server.asked("git-upload-pack") if one.method == "POST"]
     assert len(packs) <= 2 * (1 + kills)
     assert [path.name for path in (tmp_path / "root").iterdir() if path.name[0] != "."] == ["big"]
+
+
+@pytest.mark.timeout(120)
+def test_kills_of_a_push(tmp_path, server, record_property):
+    """Objects that arrived stay; nothing is pushed before all are there."""
+    repository = server.repository("big")
+    repository.commit({"a.txt": b"one\n"})
+    message = run_message(
+        tmp_path / "root",
+        "here",
+        repository.address,
+        kind="send",
+        options={},
+        state_dir=str(tmp_path / "state"),
+    )
+    clone = tmp_path / "root" / "here"
+    (tmp_path / "root").mkdir()
+    git(tmp_path / "root", "clone", "-q", repository.url, "here")
+    git(clone, "lfs", "install", "--local", "--skip-repo")
+    (clone / ".gitattributes").write_text("*.bin filter=lfs diff=lfs merge=lfs -text\n")
+    data = large(32 * MIB, 47)
+    for number in range(32):
+        (clone / f"{number}.bin").write_bytes(data[number * MIB : (number + 1) * MIB])
+    git(clone, "add", "-A")
+    git(clone, "commit", "-q", "-m", "large")
+    server.rate = 4 * MIB
+    killing = GitKilling(tmp_path, message, server)
+    killing.count = lambda: sum(one.received for one in server.requests)
+    before = repository.branch()
+    assert [killing.run_and_kill(7 * MIB) for _ in range(2)] == [True, True]
+    assert repository.branch() == before
+    server.rate = None
+    end = killing.finish()
+    assert (end["state"], end["error"]) == ("done", None)
+    assert repository.branch() == git(clone, "rev-parse", "HEAD")
+    note_cost(record_property, len(data), 2, killing.count() - len(data))
 
 
 def test_a_kill_while_git_works(tmp_path, server):

@@ -38,6 +38,7 @@ TABLE = {
         "leftovers/AAAA",
         {"DELETE": [WRITE, PUT_FILES]},
     ),
+    r"jupyter-transfer/clone/?": ("clone", {"GET": [READ, GET_FILES]}),
     r"jupyter-transfer/probe/?": ("probe", {"POST": [WRITE]}),
     r"jupyter-transfer/browse/?": ("browse", {"POST": [WRITE]}),
     r"jupyter-transfer/backends/?": ("backends", {"GET": [READ]}),

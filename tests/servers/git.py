@@ -4,6 +4,7 @@ transfers) whose objects lie at another origin, as those of most hosts do."""
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import shutil
@@ -52,12 +53,13 @@ def git(folder: Path, *arguments: str, check: bool = True, **variables: str) -> 
 
 @dataclass
 class Request:
-    """What somebody asked, and how many bytes of body the answer had."""
+    """What somebody asked, and how many bytes of body the answer had, and the request."""
 
     method: str
     path: str
     headers: dict[str, str]
     sent: int = 0
+    received: int = 0
 
 
 @dataclass
@@ -98,6 +100,17 @@ class Repository:
                 if path.is_file():
                     shutil.copyfile(path, self.objects / path.name)
 
+    def branch(self, name: str = "main") -> str:
+        """The commit that the branch of the server shows; empty for none."""
+        return git(self.bare, "rev-parse", "-q", "--verify", f"refs/heads/{name}", check=False)
+
+    def refuse(self, words: str) -> None:
+        """Let a hook of the server refuse whatever is pushed, and say why."""
+        hook = self.bare / "hooks" / "pre-receive"
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ncat >/dev/null\necho '{words}' >&2\nexit 1\n")
+        hook.chmod(0o755)
+
     def use_lfs(self, *patterns: str) -> None:
         """Files of `patterns` are kept by LFS from now on."""
         git(self.work, "lfs", "install", "--local", "--skip-repo")
@@ -115,6 +128,8 @@ class GitServer:
     rate: bytes a second of packs and objects, None for all that goes.
     faults: asked before a request is answered; True if it has answered itself.
     flip: ids of LFS objects that are sent with one bit changed.
+    closed: nobody may push, though everybody may fetch.
+    verifies: whether it wants to be told that an object was sent.
     """
 
     folder: Path
@@ -124,6 +139,8 @@ class GitServer:
     password: str = ""
     rate: int | None = None
     lfs: bool = True
+    closed: bool = False
+    verifies: bool = False
     flip: set[str] = field(default_factory=set)
     requests: list[Request] = field(default_factory=list)
     faults: Callable[[Any], bool] | None = None
@@ -155,6 +172,7 @@ class GitServer:
         self.flip.clear()
         self.user = self.password = ""
         self.rate, self.faults, self.lfs = None, None, True
+        self.closed = self.verifies = False
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -185,8 +203,13 @@ class _Handler(BaseHTTPRequestHandler):
             if self.headers.get("authorization") != "Basic " + base64.b64encode(pair).decode():
                 self.reply(401, b"", {"WWW-Authenticate": 'Basic realm="git"'})
                 return
-        if self.path.endswith("/info/lfs/objects/batch"):
+        if server.closed and "receive-pack" in self.path:
+            self.reply(403, b"")
+        elif self.path.endswith("/info/lfs/objects/batch"):
             self._batch()
+        elif self.path.endswith("/info/lfs/verify"):
+            there = (server.objects / json.loads(self.body())["oid"]).is_file()
+            self.reply(200 if there else 404, b"{}", {"Content-Type": LFS_TYPE})
         else:
             self._backend()
 
@@ -225,12 +248,22 @@ class _Handler(BaseHTTPRequestHandler):
             self.reply(404, b"")
             return
         asked = json.loads(self.body())
+        if asked["operation"] == "upload" and self.git_server.closed:
+            self.reply(403, b"")
+            return
         objects = []
         for one in asked["objects"]:
             answer: dict[str, Any] = {"oid": one["oid"], "size": one["size"]}
-            if (self.git_server.objects / one["oid"]).is_file():
-                href = f"{self.git_server.storage}/{one['oid']}"
-                action = {"href": href, "header": {"X-Lfs-Key": LFS_KEY}, "expires_in": 3600}
+            is_there = (self.git_server.objects / one["oid"]).is_file()
+            href = f"{self.git_server.storage}/{one['oid']}"
+            action = {"href": href, "header": {"X-Lfs-Key": LFS_KEY}, "expires_in": 3600}
+            if asked["operation"] == "upload":
+                if not is_there:
+                    answer["actions"] = {"upload": action}
+                if self.git_server.verifies and not is_there:
+                    url = self.git_server.url + self.path.replace("objects/batch", "verify")
+                    answer["actions"]["verify"] = {"href": url}
+            elif is_there:
                 answer["actions"] = {"download": action}
             else:
                 answer["error"] = {"code": 404, "message": "Object does not exist"}
@@ -287,9 +320,25 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Storage(_Handler):
+    def take(self, oid: str) -> None:
+        """Keep an object that is what its name says."""
+        size, data = int(self.headers["content-length"]), b""
+        while len(data) < size and (piece := self.rfile.read1(1 << 16)):
+            data += piece
+            self.seen.received = len(data)
+            if self.git_server.rate is not None:
+                time.sleep(len(piece) / self.git_server.rate)
+        good = hashlib.sha256(data).hexdigest() == oid
+        if good:
+            (self.git_server.objects / oid).write_bytes(data)
+        self.reply(200 if good else 422, b"")
+
     def answer(self) -> None:
         oid = self.path.strip("/")
         path = self.git_server.objects / oid
+        if self.command == "PUT" and self.headers.get("x-lfs-key") == LFS_KEY:
+            self.take(oid)
+            return
         if self.headers.get("x-lfs-key") != LFS_KEY or not path.is_file():
             self.reply(403, b"")
             return

@@ -49,8 +49,30 @@ const BACKENDS: readonly IBackend[] = [
       option('remote_secrets', { secret: true })
     ],
     can: ['fetch', 'send']
+  },
+  {
+    name: 'git',
+    title: 'Git repository',
+    schemes: ['git+https', 'git+ssh'],
+    options: [option('commit_message'), option('paths')],
+    can: ['fetch', 'send']
   }
 ];
+
+const CLONE = {
+  branch: 'main',
+  busy: null,
+  ahead: 2,
+  behind: 0,
+  changes: [
+    { path: 'a.ipynb', kind: 'modified', size: 10 },
+    { path: 'old.csv', kind: 'deleted', size: null },
+    { path: 'new.csv', kind: 'untracked', size: 4 }
+  ],
+  more: false,
+  remotes: [{ name: 'origin', address: 'git+https://host/owner/x.git' }],
+  identity: { name: 'Ann', email: 'ann@example.org' }
+};
 
 const WEBDAV = {
   type: 'webdav',
@@ -79,6 +101,7 @@ jest.setTimeout(30_000);
 describe('the forms', () => {
   const api = {
     backends: jest.fn(async () => BACKENDS),
+    clone: jest.fn(),
     dryRun: jest.fn(),
     probe: jest.fn(),
     remoteKinds: jest.fn(async () => [WEBDAV] as any)
@@ -94,6 +117,9 @@ describe('the forms', () => {
   beforeEach(() => {
     jest.clearAllMocks();
     api.probe.mockResolvedValue(FOUND);
+    api.clone.mockRejectedValue(
+      new TransferError({ code: 'conflict', message: 'It is no clone.' })
+    );
     api.dryRun.mockResolvedValue({
       plan: { copy: 1, replace: 0, delete: 2, skip: 4, bytes: 10 },
       entries: [{ path: 'old.csv', size: 1, action: 'delete' }],
@@ -244,6 +270,78 @@ describe('the forms', () => {
         options: { trash: true, max_delete: 5 }
       }
     ]);
+  });
+
+  it('commits what was picked of a clone, and pushes', async () => {
+    api.clone.mockResolvedValue(CLONE);
+    api.probe.mockResolvedValue({ ...FOUND, backend: 'git', files: null });
+    api.dryRun.mockResolvedValue({
+      plan: {
+        ...{ copy: 1, replace: 1, delete: 0, skip: 0, bytes: 14 },
+        hash: 'abcd'
+      },
+      entries: [{ path: 'a.ipynb', size: 10, action: 'replace' }],
+      files: 2,
+      bytes: 14,
+      push: {
+        branch: 'main',
+        new_branch: false,
+        commits: [{ commit: '1234567890', subject: 'before' }],
+        commit_count: 2,
+        objects: 1,
+        object_bytes: 2000
+      }
+    });
+    const asked = send('work/');
+    const dialog = await dialogShown('fieldset');
+    await eventually(() =>
+      expect(field(dialog, 'Address').value).toBe(
+        'git+https://host/owner/x.git'
+      )
+    );
+    expect(api.clone).toHaveBeenCalledWith('work');
+    expect(dialog.textContent).toContain('2 commits were not pushed yet.');
+    expect(dialog.textContent).toContain('Ann <ann@example.org> commits.');
+    expect(dialog.textContent).not.toContain('If the name is taken');
+    const box = (name: string) =>
+      [...dialog.querySelectorAll('fieldset label')]
+        .find(label => label.textContent === name)!
+        .querySelector('input')!;
+    expect(box('a.ipynb').checked).toBe(true);
+    expect(box('new.csv').checked).toBe(false);
+    box('new.csv').click();
+    box('old.csv').click();
+    type(field(dialog, 'Message of the commit'), 'What I did');
+    click(dialog, 'Show What Would Be Done');
+    await eventually(() =>
+      expect(dialog.textContent).toContain(
+        'To the branch main, 2 commits, one large file of LFS (2 kB)'
+      )
+    );
+    expect(dialog.textContent).toContain('before1234567');
+    await start(dialog);
+    expect(await asked).toEqual<IJobRequest[]>([
+      {
+        kind: 'send',
+        source: 'work',
+        destination: 'git+https://host/owner/x.git',
+        options: { commit_message: 'What I did', paths: 'a.ipynb\nnew.csv' }
+      }
+    ]);
+    // Nothing else is pushed than what was shown.
+    expect(common.start.mock.calls[0][0].options).toMatchObject({
+      approve: 'abcd'
+    });
+  });
+
+  it('only pushes where there is no message', async () => {
+    api.clone.mockResolvedValue({ ...CLONE, identity: null });
+    api.probe.mockResolvedValue({ ...FOUND, backend: 'git', files: null });
+    const asked = send('work/');
+    const dialog = await dialogShown('fieldset');
+    expect(dialog.textContent).toContain('git does not know who commits.');
+    await start(dialog);
+    expect((await asked)![0].options).toEqual({});
   });
 
   it('does not mind that nothing is at the destination yet', async () => {
