@@ -26,7 +26,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -503,6 +503,12 @@ class Backend(ABC):
         """Where the service's own clients keep the files of `address`; None where they keep none.
         A backend that has one declares the option ``target`` (``folder`` or ``cache``)."""
         return None
+
+    def notes(self, address: str, landed: Collection[str]) -> Iterator[tuple[str, str]]:
+        """What the service's own client would note in the folder that files of `address` have
+        `landed` in, by their paths below it: paths there, and texts. Nothing, where it notes
+        nothing. A backend that has some declares the option ``hub_metadata``."""
+        return iter(())
 
     def find(self, address: str) -> Entry | None:
         """What stands at exactly `address`; None when nothing does. A folder is an entry whose

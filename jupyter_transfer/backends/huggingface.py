@@ -7,6 +7,7 @@ the hub (``resolve``), from where large ones are redirected to a store: the toke
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
@@ -14,13 +15,13 @@ from urllib.parse import quote
 
 from .. import secrets
 from ..errors import TransferError
-from . import hub_address
+from . import hub_address, hub_notes
 from .base import Entry, Locator, Option
 from .hub import TARGET
 from .hub_address import COMMIT, HUB, HUBS, Place
 from .hub_cache import HubCache
 from .hub_client import HubClient
-from .hub_listing import Facts
+from .hub_listing import Facts, File
 from .huggingface_sending import HuggingFaceSending
 from .pins import Pins
 
@@ -49,6 +50,14 @@ class HuggingFaceBackend(HuggingFaceSending):
             secret=True,
         ),
         TARGET,
+        Option(
+            "hub_metadata",
+            "flag",
+            help="Note in the folder, as the official client does (.cache/huggingface), which files"
+            " it holds: then that fetches none of them again",
+            default=False,
+            side="source",
+        ),
         Option(
             "endpoint",
             help="Address of a mirror or a hub of your own, instead of https://huggingface.co",
@@ -128,6 +137,20 @@ class HuggingFaceBackend(HuggingFaceSending):
     def cache(self, address: str) -> HubCache:
         """The cache of huggingface_hub, where the environment says that it is."""
         return HubCache(secrets.hugging_face_cache(), self.place(address))
+
+    def notes(self, address: str, landed: Collection[str]) -> Iterator[tuple[str, str]]:
+        """See `Backend`. A file of a folder of the repository has no place in them."""
+        place = self.pinned(address, self.place(address))
+        if "/" in place.path or (place.path and place.is_folder):
+            self.context.note(
+                "left_out", "The official client notes files of whole repositories only."
+            )
+            return
+        yield from hub_notes.ABOUT
+        root = place.below("", is_folder=True)
+        for found in self.client.tree(root, recursive=True):
+            if isinstance(found, File) and found.path in landed:
+                yield hub_notes.of(found, str(place.revision))
 
     def locate(self, entry: Entry) -> Locator:
         """The file at the hub, which knows where its bytes lie."""

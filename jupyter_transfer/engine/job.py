@@ -15,6 +15,7 @@ from . import (
     copyrun,
     extractrun,
     fetchrun,
+    noterun,
     packrun,
     pushrun,
     sendleft,
@@ -46,6 +47,8 @@ def discard(root: Root, request: JobRequest, context: Context) -> None:
 def _fetch_run(request: JobRequest) -> type[Run]:
     if cacherun.is_for_cache(request):
         return cacherun.CacheFetchRun
+    if noterun.is_noted(request):
+        return noterun.NotedFetchRun
     return treerun.TreeRun if treerun.is_tree(request.source) else fetchrun.FetchRun
 
 

@@ -47,18 +47,26 @@ def _leads_to(folders: Folders, path: str) -> str | None:
 def put_text(root: Root, path: str, text: str) -> None:
     """Put a file that holds `text` at `path`, in place of what stands there. Raises what
     `Root.publish` raises."""
+    put_texts(root, [(path, text)])
+
+
+def put_texts(root: Root, texts: Iterable[tuple[str, str]]) -> None:
+    """`put_text` for each path and text; all of them are brought to the disk together, at last."""
     name = secrets.token_hex(8)
-    with root.staging("", create=True) as staging:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    with root.staging("", create=True) as staging, Folders(root) as folders:
+        for path, text in texts:
+            try:
+                with open(os.open(name, flags, 0o666, dir_fd=staging), "w") as file:
+                    file.write(text)
+                folders.publish(staging, name, path, "overwrite")
+            except OSError as error:
+                raise from_os_error(error, path) from None
+            finally:
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=staging)
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            with open(os.open(name, flags, 0o666, dir_fd=staging), "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            root.publish(staging, name, path, replace=True)
+            sync_filesystem(staging)
         except OSError as error:
-            raise from_os_error(error, path) from None
-        finally:
-            with suppress(OSError):
-                os.unlink(name, dir_fd=staging)
+            raise from_os_error(error) from None
     root.remove_staging("")

@@ -175,3 +175,39 @@ def test_the_plan_knows_what_is_there(hub, harness, cache):
     found = plan(harness.root, request, harness.context(options), Control())
     assert (found["plan"]["copy"], found["plan"]["skip"], found["plan"]["replace"]) == (4, 2, 0)
     assert "model.bin" in {one["path"] for one in found["entries"]}
+
+
+# -- a folder, with the notes of the official client --
+
+
+@pytest.mark.parametrize("path", ["", "/config.json"])
+def test_the_official_client_knows_what_lies_in_the_folder(hub, harness, path):
+    repo = hub.repo()
+    repo.commit({name: data for name, data in FILES.items() if not name.startswith(".")})
+    folder = harness.folder / "m"
+    outcome = harness.run(f"hf://{repo.id}{path}", "m/" if path else "m", hub_metadata=True)
+    assert (outcome.state, outcome.error) == ("done", None)
+    hub.forget()
+    code = f"""
+folder = hf.snapshot_download({repo.id!r}, local_dir={str(folder)!r},
+    allow_patterns={"config.json" if path else "*"!r})
+print(json.dumps(folder))
+"""
+    assert asked(code) == str(folder)
+    assert hub.sent() == 0
+    assert [one.path for one in hub.asked if "/resolve/" in one.path] == []
+    assert not list(folder.rglob(".jupyter-transfer"))
+    (folder / "config.json").write_bytes(b"[]")
+    os.utime(folder / "config.json", (2_000_000_000, 2_000_000_000))
+    assert asked(code) == str(folder)
+    assert (folder / "config.json").read_bytes() == b"{}"
+
+
+def test_without_being_asked_nothing_is_noted(hub, harness):
+    repo = hub.repo()
+    repo.commit({"a/config.json": b"{}"})
+    assert harness.run(f"hf://{repo.id}", "m").state == "done"
+    outcome = harness.run(f"hf://{repo.id}/a/", "n", id="n", hub_metadata=True)
+    assert outcome.state == "done"
+    assert harness.names() == ["m/a/config.json", "n/config.json"]
+    assert [code for code, _ in harness.report.notes] == ["left_out"]
