@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from ..errors import TransferError
 
-Kind = Literal["model", "dataset", "space"]
+Kind = Literal["model", "dataset", "space", "bucket"]
 
 HUB = "https://huggingface.co"
 HUBS = (HUB, "https://hf.co", "https://www.huggingface.co")
@@ -44,8 +44,8 @@ _NAME = re.compile(r"(?!.*(?:--|\.\.))[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,94}[A-Za-z
 
 HF = Grammar(
     "hf",
-    {"models": "model", "datasets": "dataset", "spaces": "space"},
-    ("buckets", "kernels"),
+    {"models": "model", "datasets": "dataset", "spaces": "space", "buckets": "bucket"},
+    ("kernels",),
     _NAME,
 )
 
@@ -207,6 +207,9 @@ def _parse_page(segments: list[str]) -> Place:
     if segments[0] in HF.kinds:
         kind, segments = HF.kinds[segments[0]], segments[1:]
     owner, name, *rest = segments
+    if kind == "bucket":
+        raw = "/".join(rest[1:])
+        return place_of(HF, kind, f"{owner}/{name}", None, unquote(raw, errors="surrogateescape"))
     if len(rest) < 2:
         return place_of(HF, kind, f"{owner}/{name}", None, "")
     action, tail = rest[0], "/".join(rest[1:])
@@ -229,6 +232,10 @@ def place_of(
             "No repository of the hub can have this name.",
             f"Write an address like {scheme}://owner/name, {scheme}://datasets/owner/name or"
             f" {scheme}://owner/name@revision/file.",
+        )
+    if kind == "bucket" and revision is not None:
+        raise TransferError(
+            "invalid_address", "A bucket has no revisions.", "Leave “@” and what follows out."
         )
     check_revision(revision)
     if "\0" in path:

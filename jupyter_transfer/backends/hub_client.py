@@ -15,6 +15,7 @@ from typing import Any
 
 from ..errors import TransferError
 from ..net import parse_url
+from . import hub_buckets
 from .base import Answer, Caller, Content
 from .hub_address import Place
 from .hub_errors import error_of
@@ -55,6 +56,9 @@ class HubClient:
 
     def facts(self, place: Place) -> Facts:
         """What the hub tells of the repository of `place` at its revision."""
+        if place.kind == "bucket":
+            with self._asking(place):
+                return hub_buckets.facts(self._api, place)
         expand = ["sha", "lastModified", "private", "cardData"]
         if place.kind != "space":
             expand += ["gated", "tags"]
@@ -80,6 +84,9 @@ class HubClient:
 
     def look(self, place: Place) -> File | Folder | None:
         """What lies at the path of `place`; None when nothing does."""
+        if place.kind == "bucket":
+            with self._asking(place):
+                return hub_buckets.look(self._api, place)
         with self._asking(place):
             found = self._api.get_paths_info(
                 place.repo, [place.path], repo_type=place.kind, revision=place.revision
@@ -90,21 +97,25 @@ class HubClient:
         """What lies below the folder `place`, page by page."""
         asking = self._asking(place)
         with asking:
-            rows = iter(
-                self._api.list_repo_tree(
-                    place.repo,
-                    place.path or None,
-                    recursive=recursive,
-                    repo_type=place.kind,
-                    revision=place.revision,
-                )
-            )
+            rows = self._rows(place, recursive=recursive)
         while True:
             with asking:
                 row = next(rows, None)
             if row is None:
                 return
-            yield _item(row)
+            yield row
+
+    def _rows(self, place: Place, *, recursive: bool) -> Iterator[File | Folder]:
+        if place.kind == "bucket":
+            return hub_buckets.tree(self._api, place, recursive=recursive)
+        rows = self._api.list_repo_tree(
+            place.repo,
+            place.path or None,
+            recursive=recursive,
+            repo_type=place.kind,
+            revision=place.revision,
+        )
+        return map(_item, rows)
 
     def at(self, place: Place, paths: Sequence[str]) -> dict[str, File | Folder]:
         """What lies at each of `paths` of the commit of `place`, as far as something does."""

@@ -29,6 +29,8 @@ class File:
     blob: its blob of git (SHA-1), where the hub tells that; else "".
     sha256: of its bytes; Hugging Face tells that of files in LFS only.
     touched: the commit that it is of, where the hub tells that of each file.
+    xet: the hash that Xet has for it, of files in buckets.
+    mtime_ns: when it was changed, of files in buckets; nanoseconds since 1970.
     """
 
     path: str
@@ -36,6 +38,8 @@ class File:
     blob: str = ""
     sha256: str | None = None
     touched: str | None = None
+    xet: str | None = None
+    mtime_ns: int | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from .. import secrets
 from ..errors import TransferError
 from . import hub_address, hub_notes
-from .base import Entry, Locator, Option
+from .base import Entry, Locator, Option, Validators
 from .hub import TARGET
 from .hub_address import COMMIT, HUB, HUBS, Place
 from .hub_cache import HubCache
@@ -118,10 +118,24 @@ class HuggingFaceBackend(HuggingFaceSending):
 
     # -- what is there --
 
+    def entry(self, place: Place, file: File, path: str) -> Entry:
+        """See `HubBackend`; of a file in a bucket no digest is known."""
+        entry = super().entry(place, file, path)
+        if file.xet is None:
+            return entry
+        return replace(entry, validators=Validators(version=file.xet), mtime_ns=file.mtime_ns)
+
     def about(self, address: str) -> dict[str, Any]:
         """Kind, revision, commit, licence, last change, and who may have it."""
         place = self.place(address)
         facts = self._facts(place)
+        if place.kind == "bucket":
+            return {
+                "repository": place.repo,
+                "repo_type": place.kind,
+                "private": facts.private,
+                "page": place.page(self.hub),
+            }
         return {
             "repository": place.repo,
             "repo_type": place.kind,
@@ -134,14 +148,16 @@ class HuggingFaceBackend(HuggingFaceSending):
             "page": place.page(self.hub),
         }
 
-    def cache(self, address: str) -> HubCache:
+    def cache(self, address: str) -> HubCache | None:
         """The cache of huggingface_hub, where the environment says that it is."""
+        if self.place(address).kind == "bucket":
+            return None
         return HubCache(secrets.hugging_face_cache(), self.place(address))
 
     def notes(self, address: str, landed: Collection[str]) -> Iterator[tuple[str, str]]:
         """See `Backend`. A file of a folder of the repository has no place in them."""
         place = self.pinned(address, self.place(address))
-        if "/" in place.path or (place.path and place.is_folder):
+        if place.kind == "bucket" or "/" in place.path or (place.path and place.is_folder):
             self.context.note(
                 "left_out", "The official client notes files of whole repositories only."
             )
@@ -157,18 +173,22 @@ class HuggingFaceBackend(HuggingFaceSending):
         place = hub_address.parse(entry.address)
         path = quote(place.path, safe="/", errors="surrogateescape")
         revision = quote(place.revision or "main", safe="")
+        within = path if place.kind == "bucket" else f"{revision}/{path}"
         return Locator(
-            f"{place.page(self.hub)}/resolve/{revision}/{path}",
+            f"{place.page(self.hub)}/resolve/{within}",
             {"Authorization": f"Bearer {self.token}"} if self.token else {},
             size=entry.size,
             validators=entry.validators,
             digest=entry.digest,
+            recheck=place.kind == "bucket",  # its store hands out what the bucket held
         )
 
     # -- one commit --
 
     def pinned(self, address: str, place: Place) -> Place:
         """See `HubBackend`. Raises ``needs_credentials`` where the repository is gated."""
+        if place.kind == "bucket":
+            return place
         pins = Pins(self.context.state_dir, self.context.job)
         pin = pins.read(address)
         if pin is not None:
@@ -194,7 +214,7 @@ class HuggingFaceBackend(HuggingFaceSending):
         place = place.below("", is_folder=True)
         if place not in self._known:
             facts = self.client.facts(place)
-            if not COMMIT.fullmatch(facts.commit):
+            if place.kind != "bucket" and not COMMIT.fullmatch(facts.commit):
                 raise TransferError("remote_lied", "The hub names no commit.")
             self._known[place] = facts
         return self._known[place]

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import replace
 
+from ..errors import TransferError
 from . import hub_address
 from .base import Entry
 from .committing import StagingSink
@@ -13,6 +14,7 @@ from .hub_address import Place
 from .hub_branch import HuggingFaceBranch
 from .hub_client import HubClient
 from .hub_known import Known, is_own, require_name
+from .hub_listing import File
 from .hub_sending import HubSending, message_of
 from .pins import Pins
 from .sink import SourceFile
@@ -32,6 +34,12 @@ class HuggingFaceSending(HubSending):
 
     def branch_of(self, place: Place) -> HuggingFaceBranch:
         """See `HubSending`."""
+        if place.kind == "bucket":
+            raise TransferError(
+                "bad_request",
+                "Nothing can be sent to a bucket from here.",
+                "Send it to a model or a dataset.",
+            )
         root = place.below("", is_folder=True)
         known = self.context.shared.setdefault((self.name, self.hub, root), Known(root))
         with known.lock:
@@ -45,6 +53,18 @@ class HuggingFaceSending(HubSending):
             private=self.option("private"),
             request=self.option("create_pr"),
         )
+
+    def find(self, address: str) -> Entry | None:
+        """As `HubSending.find`; of a bucket as it is now."""
+        place = self.place(address)
+        if place.kind != "bucket":
+            return super().find(address)
+        if not place.path:
+            return Entry(f"{self.name_for(address)}/", address)
+        found, last = self.client.look(place), place.path.rpartition("/")[2]
+        if isinstance(found, File):
+            return self.entry(place, found, last)
+        return None if found is None else Entry(f"{last}/", address)
 
     def announce(self, files: Sequence[tuple[str, SourceFile]]) -> list[bool]:
         """See `CommittingBackend`: a file that .gitignore names is not taken."""

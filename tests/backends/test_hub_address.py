@@ -17,6 +17,11 @@ PLACES = {
     "hf://datasets/o/n@v1.0/a b/c%20d?#.csv": Place(
         "dataset", "o/n", "v1.0", "a b/c%20d?#.csv", False
     ),
+    "hf://buckets/o/n/a b.txt": Place("bucket", "o/n", None, "a b.txt", False),
+    "https://huggingface.co/buckets/o/n": Place("bucket", "o/n"),
+    "https://huggingface.co/buckets/o/n/resolve/a%20b/c.txt": Place(
+        "bucket", "o/n", None, "a b/c.txt", False
+    ),
     "hf://spaces/o/n@refs/pr/7/app.py": Place("space", "o/n", "refs/pr/7", "app.py", False),
     "hf://o/n@refs/convert/parquet": Place(None, "o/n", "refs/convert/parquet"),
     "hf://o/n@feature%2Fx/dir/": Place(None, "o/n", "feature/x", "dir", True),
@@ -79,7 +84,7 @@ def test_paths_that_a_repository_may_hold_are_kept_to_be_judged_later(path):
         "hf://o/",
         "hf:///n",
         "hf://datasets/o",
-        "hf://buckets/o/n",
+        "hf://buckets/o/n@main",
         "hf://kernels/o/n",
         "hf://o/n--m",
         "hf://o/../x",

@@ -376,10 +376,11 @@ _ROUTES = [
 @contextmanager
 def running_hub() -> Iterator[Hub]:
     """A hub for the length of a ``with`` block."""
-    from .hubuploads import UPLOAD_ROUTES  # it imports this module
+    from .hubbuckets import BUCKET_ROUTES  # they import this module
+    from .hubuploads import UPLOAD_ROUTES
 
     hub = Hub()
-    with serving(hub, [*_ROUTES, *UPLOAD_ROUTES]):
+    with serving(hub, [*_ROUTES, *UPLOAD_ROUTES, *BUCKET_ROUTES]):
         yield hub
 
 
