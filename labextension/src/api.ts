@@ -13,11 +13,13 @@ import type {
   IBrowse,
   IClone,
   IDryRun,
-  IJob,
   IFilePage,
   IFileQuery,
+  IFileRequest,
+  IJob,
   IJobList,
   IJobRequest,
+  IPlannedTransfer,
   IProbe,
   IRemoteKind,
   JobAction
@@ -148,6 +150,37 @@ export class TransferApi {
     return this._json<IDryRun>('POST', 'jobs', { ...request, options });
   }
 
+  /** What the transfers of a file would be; nothing is moved. */
+  async planFile(request: IFileRequest): Promise<readonly IPlannedTransfer[]> {
+    const answer = await this._json<{ transfers: IPlannedTransfer[] }>(
+      'POST',
+      'jobs/apply',
+      { ...request, dry_run: true }
+    );
+    return answer.transfers;
+  }
+
+  /** Start the transfers of a file, all of them or none. */
+  async applyFile(request: IFileRequest): Promise<readonly IJob[]> {
+    const answer = await this._json<{ jobs: IJob[] }>(
+      'POST',
+      'jobs/apply',
+      request
+    );
+    return answer.jobs;
+  }
+
+  /**
+   * A job as the YAML of a DataCube.
+   *
+   * @param claim - The claim that its folder lies in; the server's own choice if not given.
+   */
+  dataCube(id: string, claim?: string): Promise<string> {
+    const path = `jobs/${encodeURIComponent(id)}/datacube`;
+    const query: Record<string, string> = claim ? { claim } : {};
+    return this._text('GET', path, undefined, query);
+  }
+
   /** Rows of a job's report, failed files first. */
   jobFiles(id: string, query: IFileQuery): Promise<IFilePage> {
     const { limit, offset = 0, state } = query;
@@ -276,6 +309,16 @@ export class TransferApi {
     body?: unknown,
     query: Record<string, string> = {}
   ): Promise<T> {
+    const text = await this._text(method, path, body, query);
+    return (text ? parsed(text) : null) as T;
+  }
+
+  private async _text(
+    method: string,
+    path: string,
+    body?: unknown,
+    query: Record<string, string> = {}
+  ): Promise<string> {
     const settings = this.serverSettings;
     const url =
       URLExt.join(settings.baseUrl, NAMESPACE, path) +
@@ -292,16 +335,19 @@ export class TransferApi {
       throw TransferError.from(reason);
     }
     const text = await response.text();
-    let value: any = null;
-    try {
-      value = text ? JSON.parse(text) : null;
-    } catch {
-      // A proxy's page, not our JSON; the status says enough.
-    }
     if (!response.ok) {
-      throw errorOf(response, value);
+      throw errorOf(response, parsed(text));
     }
-    return value as T;
+    return text;
+  }
+}
+
+/** The value of a text; null of what is no JSON, such as a proxy's page. */
+function parsed(text: string): any {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
   }
 }
 

@@ -8,11 +8,13 @@ import {
   clearIcon,
   deleteIcon,
   downloadIcon,
+  fileIcon,
   fileUploadIcon,
   linkIcon,
   runIcon,
   settingsIcon
 } from '@jupyterlab/ui-components';
+import type { Contents } from '@jupyterlab/services';
 import type { CommandRegistry } from '@lumino/commands';
 import type { TransferApi } from './api';
 import { TransferError } from './api';
@@ -22,6 +24,7 @@ import { download } from './downloads';
 import { explain } from './errors';
 import type { Format } from './format';
 import { askAddress } from './from';
+import { askFile, IS_YAML } from './fromfile';
 import { folderUploadIcon, pauseIcon, sendIcon, transfersIcon } from './icons';
 import { CommandIDs } from './ids';
 import type { Intake } from './intake';
@@ -41,6 +44,7 @@ export interface ICommandContext {
   readonly intake: Intake;
   readonly place: Place;
   readonly format: Format;
+  readonly contents: Pick<Contents.IManager, 'get'>;
   readonly conflict: () => ConflictDefault;
   /** Bring the panel to the front. */
   readonly showPanel: () => void;
@@ -129,6 +133,28 @@ function addStartCommands(context: ICommandContext): void {
     execute: args => startFromAddress(context, args.address, args.path)
   });
 
+  commands.addCommand(CommandIDs.fromFile, {
+    label: trans.__('Transfers from File…'),
+    caption: trans.__(
+      'Start the transfers that a YAML file describes, such as a DataCube'
+    ),
+    icon: fileIcon,
+    describedBy: {
+      args: {
+        type: 'object',
+        properties: {
+          path: {
+            type: 'string',
+            description: trans.__(
+              'The file of the server; the selected YAML file if not given'
+            )
+          }
+        }
+      }
+    },
+    execute: args => startFromFile(context, args.path)
+  });
+
   commands.addCommand(CommandIDs.sendTo, {
     label: trans.__('Send to Address…'),
     caption: trans.__(
@@ -204,6 +230,31 @@ async function startFromAddress(
     folder: typeof path === 'string' ? path : context.place.folder
   });
   await showStarted(context, started);
+}
+
+async function startFromFile(
+  context: ICommandContext,
+  path: unknown
+): Promise<void> {
+  const { api, contents, format, place } = context;
+  const selected = place.selection
+    .map(item => item.path)
+    .filter(each => IS_YAML.test(each));
+  const shown = await contents
+    .get(place.folder, { content: true, type: 'directory' })
+    .then(({ content }) => (content ?? []) as Contents.IModel[])
+    .catch(() => []);
+  const started = await askFile({
+    ...{ api, contents, format },
+    path: typeof path === 'string' ? path : (selected[0] ?? ''),
+    suggestions: shown
+      .filter(({ name }) => IS_YAML.test(name))
+      .map(each => place.served(each.path) ?? each.path)
+  });
+  if (started) {
+    context.showPanel();
+  }
+  await context.model.refresh();
 }
 
 async function sendTo(context: ICommandContext, paths: unknown): Promise<void> {

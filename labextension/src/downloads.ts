@@ -19,12 +19,18 @@ export async function download(
   follow(archive.url);
 }
 
-/** Follow a link that downloads; the page stays. */
-function follow(url: string): void {
+/** A text as a file for this computer. */
+export function downloadText(text: string, name: string): void {
+  const url = URL.createObjectURL(new Blob([text]));
+  follow(url, name);
+  URL.revokeObjectURL(url);
+}
+
+/** Follow a link that downloads; the page stays. Without a name the server says it. */
+function follow(url: string, name = ''): void {
   const link = document.createElement('a');
   link.href = url;
-  // Without a name: the server says it.
-  link.download = '';
+  link.download = name;
   link.hidden = true;
   document.body.appendChild(link);
   link.click();

@@ -2,7 +2,12 @@
  * What the panel shows before anything was ever transferred: how to begin.
  */
 
-import { Button, fileUploadIcon, linkIcon } from '@jupyterlab/ui-components';
+import {
+  Button,
+  fileIcon,
+  fileUploadIcon,
+  linkIcon
+} from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import type { Format } from './format';
@@ -30,6 +35,11 @@ export function Empty(props: {
       icon: linkIcon,
       label: trans.__('From an address…'),
       command: CommandIDs.fromAddress
+    },
+    {
+      icon: fileIcon,
+      label: trans.__('From a file…'),
+      command: CommandIDs.fromFile
     }
   ];
   return (

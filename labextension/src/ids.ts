@@ -17,6 +17,7 @@ export namespace CommandIDs {
   export const uploadFiles = 'jupyter-transfer:upload-files';
   export const uploadFolder = 'jupyter-transfer:upload-folder';
   export const fromAddress = 'jupyter-transfer:from-address';
+  export const fromFile = 'jupyter-transfer:from-file';
   export const sendTo = 'jupyter-transfer:send-to';
   export const extractHere = 'jupyter-transfer:extract-here';
   export const extractTo = 'jupyter-transfer:extract-to';
@@ -46,5 +47,6 @@ export namespace CommandIDs {
   export const reveal = 'jupyter-transfer:show-in-file-browser';
   export const copyPath = 'jupyter-transfer:copy-path';
   export const copySource = 'jupyter-transfer:copy-source';
+  export const exportDataCube = 'jupyter-transfer:export-datacube';
   export const copyError = 'jupyter-transfer:copy-error-details';
 }

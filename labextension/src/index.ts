@@ -118,6 +118,7 @@ const plugin: JupyterFrontEndPlugin<ITransfers> = {
       CommandIDs.uploadFiles,
       CommandIDs.uploadFolder,
       CommandIDs.fromAddress,
+      CommandIDs.fromFile,
       CommandIDs.sendTo,
       CommandIDs.download,
       CommandIDs.extractHere,

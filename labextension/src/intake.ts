@@ -165,11 +165,19 @@ export namespace Intake {
   }
 }
 
-/** Let the person choose files, or one folder with all that is in it. */
-export function chooseFiles(folder: boolean): Promise<IUploadItem[]> {
+/**
+ * Let the person choose files, or one folder with all that is in it.
+ *
+ * @param accept - The only file name extensions: one file, such as `.yaml,.yml`.
+ */
+export function chooseFiles(
+  folder: boolean,
+  accept = ''
+): Promise<IUploadItem[]> {
   const input = document.createElement('input');
   input.type = 'file';
-  input.multiple = !folder;
+  input.multiple = !folder && !accept;
+  input.accept = accept;
   input.webkitdirectory = folder;
   // Safari and Firefox need it in the document to open it.
   input.hidden = true;

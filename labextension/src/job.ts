@@ -311,6 +311,30 @@ export interface ICloneChange {
   readonly size: number | null;
 }
 
+/** What `POST jobs/apply` takes. */
+export interface IFileRequest {
+  /** The YAML. */
+  readonly text: string;
+  /** Folders below the root by the names of claims. */
+  readonly claims: Readonly<Record<string, string>>;
+  /** Values by `secret/NAME/KEY` or `configMap/NAME/KEY`. */
+  readonly secrets: Readonly<Record<string, string>>;
+}
+
+/** What a transfer of a file would be. */
+export interface IPlannedTransfer {
+  readonly name: string;
+  readonly form: 'DataCube' | 'Transfer';
+  readonly claim: string | null;
+  readonly folder: string | null;
+  /** Fields that nothing heeds. */
+  readonly ignored: readonly string[];
+  /** Values that nobody found. */
+  readonly missing: readonly string[];
+  readonly job: Required<IJobRequest> | null;
+  readonly error: ITransferErrorData | null;
+}
+
 /** Whether nothing more happens to a job unless a person asks for it. */
 export function isFinished(state: JobState): boolean {
   return state === 'done' || state === 'failed' || state === 'cancelled';

@@ -18,6 +18,7 @@ export function moreButton(commands: CommandRegistry, format: Format): Widget {
   const { trans } = format;
   const menu = new Menu({ commands });
   [
+    CommandIDs.fromFile,
     CommandIDs.pauseAll,
     CommandIDs.resumeAll,
     CommandIDs.clearFinished,

@@ -3,7 +3,7 @@
  * that has the focus, so that shortcuts and the context menu need none.
  */
 
-import { Clipboard, InputDialog } from '@jupyterlab/apputils';
+import { Clipboard, InputDialog, showErrorMessage } from '@jupyterlab/apputils';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import {
   closeIcon,
@@ -13,10 +13,11 @@ import {
   refreshIcon,
   runIcon
 } from '@jupyterlab/ui-components';
-import type { Contents } from '@jupyterlab/services';
 import type { ICommandContext } from './commands';
 import { report } from './commands';
+import { TransferError } from './api';
 import { askCredentials } from './credentials';
+import { downloadText } from './downloads';
 import { errorDetails } from './errors';
 import type { IFilesOptions } from './filesdialog';
 import { reviewPlan, showFiles } from './filesdialog';
@@ -28,10 +29,6 @@ import { planOf } from './planwords';
 import type { ITransfer } from './transfer';
 import { isOver } from './transfer';
 
-export interface IRowContext extends ICommandContext {
-  readonly contents: Pick<Contents.IManager, 'get'>;
-}
-
 interface IRowCommand {
   readonly label: string;
   readonly icon?: LabIcon;
@@ -40,13 +37,13 @@ interface IRowCommand {
   readonly act: (transfer: ITransfer) => void | Promise<unknown>;
 }
 
-export function addRowCommands(context: IRowContext): void {
+export function addRowCommands(context: ICommandContext): void {
   addStateCommands(context);
   addResultCommands(context);
 }
 
 function adder(
-  context: IRowContext
+  context: ICommandContext
 ): (id: string, command: IRowCommand) => void {
   const { commands, format, model } = context;
   const find = (key: unknown): ITransfer | undefined =>
@@ -88,7 +85,7 @@ function adder(
   };
 }
 
-function addStateCommands(context: IRowContext): void {
+function addStateCommands(context: ICommandContext): void {
   const { intake, model } = context;
   const { trans } = context.format;
   const add = adder(context);
@@ -190,7 +187,7 @@ function addStateCommands(context: IRowContext): void {
   });
 }
 
-function addResultCommands(context: IRowContext): void {
+function addResultCommands(context: ICommandContext): void {
   const { commands, contents, model, place } = context;
   const { trans } = context.format;
   const add = adder(context);
@@ -234,6 +231,11 @@ function addResultCommands(context: IRowContext): void {
     applies: t => t.source !== '' && t.kind !== 'download',
     act: t => Clipboard.copyToSystem(t.source)
   });
+  add(CommandIDs.exportDataCube, {
+    label: trans.__('Export as DataCube YAML'),
+    applies: t => SERVICES.has(t.kind),
+    act: t => exportDataCube(jobId(t.key), context)
+  });
   add(CommandIDs.copyError, {
     label: trans.__('Copy Error Details'),
     icon: copyIcon,
@@ -246,7 +248,49 @@ function addResultCommands(context: IRowContext): void {
   });
 }
 
-function filesOf(transfer: ITransfer, context: IRowContext): IFilesOptions {
+/** Kinds of transfers with a service at one end. */
+const SERVICES: ReadonlySet<string> = new Set([
+  'fetch',
+  'send',
+  'sync',
+  'copy'
+]);
+
+/** Save a job as a DataCube, or say why it cannot be one. */
+async function exportDataCube(
+  id: string,
+  { api, format }: ICommandContext
+): Promise<void> {
+  const { trans } = format;
+  const save = (text: string) =>
+    downloadText(text, `transfer-${id.slice(0, 8)}.yaml`);
+  const refuse = ({ message, remedy }: TransferError) =>
+    showErrorMessage(
+      trans.__('This transfer cannot be a DataCube'),
+      format.sentences(message, remedy)
+    );
+  try {
+    save(await api.dataCube(id));
+  } catch (reason) {
+    const error = TransferError.from(reason);
+    if (typeof error.detail['claim'] !== 'string') {
+      await refuse(error);
+      return;
+    }
+    const { button, value } = await InputDialog.getText({
+      title: trans.__('Export as DataCube YAML'),
+      label: trans.__('Name of the claim (PVC) that the root folder is')
+    });
+    const claim = button.accept && value?.trim();
+    if (claim) {
+      await api
+        .dataCube(id, claim)
+        .then(save, (again: unknown) => refuse(TransferError.from(again)));
+    }
+  }
+}
+
+function filesOf(transfer: ITransfer, context: ICommandContext): IFilesOptions {
   const { api, commands, format, model } = context;
   const id = jobId(transfer.key);
   return {

@@ -37,6 +37,7 @@ describe('commands', () => {
     probe: jest.fn(),
     dryRun: jest.fn(),
     backends: jest.fn(async () => [SFTP]),
+    dataCube: jest.fn(async (_id: string, _claim?: string) => 'kind: DataCube'),
     archive: jest.fn(async () => ({ url: '/base/archive?id=1' })),
     downloadUrl: (path: string) => `/base/download/${path}`
   };
@@ -44,6 +45,7 @@ describe('commands', () => {
     folder: 'data',
     selection: [] as any[],
     uploadsAllowed: true,
+    served: (path: string) => path,
     reveal: jest.fn(async () => undefined)
   };
   const intake = { goOn: jest.fn(async () => null) };
@@ -348,6 +350,69 @@ describe('commands', () => {
     press(dialog, 'Close');
     await done;
     expect(opened).not.toHaveBeenCalled();
+  });
+
+  describe('export a job as a DataCube', () => {
+    const saved: string[] = [];
+    const atA = { key: 'job:a' };
+    beforeEach(() => {
+      saved.length = 0;
+      URL.createObjectURL = jest.fn(() => 'blob:x');
+      URL.revokeObjectURL = jest.fn();
+      jest
+        .spyOn(HTMLAnchorElement.prototype, 'click')
+        .mockImplementation(function (this: HTMLAnchorElement) {
+          saved.push(this.download);
+        });
+      show(job('a'), job('b', { kind: 'extract' }));
+    });
+    afterEach(() => jest.restoreAllMocks());
+
+    it('by a file that is saved', async () => {
+      await commands.execute(CommandIDs.exportDataCube, atA);
+      expect(saved).toEqual(['transfer-a.yaml']);
+      const visible = (key: string) =>
+        commands.isVisible(CommandIDs.exportDataCube, { key });
+      expect([visible('job:a'), visible('job:b')]).toEqual([true, false]);
+    });
+
+    it('or say why it cannot be one', async () => {
+      api.dataCube.mockRejectedValueOnce(
+        new TransferError({
+          code: 'bad_request',
+          message: 'The option “trash” cannot be written as a DataCube.'
+        })
+      );
+      const done = commands.execute(CommandIDs.exportDataCube, atA);
+      const dialog = await dialogShown('.jp-Dialog-body');
+      expect(dialog.textContent).toContain('trash');
+      dialog.querySelector<HTMLElement>('.jp-Dialog-button')!.click();
+      await done;
+      expect(saved).toEqual([]);
+    });
+
+    it('and ask for the claim where none is known', async () => {
+      api.dataCube.mockRejectedValueOnce(
+        new TransferError({ code: 'bad_request', detail: { claim: '' } })
+      );
+      const done = commands.execute(CommandIDs.exportDataCube, atA);
+      const dialog = await dialogShown('input');
+      type(dialog.querySelector('input')!, ' demo');
+      press(dialog, 'Ok');
+      await done;
+      expect(api.dataCube).toHaveBeenLastCalledWith('a', 'demo');
+      expect(saved).toEqual(['transfer-a.yaml']);
+    });
+  });
+
+  it('begin with the YAML file that is selected', async () => {
+    place.selection = [{ path: 'data/a.txt' }, { path: 'data/x.yml' }];
+    const done = commands.execute(CommandIDs.fromFile);
+    const dialog = await dialogShown('input');
+    expect(dialog.querySelector('input')!.value).toBe('data/x.yml');
+    press(dialog, 'Cancel');
+    await done;
+    place.selection = [];
   });
 
   it('limit the speed, and let a job go first', async () => {
