@@ -90,6 +90,9 @@ CODES: dict[str, Code] = {
     "remote_refused": Code(502, False, "Read what the remote side says."),
     "remote_busy": Code(503, True, "It goes on by itself when the remote side is ready."),
     "remote_changed": Code(409, True, "Start again: the file changed at its source."),
+    "deadline_exceeded": Code(
+        504, True, "Raise “max_duration”; what is there is kept for the next attempt."
+    ),
     "limit_reached": Code(409, False, "Raise the limit, or choose less."),
     "left_out": Code(409, False, "Change the options if you want it too."),
     "remote_lied": Code(502, False, "Tell the remote side: its answer contradicts itself."),

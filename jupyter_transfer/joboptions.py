@@ -17,6 +17,8 @@ from .timetable import parse_limit
 
 MAX_RETRIES = 1000
 MAX_CONNECTIONS = 64
+MAX_DURATION = 366 * 24 * 3600
+"""Seconds that one attempt may take at most."""
 
 COMPARISONS = ("time", "checksum", "size")
 """How a sync tells files that differ."""
@@ -88,6 +90,12 @@ def _count(name: str, value: Any) -> int:
     return value
 
 
+def _duration(name: str, value: Any) -> int:
+    if not 1 <= _count(name, value) <= MAX_DURATION:
+        raise _bad(name, f"seconds, a whole number from 1 to {MAX_DURATION}")
+    return int(value)
+
+
 def _connections(name: str, value: Any) -> int:
     if not 1 <= _count(name, value) <= MAX_CONNECTIONS:
         raise _bad(name, f"a whole number from 1 to {MAX_CONNECTIONS}")
@@ -141,6 +149,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "include": _patterns,
     "max_age": _age,
     "max_delete": _count,
+    "max_duration": _duration,
     "max_retries": _retries,
     "max_size": _size,
     "min_age": _age,

@@ -49,6 +49,8 @@ RULES: dict[str, Rule] = {
     # Each of these begins the file anew, so progress proves nothing.
     "digest_mismatch": _DAMAGED,
     "remote_changed": Rule(budget=5, forgives=False),
+    # Bytes that arrive do not make an attempt shorter.
+    "deadline_exceeded": Rule(forgives=False),
     # This server: a job that kills its worker must not go on for ever.
     "worker_died": Rule(budget=5),
     "io_error": Rule(first=10.0, budget=5),

@@ -18,7 +18,7 @@ from .errors import TransferError
 from .jobs import JobTable
 from .meter import Meter
 from .secrets import Vault
-from .spec import Job, Progress
+from .spec import Job, Progress, exceeded
 from .workers import Message, Worker, WorkerPool, secrets_message
 
 FILES_BATCH = 200
@@ -36,6 +36,8 @@ class Activity:
     """``pause`` or ``cancel``, if a person asked for it."""
     ended: bool = False
     """Whether its worker has told how it ended; an order comes too late for it."""
+    expired: bool = False
+    """Whether it was stopped because it took too long."""
     allowance: Allowance = NO_LIMITS
     """What its worker was told that it may use."""
     meter: Meter = field(default_factory=Meter)
@@ -49,6 +51,12 @@ class Activity:
             self.order = order
         if self.worker is not None:
             self.worker.send({"op": self.order})
+
+    def expire(self) -> None:
+        """Its time is over: have the worker stop, and keep what is there."""
+        self.expired = True
+        if self.worker is not None and self.order is None:
+            self.worker.send({"op": "pause"})
 
     def allow(self, allowance: Allowance) -> None:
         """Tell the worker what it may use from now on, if that has changed."""
@@ -109,7 +117,17 @@ class Runner:
         if activity.order is not None:
             raise TransferError("cancelled", "It was halted before it began.")
         message = {**self._message(job, share()), "op": "run"}
-        return await worker.request(message, "end", lambda event: self._on_event(job.id, event))
+        limit = job.options.get("max_duration") or 0
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(limit, activity.expire) if limit else None
+        try:
+            end = await worker.request(message, "end", lambda event: self._on_event(job.id, event))
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if activity.expired and activity.order is None and end["state"] == "paused":
+            return {**end, "state": "failed", "error": exceeded(limit).as_dict()}
+        return end
 
     def release(self, activity: Activity, saved: bool) -> None:
         """Give the worker back once its job's outcome is `saved`; only then it may forget the

@@ -152,6 +152,11 @@ def _text(body: dict[str, Any], name: str, *, required: bool) -> str:
     return value.strip() if required else value
 
 
+def exceeded(seconds: int) -> TransferError:
+    """What an attempt fails of that took longer than its ``max_duration``."""
+    return TransferError("deadline_exceeded", f"It took longer than its {seconds} seconds.")
+
+
 def scheduled(start_at: str) -> dict[str, Any]:
     """The reason of a job that is queued until `start_at`, ISO 8601 in UTC."""
     error = TransferError("scheduled", "The transfer waits for the time that it is planned for.")

@@ -85,6 +85,7 @@ def test_s3_comes_here():
         "endpoint": "https://s3.example.org",
         "access_key_id": "AKIA",
         "secret_access_key": "very-secret",
+        "conflict": "overwrite",  # as rclone does
     }
 
 
@@ -133,7 +134,52 @@ def test_hugging_face_comes_here():
     assert job.options == {
         "include": ["/config.json", "/model\\[1\\].bin"],
         "endpoint": "https://hf-mirror.example.org",
+        "conflict": "overwrite",
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "destination"),
+    [("a/b.bin", "hf://o/n/a/b.bin"), (".", "hf://o/n/"), ("", "hf://o/n/"), ("a/", "hf://o/n/a")],
+)
+def test_hugging_face_goes_there(path, destination):
+    sink = side(
+        "huggingface",
+        token=secret("git", "token"),
+        repo=value("o/n"),
+        path_in_repo=value(path),
+        commit_message=value("New weights"),
+    )
+    job = datacube.read(changed(spec__source=PVC, spec__sink=sink))[0].job("root", look_up)
+    assert (job.kind, job.source, job.destination) == ("send", "root/data", destination)
+    assert job.options == {
+        "token": "git-token",
+        "commit_message": "New weights",
+        "create_repo": True,
+        "conflict": "overwrite",
+    }
+
+
+def test_hugging_face_stays_in_the_repository():
+    sink = side("huggingface", repo=value("o/n"), path_in_repo=value("../x"))
+    with pytest.raises(TransferError, match="path-in-repo"):
+        datacube.read(changed(spec__source=PVC, spec__sink=sink))[0].job("root", look_up)
+
+
+def test_git_goes_there():
+    sink = side(
+        "git",
+        token=secret("git", "token"),
+        url=value("https://$(TOKEN)@git.example.org/g/tool.git"),
+    )
+    (cube,) = datacube.read(changed(spec__source=PVC, spec__sink=sink))
+    job = cube.job("root", look_up, lambda *where: "kubernetes:" + "/".join(where))
+    assert (job.kind, job.source, job.destination) == (
+        "send",
+        "root/data/tool",
+        "git+https://git.example.org/g/tool.git",
+    )
+    assert job.options == {"token": "kubernetes:secret/git/token"}
 
 
 def test_what_stands_in_a_secret_is_taken_as_it_is():
@@ -222,6 +268,12 @@ def test_a_name_in_its_own_value_stays():
     env = [{"name": "A", "value": "a$(B)"}, {"name": "B", "value": "b$(A)"}]
     text = changed(spec__source=source, spec__executor={"env": env})
     assert datacube.read(text)[0].job("root", look_up).options["endpoint"] == "ab$(A)"
+
+
+def test_a_deadline_is_that_of_each_attempt():
+    text = changed(spec__executor={"options": {"activeDeadlineSeconds": 60}})
+    options = datacube.read(text)[0].job("root", look_up).options
+    assert (options["max_duration"], options["max_retries"]) == (60, 0)
 
 
 def test_no_retries_are_none():
@@ -358,6 +410,7 @@ def test_arguments_that_are_refused(argument):
         ("git", "--depth=many"),
         ("git", "--filter=tree:0"),
         ("git", "--template=/x"),
+        ("git", "--force"),
         ("huggingface", "--local-dir=/etc"),
         ("huggingface", "--token=x"),
     ],
@@ -529,10 +582,13 @@ EXPORTED = [
     a_job("fetch", "git+https://h/o/x.git@v1", "c/x", depth=1, partial=True, submodules=True),
     a_job("fetch", "hf://o/n", "n", include=["/a[1].bin".replace("[", "\\[").replace("]", "\\]")]),
     a_job("fetch", "git+https://h/o/x.git", "c/x"),
-    a_job("fetch", "hf://o/n", "n", include=["*.bin"], exclude=["x"], max_retries=0),
+    a_job(
+        "fetch", "hf://o/n", "n", include=["*.bin"], exclude=["x"], max_retries=0, max_duration=60
+    ),
     a_job("fetch", "s3://b/k/", "d/", bandwidth=5000, min_size=10, max_size="5M", max_age="3d"),
     a_job("fetch", "s3://b/k/", "d/", conflict="skip", filter=["- *.tmp", "+ *"]),
     a_job("fetch", "hf://o/n", "n", endpoint="https://mirror.example.org", revision="v1"),
+    a_job("send", "n", "hf://o/n/a", commit_message="m", create_repo=True, create_pr=True),
 ]
 
 
@@ -546,6 +602,8 @@ def test_there_and_back_with_options(job):
     keys = {"endpoint": "s3-env/endpoint", "access_key_id": "s3-env/accessKeyID"}
     keys["secret_access_key"] = "s3-env/secretAccessKey"
     wanted = dict(job["options"])
+    if job["kind"] != "sync" and "git+" not in job["source"]:
+        wanted.setdefault("conflict", "overwrite")
     if "s3://" in job["source"] + job["destination"]:
         wanted = {**keys, **wanted}
     for name in ("bandwidth", "min_size"):
@@ -557,7 +615,7 @@ def test_there_and_back_with_options(job):
     else:
         assert (again.source, again.destination.rstrip("/")) == (
             job["source"],
-            job["destination"].rstrip("/") if job["kind"] != "send" else "s3://b/k",
+            job["destination"].rstrip("/"),
         )
     assert again.options == wanted
     assert again.kind == job["kind"]
@@ -578,6 +636,8 @@ def test_there_and_back_with_options(job):
         ("git+https://h/o/x.git", "", None, ""),
         ("hf://o/n@main", "", None, "n"),
         ("hf://o/n", "m", None, "m"),
+        ("hf://o/n/f.bin", "m/f.bin", 1, "m"),
+        ("hf://o/n/f.bin", "m/", 1, "m"),
     ],
 )
 def test_the_folder_in_the_claim(source, path, files, sub_path):
@@ -643,6 +703,8 @@ def test_there_and_back(job):
         a_job("fetch", "git+https://h/x.git", "x", username="u"),
         a_job("fetch", "hf://o/n", "x", target="cache"),
         a_job("fetch", "hf://o/n/folder/", "x"),
+        a_job("fetch", "hf://o/n/folder/file.bin", "x/"),
+        a_job("send", "x", "git+https://h/x.git", commit_message="m"),
     ],
 )
 def test_what_no_datacube_can_do(job):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,7 +18,7 @@ from ..engine.references import in_cluster
 from ..errors import TransferError
 from ..secrets import ask_secret, of_kubernetes
 from ..spec import JobSpec, now
-from .codes import DONE, FAILED
+from .codes import DONE
 from .flags import OUTPUT, of_output
 from .follow import Driven
 from .jobs import of_server
@@ -128,24 +127,7 @@ def _one(task: _Task, output: Json, *, dry_run: bool) -> int:
         show_plan(task.job.plan(), output["as_json"])
         return DONE
     task.begun = True
-    return _run(task.job, task, output)
-
-
-def _run(job: Driven, task: _Task, output: Json) -> int:
-    """Drive `job`, for as long as its DataCube lets it."""
-    deadline = task.transfer.cube.deadline if task.transfer.cube else None
-    if deadline is None:
-        return drive(job, output)
-    timer = threading.Timer(deadline, job.halt)
-    timer.start()
-    try:
-        code = drive(job, output)
-    finally:
-        timer.cancel()
-    if code != DONE and job.data["state"] == "paused":
-        click.echo(f"It took longer than its {deadline} seconds.", err=True)
-        return FAILED
-    return code
+    return drive(task.job, output)
 
 
 def _require_folder(transfer: Transfer, folders: Mapping[str, str]) -> None:

@@ -86,6 +86,7 @@ def _general() -> Iterator[Command]:
         type=int,
         help="Attempts in a row that move no byte.",
     )
+    yield click.option("--max-duration", type=int, metavar="SECONDS", help="Of one attempt.")
     yield _dry_run()
     yield click.option("-y", "--yes", is_flag=True, help="Approve whatever the plan deletes.")
     yield from _login()

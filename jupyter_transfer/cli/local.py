@@ -19,8 +19,9 @@ from typing import Any
 from jupyter_core.paths import jupyter_data_dir
 
 from ..admission import JobAdmission
-from ..backends import is_remote
+from ..backends import find, is_remote
 from ..backends.base import Context
+from ..backends.tree import TreeBackend
 from ..decisions import accept
 from ..engine.browse import browse
 from ..engine.control import Control, Message, Stopped, as_transfer_error
@@ -35,7 +36,7 @@ from ..paths import Root
 from ..records import RecordFile
 from ..retries import RULES, Retries, Rule, attempt_after
 from ..secrets import Held, redact, redact_all
-from ..spec import Job, JobSpec, Progress, State, iso_time, now
+from ..spec import Job, JobSpec, Progress, State, exceeded, iso_time, now
 from ..timetable import rate_at
 from ..worker import context_of_message
 from ..workers import secrets_message
@@ -122,7 +123,7 @@ class LocalJob:
     def updates(self) -> Iterator[dict[str, Any]]:
         """Run it: its JSON each time it has changed, until it rests."""
         meter, retries = Meter(), Retries()
-        self._control = Control(self._rate())
+        self._control, self._halted = Control(self._rate()), False
         with _Remembered(self._state_dir, self.job) as history:
             while True:
                 before = self.job.progress.bytes_done
@@ -153,6 +154,7 @@ class LocalJob:
 
     def halt(self) -> None:
         """Stop moving bytes and keep what is there; `updates` ends soon."""
+        self._halted = True
         self._control.pause()
 
     def approve(self) -> None:
@@ -181,10 +183,12 @@ class LocalJob:
         )
         thread = threading.Thread(target=lambda: self._told.put(("end", run.run())), name="job")
         thread.start()
+        timer = self._timer()
         while (told := self._told.get())[0] != "end":
             self._take(*told, history, meter)
             yield self.data
         thread.join()
+        timer.cancel()
         self._settle(told[1])
         history.save()
         run.close()
@@ -201,7 +205,26 @@ class LocalJob:
             self._files.append(value)
             history.add(value)
 
+    def _timer(self) -> threading.Timer:
+        """Stops the attempt when its time is over, and the waiting for the next one not."""
+        self._expired = False
+        limit = self.job.options.get("max_duration")
+
+        def expire(control: Control) -> None:
+            self._expired = True
+            control.pause()
+
+        timer = threading.Timer(limit or 0, expire, [self._control])
+        timer.daemon = True
+        if limit:
+            timer.start()
+        return timer
+
     def _settle(self, outcome: Outcome) -> None:
+        if self._expired and not self._halted and outcome.state == "paused":
+            limit = self.job.options["max_duration"]
+            outcome = replace(outcome, state="failed", error=exceeded(limit))
+            self._control = Control(self._rate())
         self._error = outcome.error
         state = State(outcome.state)
         error = redact_all(outcome.error.as_dict()) if outcome.error else None
@@ -219,6 +242,8 @@ class LocalJob:
         self.job = replace(self.job, **{"phase": None, **changes}, state=state, revision=revision)
 
     _error: TransferError | None = None
+    _expired = False
+    _halted = False
 
     # -- what the engine wants --
 
@@ -334,6 +359,8 @@ def _placed(spec: JobSpec) -> tuple[Place, JobSpec]:
         return _placed_both(spec)
     if not is_remote(spec.destination) and spec.kind in ("fetch", "sync"):
         place = place_of(spec.destination)
+        if place.path == "." and issubclass(find(spec.source), TreeBackend):
+            place = source_of(spec.destination)  # the clone itself, not a folder in it
         return place, replace(spec, destination=place.path)
     if not is_remote(spec.source):
         place = source_of(spec.source)

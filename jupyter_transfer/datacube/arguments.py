@@ -122,8 +122,25 @@ _HUGGINGFACE: dict[str, Argument] = {
     "--cache-dir": _IGNORED,  # that is the client's own
     "--quiet": _SHOWN,
 }
+_PUSH: dict[str, Argument] = {
+    "--progress": _SHOWN,
+    "--verbose": _SHOWN,
+    "-v": _SHOWN,
+    "--quiet": _SHOWN,
+    "-q": _SHOWN,
+}
+_HUGGINGFACE_UPLOAD: dict[str, Argument] = {
+    "--include": _LIST("include"),
+    "--exclude": _LIST("exclude"),
+    "--revision": _TEXT("revision"),
+    "--repo-type": _TEXT("repo_type"),
+    "--create-pr": _flag("create_pr"),
+    "--private": _flag("private"),
+    "--commit-message": _TEXT("commit_message"),
+    "--quiet": _SHOWN,
+}
 _DOWNLOADS = {"s3": _RCLONE, "git": _GIT, "huggingface": _HUGGINGFACE}
-_UPLOADS = {"s3": _RCLONE, "git": _GIT, "huggingface": _HUGGINGFACE}
+_UPLOADS = {"s3": _RCLONE, "git": _PUSH, "huggingface": _HUGGINGFACE_UPLOAD}
 
 
 def _allowed(type_: str, upload: bool) -> Mapping[str, Argument]:

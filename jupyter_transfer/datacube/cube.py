@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..errors import TransferError
 from ..spec import JobSpec
 from .arguments import options_of
 from .documents import Json, bad
@@ -72,8 +71,9 @@ class Cube:
         spec = _JOBS[self.type](self, values, place)
         given = options_of(self.type, self.upload, self.arguments)
         options = {**spec.options, **given}
-        if self.retries is not None:
-            options["max_retries"] = self.retries
+        if self.retries is not None or self.deadline is not None:
+            options["max_retries"] = self.retries or 0
+        options["max_duration"] = self.deadline
         if self.type == "huggingface" and (endpoint := values.variable("HF_ENDPOINT")):
             options.setdefault("endpoint", endpoint)
         return JobSpec.from_request(
@@ -98,23 +98,16 @@ def _s3(cube: Cube, values: Values, place: str) -> JobSpec:
         "access_key_id": values.get("s3-access-key-id"),
         "secret_access_key": values.secret("s3-secret-access-key"),
     }
+    if not cube.sync:
+        options["conflict"] = "overwrite"
     if cube.upload:
-        return JobSpec("send", place, uri, options)
+        # What is sent goes below it, one file too.
+        return JobSpec("send", place, f"{uri.rstrip('/')}/", options)
     return JobSpec("fetch", uri, place if cube.sync else f"{place}/", options)
 
 
 def _git(cube: Cube, values: Values, place: str) -> JobSpec:
-    if cube.upload:
-        raise TransferError(
-            "bad_request",
-            "A DataCube that pushes to a git repository cannot be run yet.",
-            "Push with git.",
-        )
-    ref = values.get("ref") or "master"
-    options: Json = {
-        "ref": "" if ref == DEFAULT_BRANCH else ref,
-        "token": values.secret("token"),
-    }
+    options: Json = {"token": values.secret("token")}
     known = _TOKEN_IN_URL.fullmatch(values.text("url")) if values.refers("token") else None
     if known is None:
         url = values["url"]
@@ -125,23 +118,26 @@ def _git(cube: Cube, values: Values, place: str) -> JobSpec:
     if not name or name in (".", ".."):
         raise bad("options: url", "must name a repository")
     scheme = url.partition(":")[0].lower()
-    source = f"git+{url}" if scheme in ("http", "https", "ssh") else url
-    return JobSpec("fetch", source, f"{place}/{name}", options)
+    address = f"git+{url}" if scheme in ("http", "https", "ssh") else url
+    if cube.upload:
+        return JobSpec("send", f"{place}/{name}", address, options)
+    ref = values.get("ref") or "master"
+    options["ref"] = "" if ref == DEFAULT_BRANCH else ref
+    return JobSpec("fetch", address, f"{place}/{name}", options)
 
 
 def _huggingface(cube: Cube, values: Values, place: str) -> JobSpec:
+    options: Json = {"token": values.secret("token"), "conflict": "overwrite"}
+    address = f"hf://{values['repo']}"
     if cube.upload:
-        raise TransferError(
-            "bad_request",
-            "A DataCube that uploads to Hugging Face cannot be run yet.",
-            "Upload with Hugging Face's own client.",
-        )
+        path = posixpath.normpath(values.get("path-in-repo") or ".")
+        if path.startswith(("/", "../")) or path == "..":
+            raise bad("options: path-in-repo", "must stay inside the repository")
+        options |= {"commit_message": values.get("commit-message"), "create_repo": True}
+        return JobSpec("send", place, f"{address}/{'' if path == '.' else path}", options)
     files = [name.strip() for name in values.get("files").split(",")]
-    options: Json = {
-        "token": values.secret("token"),
-        "include": ["/" + _literal(name) for name in files if name],
-    }
-    return JobSpec("fetch", f"hf://{values['repo']}", place, options)
+    options["include"] = ["/" + _literal(name) for name in files if name]
+    return JobSpec("fetch", address, place, options)
 
 
 def _literal(name: str) -> str:

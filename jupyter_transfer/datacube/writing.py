@@ -65,7 +65,7 @@ def sub_path_of(job: Mapping[str, Any], path: str) -> str:
     name = source.rstrip("/").rpartition("/")[2]
     if type_ == "git":
         name = name.partition(".git")[0]
-    one = type_ == "s3" and not source.endswith("/")
+    one = not source.endswith("/") and (type_ == "s3" or _is_file(source, type_))
     if type_ == "git" or (one and job["progress"].get("files_total") == 1):
         # It lies in the folder of the DataCube, under the name of the source.
         parent, _, last = clean.rpartition("/")
@@ -73,6 +73,10 @@ def sub_path_of(job: Mapping[str, Any], path: str) -> str:
             raise _cannot("What gets another name")
         return parent
     return clean if clean or one else name.partition("@")[0]
+
+
+def _is_file(source: str, type_: str) -> bool:
+    return type_ == "huggingface" and hub_address.parse(source).path != ""
 
 
 class _Writer:
@@ -107,6 +111,8 @@ class _Writer:
         options: Json = {"sync": True} if sync else {}
         if (retries := self._rest.pop("max_retries", None)) is not None:
             options["backoffLimit"] = retries
+        if (seconds := self._rest.pop("max_duration", None)) is not None:
+            options["activeDeadlineSeconds"] = seconds
         arguments = [*self._arguments, *arguments_of(type_, self._upload, self._rest)]
         if self._rest:
             raise _cannot(f"The option “{min(self._rest)}”")
@@ -167,6 +173,7 @@ class _Writer:
         service = [*self._token("huggingface"), {"name": "repo", "value": place.repo}]
         if self._upload:
             path = place.path or "."
+            self._rest.pop("create_repo", None)
             service.append({"name": "path-in-repo", "value": path})
             if message := self._rest.pop("commit_message", None):
                 service.append({"name": "commit-message", "value": message})
@@ -177,8 +184,8 @@ class _Writer:
     def _files(self, place: hub_address.Place) -> list[Json]:
         """The files that are named one by one; a folder is a pattern."""
         names = [_literal(pattern) for pattern in self._rest.get("include", [])]
-        if place.path and place.is_folder:
-            raise _cannot("A folder of a repository")
+        if place.path and (place.is_folder or "/" in place.path):
+            raise _cannot("What lies in a folder of a repository")
         if place.path:
             return [{"name": "files", "value": place.path}]
         if not names or not all(names):

@@ -378,6 +378,10 @@ const REMOTE: Table = {
     t.__('The file changed at its source.'),
     t.__('Start it again.')
   ],
+  deadline_exceeded: t => [
+    t.__('It took longer than it may.'),
+    t.__('What is there is kept for the next attempt.')
+  ],
   limit_reached: t => [
     t.__('There is more at this address than is allowed.'),
     t.__('Raise the limit, or choose less.')

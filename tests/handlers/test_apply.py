@@ -119,6 +119,7 @@ async def test_what_a_file_would_do(plan, store, jp_root_dir, tmp_path):
             "endpoint": store.url,
             "access_key_id": s3.KEY,
             "secret_access_key": "kubernetes:secret/s3-env/secretAccessKey",
+            "conflict": "overwrite",
         },
         "priority": 0,
     }

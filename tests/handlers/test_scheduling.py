@@ -176,3 +176,30 @@ async def test_a_job_may_forbid_retries(post, reaches, chaos, code):
     source = chaos.add("/f", status(code, Retry_After="60"))
     job = await reaches(await post(source, max_retries=0), "failed")
     assert job["attempt"] == 0
+
+
+# ---- how long an attempt may take ---------------------------------------------------------------
+
+
+async def test_an_attempt_that_takes_too_long_fails_and_keeps_what_is_there(
+    post, act, reaches, chaos
+):
+    source = chaos.add("/f", Resource(DATA))
+    job = await post(source, bandwidth=1_000_000, max_duration=1, max_retries=0)
+    job = await reaches(job, "failed", "done")
+    assert job["reason"]["code"] == "deadline_exceeded"
+    assert "1 seconds" in job["reason"]["message"]
+    before = job["progress"]["bytes_done"]
+    assert 0 < before < len(DATA)
+    await act(job, action="retry")
+    job = await reaches(job, "failed", "done")
+    assert job["reason"]["code"] == "deadline_exceeded"
+    assert job["progress"]["bytes_done"] > before
+
+
+async def test_a_pause_counts_more_than_the_time(post, act, reaches, chaos):
+    source = chaos.add("/f", Resource(DATA))
+    job = await post(source, bandwidth=100_000, max_duration=2, max_retries=0)
+    await reaches(job, "running")
+    await act(job, action="pause")
+    assert (await reaches(job, "paused", "failed"))["state"] == "paused"
