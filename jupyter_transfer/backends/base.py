@@ -330,7 +330,8 @@ class Caller(Protocol):
     ) -> Answer:
         """Send the request; any status is an answer.
 
-        `content` is a body that is too large for memory; `method` is ``PUT`` or ``POST`` then.
+        `content` is a body that is too large for memory; `method` is ``PUT`` or ``POST`` then, and
+        the request is sent once, whatever becomes of its answer.
 
         Over FTP and SFTP `method` is ``HEAD`` (look), ``GET`` (of an address that ends in ``/``: a
         listing), ``NLST`` (its names alone) or ``MLSD``; `commands` are sent before, in libcurl's

@@ -87,6 +87,13 @@ class HuggingFaceBranch(Branch):
         self.known.place = replace(self.place, revision=f"refs/pr/{number}")
         self.known.request = pull_request
 
+    def of_request(self, pull_request: str) -> HuggingFaceBranch:
+        """The branch of a pull request, to look at. Raises ``remote_lied``."""
+        known = Known(self.place)
+        other = HuggingFaceBranch(self.client, known, create=False, private=False, request=False)
+        other.follow(pull_request)
+        return other
+
     # -- before something is sent --
 
     def _require_token(self) -> None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from ..errors import TransferError
@@ -23,6 +24,9 @@ from .hub_listing import LONGEST, Facts, File, Folder, patiently
 
 ASKED_AT_ONCE = 500
 """Paths of one question."""
+
+REQUESTS = 20
+"""Pull requests among which one is looked for, at most."""
 
 SCHEMES = ("http", "https")
 
@@ -128,6 +132,17 @@ class HubClient:
                 )
             found.update((row.path, _item(row)) for row in rows if row.path in group)
         return found
+
+    def pull_requests(self, place: Place) -> list[int]:
+        """The numbers of the newest open pull requests of a repository, some."""
+        with self._asking(place):
+            found = self._api.get_repo_discussions(
+                place.repo,
+                repo_type=place.kind,
+                discussion_type="pull_request",
+                discussion_status="open",
+            )
+            return [one.num for one in islice(found, REQUESTS)]
 
     # -- writing --
 

@@ -31,7 +31,7 @@ class Committed:
 
     Parameters
     ----------
-    pull_request: the address of the pull request that it opened.
+    pull_request: the page of the pull request that has it.
     """
 
     files: list[File]
@@ -45,12 +45,15 @@ def commit(
     message: str,
 ) -> Committed:
     """Commit what is `staged`, without the paths of `doomed`. See `CommittingBackend.commit`."""
+    if branch.as_pull_request and branch.known.tried:
+        _follow_lost(branch, staged, doomed)
     for _ in range(TRIES):
         branch.renew()
         left, there = left_of(branch, staged)
         gone = still_there(branch, doomed)
         if not left and not gone:
-            return Committed([file_of(there[sink.path]) for sink in staged])
+            files = [file_of(there[sink.path]) for sink in staged]
+            return Committed(files, branch.known.request)
         answer = _post(branch, left, gone, message)
         if answer.status in (409, 412):
             continue  # somebody committed since
@@ -60,10 +63,29 @@ def commit(
     raise TransferError("remote_busy", "Others commit to the branch again and again.")
 
 
+def _follow_lost(
+    branch: HuggingFaceBranch, staged: Sequence[HubSink], doomed: Sequence[tuple[str, Entry]]
+) -> None:
+    """Go on with the pull request whose answer got lost, if there is one: it has all of it."""
+    for number in branch.client.pull_requests(branch.place):
+        page = f"{branch.place.page(branch.client.hub)}/discussions/{number}"
+        other = branch.of_request(page)
+        try:
+            is_it = not left_of(other, staged)[0] and not still_there(other, doomed)
+        except TransferError as error:
+            if error.code not in ("exists", "is_a_directory", "remote_changed"):
+                raise
+        else:
+            if is_it:
+                branch.follow(page)
+                return
+
+
 def _post(
     branch: HuggingFaceBranch, left: Sequence[HubSink], gone: Sequence[str], message: str
 ) -> Answer:
     head = {"summary": message, "description": "", "parentCommit": branch.head()}
+    branch.known.tried = branch.known.tried or branch.as_pull_request
     content = CommitBody({"key": "header", "value": head}, left, gone)
     return branch.client.send(branch.place, branch.api("commit"), content, NDJSON)
 
@@ -79,7 +101,7 @@ def _found(branch: HuggingFaceBranch, staged: Sequence[HubSink], answer: Answer)
         branch.follow(str(request))
     branch.moved(sha)
     files = [file_of(found) for found in branch.look(paths_of(staged))]
-    return Committed(files, str(request) if request else None)
+    return Committed(files, branch.known.request)
 
 
 class CommitBody:

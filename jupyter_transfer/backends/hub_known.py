@@ -26,12 +26,14 @@ class Known:
     place: the root of the repository at the branch that is committed to.
     head: its commit, or what stands for it; None where there is no repository yet.
     request: the page of the pull request that the branch belongs to.
+    tried: whether one may have been opened, and nobody knows which.
     """
 
     place: Place
     head: str | None = None
     asked: bool = False
     request: str | None = None
+    tried: bool = False
     there: dict[str, File | Folder | None] = field(default_factory=dict)
     modes: dict[str, Any] = field(default_factory=dict)
     """How files are sent, where the hub says that."""

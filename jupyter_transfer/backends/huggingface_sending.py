@@ -44,7 +44,8 @@ class HuggingFaceSending(HubSending):
         known = self.context.shared.setdefault((self.name, self.hub, root), Known(root))
         with known.lock:
             pin = None if known.asked else self._pins.read(_request(root))
-            if pin is not None:
+            known.tried = known.tried or pin is not None
+            if pin is not None and "branch" in pin:
                 known.place, known.request = hub_address.parse(pin["branch"]), pin["page"]
         return HuggingFaceBranch(
             self.client,
@@ -106,10 +107,13 @@ class HuggingFaceSending(HubSending):
         gone = [(self.place(entry.address).path, entry) for entry in doomed]
         sinks = [sink for sink in staged if isinstance(sink, HubSink)]
         message = self.option("commit_message") or message_of([one.path for one in sinks], gone)
+        before, key = branch.known.request, _request(self.place(address).below(""))
+        if branch.as_pull_request:
+            self._pins.keep(key, {"tried": True})
         done = commit(branch, sinks, gone, message)
-        if done.pull_request:
+        if done.pull_request and done.pull_request != before:
             pin = {"branch": branch.place.address, "page": done.pull_request}
-            self._pins.keep(_request(self.place(address).below("")), pin)
+            self._pins.keep(key, pin)
             self.context.note("pull_request", f"The pull request is {done.pull_request}.")
         where = branch.place if branch.known.request else None
         return [

@@ -59,6 +59,7 @@ class Client:
                 method=method,
                 body=body,
                 upload=content,
+                once=content is not None,
                 unix_socket=unix_socket,
                 login=login,
                 commands=commands,

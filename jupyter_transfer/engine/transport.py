@@ -119,6 +119,8 @@ class Exchange:
         while others run the transport. Must not raise.
     hold: asked before bytes of the answer are taken in: whether they have to wait.
     metered: whether its bytes count for the limit; those of a copy would count twice.
+    once: whether it must not be sent a second time: over a connection that was used before libcurl
+        does so by itself when that turns out to be closed.
 
     `on_head` and `on_data` may raise `TransferError`, which ends the exchange with it, or `Enough`.
     """
@@ -139,6 +141,7 @@ class Exchange:
         on_end: Callable[[Exchange], None] | None = None,
         hold: Callable[[], bool] | None = None,
         metered: bool = True,
+        once: bool = False,
         unix_socket: str | None = None,
         login: Login | None = None,
     ) -> None:
@@ -155,6 +158,7 @@ class Exchange:
         self.on_end = on_end
         self.hold = hold
         self.metered = metered
+        self.once = once
         self.unix_socket = unix_socket
         self.login = login
         self.status = 0
@@ -410,6 +414,8 @@ class Transport:
             set_up_upload(handle, exchange, self._bandwidth, self._wait)
         if exchange.byte_range:
             handle.setopt(pycurl.RANGE, _range(exchange))
+        if exchange.once:
+            handle.setopt(pycurl.FRESH_CONNECT, 1)
         if exchange.unix_socket:
             handle.setopt(pycurl.UNIX_SOCKET_PATH, exchange.unix_socket)
         if url.scheme in ("https", *FTP_SCHEMES) or (proxy and proxy.startswith("https")):

@@ -222,6 +222,21 @@ def test_a_lost_answer_makes_no_second_commit(hub, repo, harness, send):
     assert send().verified is True
     assert tree(repo) == FILES
     assert len(repo.messages) == 1
+    assert len([one for one in hub.asked if "/commit/" in one.path]) == 1
+
+
+def test_a_lost_answer_makes_no_second_pull_request(hub, repo, harness, send):
+    write(harness, FILES)
+    for text in (b"1", b"2"):
+        repo.requests += 1
+        repo.commit({"README.md": text}, f"refs/pr/{repo.requests}")
+    hub.lost_answers = 1
+    assert send(create_pr=True).verified is True
+    assert repo.requests == 3
+    assert tree(repo, "refs/pr/3") == FILES
+    page = f"{hub.url}/{repo.id}/discussions/3"
+    assert harness.report.notes == [("pull_request", f"The pull request is {page}.")]
+    assert not list((harness.folder.parent / "state/jobs").glob("*.pin"))
 
 
 def test_a_file_that_changes_before_the_commit(hub, repo, harness, send):

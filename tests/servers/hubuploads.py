@@ -212,6 +212,27 @@ class Commit(Writer):
         tree[path] = blob
 
 
+class Discussions(HubHandler):
+    """Pull requests, newest first."""
+
+    def get(self, kind: str, id: str) -> None:
+        repo = self.seen(kind, id)
+        assert self.get_query_argument("type") == "pull_request"
+        rows = [
+            {
+                "num": number,
+                "title": repo.messages.get(repo.refs[f"refs/pr/{number}"], ""),
+                "author": {"name": "me"},
+                "createdAt": "2026-02-06T17:37:57.000Z",
+                "status": "open",
+                "isPullRequest": True,
+                "repo": {"name": id, "type": kind[:-1]},
+            }
+            for number in range(repo.requests, 0, -1)
+        ]
+        self.write({"discussions": rows, "count": len(rows), "start": 0})
+
+
 def _signed(hub: Hub, oid: str, **more: Any) -> str:
     signature = secrets.token_hex(16)
     hub.signatures[signature] = time.monotonic() + hub.lifetime
@@ -231,6 +252,7 @@ UPLOAD_ROUTES = [
     ("/api/validate-yaml", ValidateYaml),
     (rf"{_REPO}/preupload/([^/]+)", Preupload),
     (rf"{_REPO}/commit/([^/]+)", Commit),
+    (rf"{_REPO}/discussions", Discussions),
     (rf"{_LFS}/batch", LfsBatch),
     (rf"{_LFS}/complete", LfsComplete),
     (rf"{_LFS}/verify", LfsVerify),
