@@ -129,6 +129,7 @@ EXCEPTIONS = {
     ("cookiejars.py", "requests"): "the class of jars that another client reads",
     ("cli/local.py", "os.path.realpath"): "what the person at the terminal names",
     ("cli/local.py", "os.path.isdir"): "what the person at the terminal names",
+    ("cli/health/extension.py", "os.path.isfile"): "whether JupyterLab will find the panel",
     ("cli/health/places.py", "builtins.open"): "what the kernel tells in /proc",
     ("cli/health/places.py", "os.open"): "whether a folder can be written to",
     ("cli/health/places.py", "os.unlink"): "whether a folder can be written to",

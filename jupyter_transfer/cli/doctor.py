@@ -9,6 +9,7 @@ import click
 
 from .codes import DONE, FAILED
 from .completing import by, file_option
+from .health.extension import extension
 from .health.finding import Finding
 from .health.network import network
 from .health.parts import optional, versions
@@ -51,6 +52,7 @@ def doctor(addresses: tuple[str, ...], as_json: bool, quiet: bool, ca_file: str 
 def _findings(addresses: list[str], ca_file: str | None) -> Iterator[Finding]:
     yield from versions()
     yield from optional()
+    yield from extension()
     yield from running(ca_file)
     yield from places()
     yield from network(addresses, ca_file)

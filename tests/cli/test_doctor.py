@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from packaging.requirements import Requirement
 
-from jupyter_transfer.cli.health import network, parts, places
+from jupyter_transfer.cli.health import extension, network, parts, places
 from jupyter_transfer.cli.health.finding import Finding
 
 
@@ -63,7 +63,7 @@ def test_a_machine_that_is_well(shell, nginx):
     assert {one["topic"] for one in found} == {
         "versions",
         "optional",
-        "servers",
+        "Jupyter",
         "places",
         "network",
     }
@@ -114,6 +114,28 @@ def test_a_program_that_is_missing(monkeypatch, tmp_path):
         parts.rclone_program.program.cache_clear()
     assert found.state == "missing"
     assert "git-lfs" in found.remedy
+
+
+# ---- Jupyter -------------------------------------------------------------------------------------
+
+
+def test_the_extension_and_its_panel(monkeypatch, tmp_path):
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "share"))
+    monkeypatch.setenv("JUPYTER_CONFIG_PATH", str(tmp_path / "config"))
+    monkeypatch.setattr(extension, "PANEL", ("of-the-tests", "package.json"))
+    monkeypatch.setattr(extension, "NAME", "of_the_tests")
+    enabled, panel = extension.extension()
+    assert (enabled.state, panel.state) == ("missing", "missing")
+    config = tmp_path / "config" / "jupyter_server_config.d"
+    config.mkdir(parents=True)
+    extensions = {"ServerApp": {"jpserver_extensions": {"of_the_tests": True}}}
+    (config / "of_the_tests.json").write_text(json.dumps(extensions))
+    there = tmp_path / "share" / "labextensions" / "of-the-tests"
+    there.mkdir(parents=True)
+    (there / "package.json").write_text("{}")
+    enabled, panel = extension.extension()
+    assert (enabled.state, panel.state) == ("ok", "ok")
+    assert str(there) in panel.text
 
 
 # ---- places -------------------------------------------------------------------------------------

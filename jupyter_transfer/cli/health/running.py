@@ -15,13 +15,13 @@ def running(ca_file: str | None) -> Iterator[Finding]:
     found = servers.running()
     if not found:
         text = "none of yours runs here: commands do it themselves"
-        yield Finding("servers", "Jupyter", "note", text)
+        yield Finding("Jupyter", "servers", "note", text)
     for server in found:
         try:
             count = len(Client(server, ca_file=ca_file).backends())
         except TransferError as error:
             text = f"cannot be used: {error}"
-            yield Finding("servers", server.url, "warning", text, error.remedy)
+            yield Finding("Jupyter", server.url, "warning", text, error.remedy)
             continue
         text = f"has this extension, with {count} services; its folder is {server.root}"
-        yield Finding("servers", server.url, "ok", text)
+        yield Finding("Jupyter", server.url, "ok", text)
