@@ -60,3 +60,30 @@ async def test_into_the_cache_of_the_official_client(hub, post, reaches, tmp_pat
     assert (folder / "snapshots" / sha / "again.bin").read_bytes() == DATA
     assert (folder / "refs/main").read_text() == sha
     assert list(jp_root_dir.iterdir()) == []
+
+
+async def test_a_folder_waits_for_a_token_and_becomes_a_pull_request(
+    hub, ask, act, reaches, jp_root_dir
+):
+    repo = hub.repo(members={"me"})
+    repo.commit({"old.txt": b"old"})
+    (jp_root_dir / "d").mkdir()
+    for name, data in (("model.bin", DATA), ("config.json", b"{}")):
+        (jp_root_dir / "d" / name).write_bytes(data)
+    address, before = f"hf://{repo.id}/v2", repo.refs["main"]
+    asked = {"source": "d", "destination": address, "kind": "send", "options": {"create_pr": True}}
+    job = json.loads((await ask("jobs", method="POST", json=asked)).body)
+    job = await reaches(job, "waiting")
+    assert job["reason"]["detail"]["kind"] == "token_needed"
+    await act(job, action="resume", options={"token": TOKEN})
+    job = await reaches(job, "done")
+    assert (job["verified"], job["progress"]["files_done"]) == (True, 2)
+    assert job["reason"]["code"] == "pull_request"
+    assert f"{hub.url}/{repo.id}/discussions/1" in job["reason"]["message"]
+    assert repo.refs["main"] == before
+    there = repo.commits[repo.refs["refs/pr/1"]]
+    assert {path: blob.data for path, blob in there.items()} == {
+        "old.txt": b"old",
+        "v2/config.json": b"{}",
+        "v2/model.bin": DATA,
+    }
