@@ -33,7 +33,7 @@ def test_an_error_that_holds_a_secret(monkeypatch, known, error, flags):
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(moving, "_run", fail)
+    monkeypatch.setattr(moving, "run", fail)
     done = CliRunner().invoke(main, ["get", "https://example.org/x", *flags])
     assert done.exit_code == 1
     assert "it is ***" in done.output

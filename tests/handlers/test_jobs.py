@@ -380,7 +380,7 @@ async def test_bad_destinations(ask, nginx, destination):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b'{"source": 1}', b'{"source": "http://x/", "kind": "pack"}']
+    "body", [b"", b"{", b"[]", b'{"source": 1}', b'{"source": "http://x/", "kind": "download"}']
 )
 async def test_bad_bodies(ask, body):
     assert error_of(await ask("jobs", method="POST", body=body))["code"] == "bad_request"
