@@ -158,7 +158,7 @@ class HubBackend(Backend):
             if found is None:
                 raise no_entry(place)
             if isinstance(found, File):
-                yield self.entry(place, found, safe_name(place.path))
+                yield self.entry(self.kept(place, found), found, safe_name(place.path))
                 return
         yield from self._below(place)
 
@@ -172,7 +172,7 @@ class HubBackend(Backend):
             if not self.context.hidden and _is_hidden(path):
                 left_out += 1
                 continue
-            yield replace(self.entry(place, found, path), member=True)
+            yield replace(self.entry(self.kept(place, found), found, path), member=True)
         if left_out:
             self.context.note(
                 "left_out",
@@ -191,6 +191,10 @@ class HubBackend(Backend):
             else:
                 there = place.below(found.path, is_folder=True)
                 yield Entry(f"{path}/", there.address, member=True)
+
+    def kept(self, place: Place, file: File) -> Place:
+        """Where the very `file` that was listed in `place` will be found later."""
+        return place
 
     def entry(self, place: Place, file: File, path: str) -> Entry:
         """`file` of the repository of `place`, which lands at `path`."""

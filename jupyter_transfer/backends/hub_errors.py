@@ -104,7 +104,7 @@ def refused(status: int, place: Place, said: str) -> TransferError:
         return TransferError(
             "remote_forbidden",
             f"The hub does not let you write to “{place.repo}”{why}",
-            "Use a token with write access, or open a pull request (the option “create_pr”).",
+            "Use a token with write access, or open a pull request where the hub knows such.",
         )
     return TransferError("remote_refused", f"The hub does not take what was sent{why}")
 

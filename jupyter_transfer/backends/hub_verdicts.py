@@ -17,7 +17,7 @@ def left_of(
     """What of `staged` does not lie there yet, and what lies at all of their paths. Raises
     ``exists``, ``is_a_directory``."""
     there = dict(zip(paths_of(staged), branch.look(paths_of(staged)), strict=True))
-    left = [sink for sink in staged if not _is_there(sink, there[sink.path])]
+    left = [sink for sink in staged if not is_there(sink, there[sink.path])]
     for sink in left:
         _require_free(sink, there[sink.path])
     return left, there
@@ -32,7 +32,8 @@ def _digest_of(found: File) -> str:
     return found.sha256 or found.blob
 
 
-def _is_there(sink: HubSink, found: File | Folder | None) -> bool:
+def is_there(sink: HubSink, found: File | Folder | None) -> bool:
+    """Whether what was `found` is the file of `sink`."""
     assert sink.digest is not None
     return isinstance(found, File) and _digest_of(found) == sink.digest.value
 

@@ -16,16 +16,17 @@ from .. import secrets
 from ..errors import TransferError
 from . import modelscope_address
 from .base import Entry, Locator, Option
-from .hub import TARGET, HubBackend
+from .hub import TARGET
 from .hub_address import COMMIT, Place
 from .hub_listing import File
 from .modelscope_address import HUB, HUBS
 from .modelscope_cache import ModelScopeCache
 from .modelscope_client import BRANCH, ModelScopeClient, page_of
+from .modelscope_sending import ModelScopeSending
 from .pins import Pins
 
 
-class ModelScopeBackend(HubBackend):
+class ModelScopeBackend(ModelScopeSending):
     """Repositories of a hub of ModelScope."""
 
     name = "modelscope"
@@ -37,26 +38,41 @@ class ModelScopeBackend(HubBackend):
         Option(
             "revision",
             help="Branch, tag or commit, where the address names none",
-            side="source",
         ),
         Option(
             "repo_type",
             help="Kind of the repository, where the address does not say it",
             choices=("model", "dataset"),
-            side="source",
         ),
         Option(
             "token",
             help="Access token (ms-…), instead of the one that the official client would use",
             secret=True,
-            side="source",
         ),
         TARGET,
         Option(
             "endpoint",
             help="Address of a hub of your own or the international one, instead of"
             " https://modelscope.cn",
-            side="source",
+        ),
+        Option(
+            "commit_message",
+            help="What the commit is called in the history",
+            side="destination",
+        ),
+        Option(
+            "create_repo",
+            "flag",
+            help="Make the repository if it is not there",
+            default=False,
+            side="destination",
+        ),
+        Option(
+            "private",
+            "flag",
+            help="A repository that is made can be seen by its members only",
+            default=False,
+            side="destination",
         ),
     )
 
@@ -112,11 +128,10 @@ class ModelScopeBackend(HubBackend):
         """The cache of modelscope-hub, where the environment says that it is."""
         return ModelScopeCache(secrets.modelscope_cache(), self.place(address), BRANCH)
 
-    def entry(self, place: Place, file: File, path: str) -> Entry:
-        """See `HubBackend`."""
-        if file.touched and not COMMIT.fullmatch(place.revision or ""):
-            place = replace(place, revision=file.touched)
-        return super().entry(place, file, path)
+    def kept(self, place: Place, file: File) -> Place:
+        """See `HubBackend`: by the commit that the file is from, where that of all is not known."""
+        known = file.touched is None or COMMIT.fullmatch(place.revision or "")
+        return place if known else replace(place, revision=file.touched)
 
     def locate(self, entry: Entry) -> Locator:
         """The file at the hub, which knows where its bytes lie."""

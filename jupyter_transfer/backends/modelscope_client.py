@@ -10,21 +10,36 @@ the first digits of its name, and of each file the whole name of the commit that
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from ..errors import TransferError, from_http_status
-from .base import Answer, Caller
-from .hub_address import COMMIT, Place
-from .hub_errors import forbidden, gated, no_entry, no_repository, no_revision, not_shown
-from .hub_errors import token_refused as refused
+from .base import Answer, Caller, Content
+from .hub_address import Place
+from .hub_errors import (
+    forbidden,
+    gated,
+    no_entry,
+    no_repository,
+    no_revision,
+    not_shown,
+    refused,
+    token_refused,
+)
 from .hub_listing import LONGEST, Facts, File, Folder, patiently
+from .modelscope_answers import (
+    Rows,
+    commit_in,
+    data_of,
+    is_folder,
+    item_of,
+    message_of,
+    moment_of,
+    rows_of,
+)
 
 BRANCH = "master"
 CAP = 3000
@@ -33,10 +48,8 @@ CAP = 3000
 PAGE = 200
 """Rows of one page of a dataset."""
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_START = re.compile(r"[0-9a-f]{7,40}")
-
-Rows = list[dict[str, Any]]
+FOLDERS_AT_ONCE = 8
+"""Folders that are listed each by itself; of more the whole repository is."""
 
 
 class ModelScopeClient:
@@ -75,14 +88,7 @@ class ModelScopeClient:
 
     def look(self, place: Place) -> File | Folder | None:
         """What lies at the path of `place`; None when nothing does."""
-        above = place.below(place.path.rpartition("/")[0], is_folder=True)
-        try:
-            rows = self._one_level(above)
-            return next((item for item in map(_item, rows) if item.path == place.path), None)
-        except TransferError as error:
-            if error.detail.get("kind") == "no_entry":
-                return None
-            raise
+        return self.at(place, [place.path]).get(place.path)
 
     def tree(self, place: Place, *, recursive: bool) -> Iterator[File | Folder]:
         """What lies below the folder `place`."""
@@ -93,7 +99,37 @@ class ModelScopeClient:
             rows = self._pages(place, recursive=True)
         else:
             rows = self._walked(place)
-        yield from map(_item, rows)
+        yield from map(item_of, rows)
+
+    def at(self, place: Place, paths: Sequence[str]) -> dict[str, File | Folder]:
+        """What lies at each of `paths` of the revision of `place`, as far as something does."""
+        folders = {path.rpartition("/")[0] for path in paths}
+        wanted, found = set(paths), {}
+        top = place.below("", is_folder=True)
+        if len(folders) > FOLDERS_AT_ONCE or self._knows_all(top):
+            found = {item.path: item for item in self.tree(top, recursive=True)}
+        else:
+            for folder in folders:
+                found.update({item.path: item for item in self._level_if_there(place, folder)})
+        return {path: item for path, item in found.items() if path in wanted}
+
+    def _knows_all(self, top: Place) -> bool:
+        """Whether the whole repository was listed by one answer, which is kept."""
+        listing = self._first.get(top)
+        most = PAGE if top.kind == "dataset" else CAP
+        return listing is not None and len(rows_of(listing)) < most
+
+    def _level_if_there(self, place: Place, folder: str) -> list[File | Folder]:
+        try:
+            return list(map(item_of, self._one_level(place.below(folder, is_folder=True))))
+        except TransferError as error:
+            if error.detail.get("kind") == "no_entry":
+                return []
+            raise
+
+    def forget(self) -> None:
+        """What was listed may have changed since."""
+        self._first.clear()
 
     def commit_of(self, place: Place) -> str | None:
         """The commit that the revision of `place` stands for, of a single file the one that it is
@@ -102,7 +138,7 @@ class ModelScopeClient:
             return file.touched
         top = place.below("", is_folder=True)
         listing = self._listing(top, recursive=True)
-        commit = _commit_of(listing, top)
+        commit = commit_in(listing, top)
         if commit is not None:
             self._first[replace(top, revision=commit)] = listing
         return commit
@@ -112,17 +148,17 @@ class ModelScopeClient:
         folders = [place]
         while folders:
             folder = folders.pop()
-            rows = _rows(self._listing(folder, recursive=True))
+            rows = rows_of(self._listing(folder, recursive=True))
             if len(rows) >= CAP:
                 rows = self._one_level(folder)
-                below = [folder.below(str(row["Path"])) for row in rows if _is_folder(row)]
+                below = [folder.below(str(row["Path"])) for row in rows if is_folder(row)]
                 folders += [one.below(one.path, is_folder=True) for one in reversed(below)]
             yield from rows
 
     def _one_level(self, folder: Place) -> Rows:
         if folder.kind == "dataset":
             return list(self._pages(folder, recursive=False))
-        rows = _rows(self._listing(folder, recursive=False))
+        rows = rows_of(self._listing(folder, recursive=False))
         if len(rows) >= CAP:
             self._note(
                 "limit_reached",
@@ -135,7 +171,7 @@ class ModelScopeClient:
         before: Rows = []
         number = 1
         while True:
-            rows = _rows(self._listing(folder, recursive=recursive, page=number))
+            rows = rows_of(self._listing(folder, recursive=recursive, page=number))
             if rows and rows == before:
                 raise TransferError("remote_lied", "The hub lists the same page twice.")
             yield from rows
@@ -185,7 +221,7 @@ class ModelScopeClient:
             gated=bool(told.get("gated")) or told.get("ProtectedMode") == 1,
             private=bool(told.get("private")) or told.get("Visibility") == 1,
             licence=str(licence)[:100] if licence else None,
-            changed=_moment(changed),
+            changed=moment_of(changed),
         )
 
     def _info(self, place: Place) -> Any:
@@ -203,6 +239,16 @@ class ModelScopeClient:
 
     # -- requests --
 
+    @property
+    def has_token(self) -> bool:
+        """Whether we come as somebody."""
+        return bool(self._token)
+
+    @property
+    def token_page(self) -> str:
+        """Where people make a token."""
+        return f"{self.hub}/my/myaccesstoken"
+
     def _address(self, place: Place, tail: str = "", **query: str) -> str:
         path = f"{self.hub}/api/v1/{place.kind}s/{place.repo}" + (tail and f"/{tail}")
         if not query:
@@ -211,37 +257,46 @@ class ModelScopeClient:
 
     def _data(self, place: Place, url: str) -> Any:
         """What an answer holds. Raises what it means, if it is no success."""
-
-        def ask() -> Answer:
-            headers = self.headers() | {"Accept": "application/json"}
-            answer = self._caller.call(url, headers=headers, limit=LONGEST)
-            if answer.status >= 400:
-                raise self._error(answer, place)
-            return answer
-
         try:
-            answer = patiently(self._caller, ask)
+            return data_of(patiently(self._caller, lambda: self._get(place, url)), place)
         except TransferError as error:
             if error.code == "remote_not_found" and "/repo/" in url:
                 raise self._lacking(place) from None
             if error.code == "remote_forbidden" and "/repo/" in url:
                 raise self._kept_from(place, error) from None
             raise
-        try:
-            envelope = json.loads(answer.body)
-            success = envelope.get("Success", envelope.get("success", True))
-        except (AttributeError, ValueError):
-            raise TransferError("remote_lied", "The answer is none of a hub.") from None
-        if success is False:
-            raise forbidden(place, _message(answer))
-        return envelope.get("Data", envelope.get("data", envelope))
 
-    def _error(self, answer: Answer, place: Place) -> TransferError:
+    def _get(self, place: Place, url: str) -> Answer:
+        headers = self.headers() | {"Accept": "application/json"}
+        answer = self._caller.call(url, headers=headers, limit=LONGEST)
+        if answer.status >= 400:
+            raise self.error(answer, place)
+        return answer
+
+    def post(
+        self,
+        url: str,
+        body: bytes | None = None,
+        *,
+        content: Content | None = None,
+        kind: str = "application/json",
+    ) -> Answer:
+        """The answer to a body of the media type `kind`, whatever it is; `content` is sent once."""
+        headers = self.headers() | {"Accept": "application/json", "Content-Type": kind}
+        return self._caller.call(
+            url, method="POST", headers=headers, body=body, content=content, limit=LONGEST
+        )
+
+    def error(self, answer: Answer, place: Place, *, writing: bool = False) -> TransferError:
+        """What an answer means that is no success; `writing` says what was wanted."""
         if answer.status == 401:
-            page = f"{self.hub}/my/myaccesstoken"
-            return refused(page) if self._token else not_shown(place)
+            return token_refused(self.token_page) if self._token else not_shown(place)
+        if writing and answer.status in (400, 403, 413, 422):
+            return refused(answer.status, place, message_of(answer))
+        if writing and answer.status == 404:
+            return no_repository(place)
         if answer.status == 403:
-            return forbidden(place, _message(answer))
+            return forbidden(place, message_of(answer))
         host = self.hub.partition("://")[2]
         return from_http_status(answer.status, host, answer.retry_after)
 
@@ -260,55 +315,3 @@ def page_of(hub: str, place: Place) -> str:
 
 def _revision(place: Place) -> str:
     return place.revision or BRANCH
-
-
-def _commit_of(listing: dict[str, Any], place: Place) -> str | None:
-    if COMMIT.fullmatch(place.revision or ""):
-        return place.revision
-    told = listing.get("LatestCommitter") or {}
-    if COMMIT.fullmatch(str(told.get("Id"))):
-        return str(told["Id"])
-    start = str(told.get("ShortId"))
-    names = {str(row.get("Revision")) for row in _rows(listing)}
-    whole = [one for one in names if COMMIT.fullmatch(one) and one.startswith(start)]
-    return whole[0] if len(whole) == 1 and _START.fullmatch(start) else None
-
-
-def _rows(listing: dict[str, Any]) -> Rows:
-    rows = listing["Files"]
-    if not isinstance(rows, list) or not all(
-        isinstance(row, dict) and isinstance(row.get("Path"), str) for row in rows
-    ):
-        raise TransferError("remote_lied", "The answer is none of a hub.")
-    return rows
-
-
-def _is_folder(row: dict[str, Any]) -> bool:
-    return bool(row.get("Type") == "tree")
-
-
-def _item(row: dict[str, Any]) -> File | Folder:
-    if _is_folder(row):
-        return Folder(row["Path"])
-    size, sha256, touched = row.get("Size"), str(row.get("Sha256")), str(row.get("Revision"))
-    return File(
-        row["Path"],
-        size if isinstance(size, int) and size >= 0 else None,
-        sha256=sha256 if _SHA256.fullmatch(sha256) else None,
-        touched=touched if COMMIT.fullmatch(touched) else None,
-    )
-
-
-def _moment(told: Any) -> str | None:
-    """A time as ISO 8601; the hub tells seconds since 1970, or a text."""
-    if isinstance(told, int) and 0 < told < 1 << 40:
-        told = datetime.fromtimestamp(told, timezone.utc).isoformat()
-    return told.replace("+00:00", "Z") if isinstance(told, str) else None
-
-
-def _message(answer: Answer) -> str:
-    try:
-        told = json.loads(answer.body)
-        return str(told.get("Message") or told.get("message") or "")
-    except (AttributeError, ValueError):
-        return ""

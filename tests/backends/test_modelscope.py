@@ -8,6 +8,7 @@ import pytest
 
 from ..servers.modelscope import BRANCH, TOKEN, running_modelscope
 from .contract import BackendContract
+from .contract_send import SinkContract
 from .site import Access, CannotHold, Site
 
 
@@ -23,6 +24,7 @@ class ModelScopeSite(Site):
     def __init__(self, hub, kind, *, lfs):
         self.hub = hub
         self.lfs = lfs
+        hub.store.clear()  # else it has the files of other tests
         self.repo = hub.repo(kind=kind, private=True, members={"me"})
         self.repo.commit({}, BRANCH)
         self.options = {"endpoint": hub.url, "token": TOKEN}
@@ -31,6 +33,17 @@ class ModelScopeSite(Site):
         if "\0" in name:
             raise CannotHold
         self.repo.commit({name: data}, BRANCH, lfs=self.lfs)
+
+    def read(self, name):
+        blob = self._tree.get(name)
+        return None if blob is None else blob.data
+
+    def names(self):
+        return sorted(self._tree)
+
+    @property
+    def _tree(self):
+        return self.repo.commits[self.repo.refs[BRANCH]]
 
     def access(self, name=""):
         prefix = "" if self.repo.kind == "models" else "datasets/"
@@ -56,8 +69,9 @@ class ModelScopeSite(Site):
             self.hub.lifetime = 3600.0
 
 
-class TestDatasetInTheStore(BackendContract):
+class TestDatasetInTheStore(SinkContract, BackendContract):
     pinned = True
+    parts = False  # a file is one request
 
     @pytest.fixture
     def site(self, hub):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ..servers.chaos import noise
-from ..servers.modelscope import STRANGER, TOKEN, running_modelscope
+from ..servers.modelscope import READER, STRANGER, TOKEN, running_modelscope
 
 DATA = noise(300_003)
 FILES = {
@@ -127,3 +127,27 @@ def test_no_token_goes_to_the_store(hub, ask):
     assert ("store", False) in known
     assert ("store", True) not in known
     assert hub.sent() == len(DATA)
+
+
+@pytest.mark.parametrize("kind", ["model", "dataset"])
+def test_what_the_real_client_sends(hub, ask, tmp_path, kind):
+    folder = tmp_path / "sent"
+    for path, content in FILES.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content)
+    id = f"me/by-the-client-{kind}"
+    ask(
+        f"""
+api.create_repo({id!r}, {kind!r}, visibility="private")
+api.upload_folder({id!r}, {kind!r}, {str(folder)!r}, commit_message="all", use_cache=False)
+print(json.dumps(None))
+""",
+        TOKEN,
+    )
+    repo = hub.repos[f"{kind}s", id]
+    there = repo.commits[repo.refs["master"]]
+    assert {path: there[path].data for path in FILES} == FILES
+    assert {path for path, blob in there.items() if blob.lfs} == {"model.bin", "sub dir/deep/x.bin"}
+    assert repo.private
+    code = f"print(json.dumps(caught(lambda: api.upload_file({id!r}, {kind!r}, b'x', 'x'))))"
+    assert ask(code, READER) == "PermissionDeniedError"

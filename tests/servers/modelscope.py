@@ -20,6 +20,9 @@ from .huggingface import Base, Hub, Refusal, serving
 TOKEN, STRANGER = "ms-aTokenOfTheTests0123456789", "ms-aTokenOfAStranger0123456789"
 """What a member (``me``) and somebody else (``stranger``) come with."""
 
+READER = "ms-aTokenThatMayOnlyRead0123456789"
+"""A token of ``me`` that may not write."""
+
 BRANCH = "master"
 
 
@@ -31,13 +34,19 @@ class ModelScope(Hub):
     ----------
     cap: rows in one listing of a model, which has no pages; what is beyond is not told.
     tells_commit: whether a listing tells the first digits of its commit.
+    elsewhere: whether files are sent to the store of somebody else, at signed addresses.
+    forgetful: files that the store takes with a 200, and does not keep.
+    races: commits that are refused because another one came first.
     """
 
     cap: int = 3000
     tells_commit: bool = True
+    elsewhere: bool = False
+    forgetful: int = 0
+    races: int = 0
 
     def __post_init__(self) -> None:
-        self.users = {TOKEN: "me", STRANGER: "stranger"}
+        self.users = {TOKEN: "me", STRANGER: "stranger", READER: "me"}
 
 
 class Api(Base):
@@ -46,15 +55,19 @@ class Api(Base):
     hub: ModelScope
 
     @property
-    def user(self) -> str | None:
-        """Who asks, by header or by cookie; None for a stranger without a token."""
+    def token(self) -> str:
+        """What the request comes with, in a header or a cookie."""
         token = self.request.headers.get("Authorization", "").removeprefix("Bearer ")
-        token = token or self.get_cookie("m_session_id", "") or ""
-        if not token:
+        return token or self.get_cookie("m_session_id", "") or ""
+
+    @property
+    def user(self) -> str | None:
+        """Who asks; None for a stranger without a token."""
+        if not self.token:
             return None
-        if token not in self.hub.users:
+        if self.token not in self.hub.users:
             raise Refusal(401, "10010103009", "AccessToken is invalid or expired")
-        return self.hub.users[token]
+        return self.hub.users[self.token]
 
     def seen(self, kind: str, id: str) -> Repo:
         """The repository, if the person may know that it is there."""
@@ -253,6 +266,8 @@ _ROUTES: list[tuple[str, type[Base]]] = [
 @contextmanager
 def running_modelscope() -> Iterator[ModelScope]:
     """A hub for the length of a ``with`` block."""
+    from .modelscopeuploads import UPLOAD_ROUTES  # it imports this module
+
     hub = ModelScope()
-    with serving(hub, _ROUTES):
+    with serving(hub, [*_ROUTES, *UPLOAD_ROUTES]):
         yield hub
