@@ -41,6 +41,7 @@ from .streams import Streams
 from .timetable import parse_limit
 from .uploads.admission import UploadSettings
 from .uploads.manager import Uploads
+from .uploads.rows import Upload
 from .workers import WorkerPool, secrets_message
 
 LOOK_TIMEOUT = 60.0
@@ -425,7 +426,21 @@ class TransferApp(ExtensionApp):
             durability=self.durability,
             expiry=self.upload_expiry,
         )
-        return Uploads(self._root, self.store, settings, on_saved=self.announce_saved, log=self.log)
+        return Uploads(
+            self._root,
+            self.store,
+            settings,
+            on_saved=self.announce_saved,
+            on_archive=self._extract_upload,
+            log=self.log,
+        )
+
+    async def _extract_upload(self, upload: Upload) -> None:
+        """Extract an uploaded archive, by a job with the id of the upload."""
+        assert upload.path is not None
+        options = {"conflict": upload.spec.conflict} if upload.spec.conflict != "rename" else {}
+        spec, _ = self.admission.job(JobSpec("extract", upload.path, "", options))
+        await self.queue.submit_once(upload.id, spec, upload.owner)
 
     def _announce_later(self, path: str) -> None:
         task = asyncio.ensure_future(self.announce_saved(path))

@@ -96,6 +96,7 @@ class Queue:
         self._clock: asyncio.TimerHandle | None = None
         self._recovery: asyncio.Future[None] | None = None
         self._stopping = False
+        self._once = asyncio.Lock()
 
     # -- life --
 
@@ -150,6 +151,19 @@ class Queue:
         self._line.add(job)
         self._schedule()
         return job
+
+    async def submit_once(self, id: str, spec: JobSpec, owner: str) -> None:
+        """Queue a new job under an id of the caller's, unless there is one of that id already."""
+        await self.ready()
+        async with self._once:
+            try:
+                await self._jobs.get(id, owner)
+            except TransferError as error:
+                if error.code != "not_found":
+                    raise
+                job = await self._jobs.add(replace(Job.new(spec, owner), id=id))
+                self._line.add(job)
+                self._schedule()
 
     async def get(self, id: str, owner: str) -> Job:
         """The job `id` of `owner`. Raises ``not_found``."""

@@ -152,6 +152,7 @@ class ResumablesHandler(ResumableHandler):
     async def begin(self) -> None:
         """Create the upload, and tell its address to who understands it."""
         self.check_enabled()
+        await self.require_of_archives(self._metadata())
         length = self.length(0)
         self.check_length(0, self.transfer.max_upload_size if length is None else length)
         self.append = await self.transfer.uploads.create(

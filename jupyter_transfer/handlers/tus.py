@@ -123,6 +123,7 @@ class UploadsHandler(TusHandler):
     async def begin(self) -> None:
         """Create the upload."""
         await super().begin()
+        await self.require_of_archives(self._metadata)
         if self._concat.startswith(_FINAL):
             self._check_final()
             return

@@ -11,6 +11,7 @@ from jupyter_server.utils import url_path_join
 
 from ..errors import TransferError
 from ..uploads.append import Append
+from ..uploads.metadata import asks_to_unpack
 from ..uploads.rows import Upload
 from .body import BodyHandler
 
@@ -41,6 +42,13 @@ class UploadBodyHandler(BodyHandler):
         if not self.transfer.uploads_enabled:
             raise TransferError("disabled", "Uploads are switched off on this server.")
         self.transfer.require_local()
+
+    async def require_of_archives(self, metadata: str) -> None:
+        """Raise ``forbidden`` if what is uploaded is to be extracted, which is a job, and the user
+        may start none."""
+        if asks_to_unpack(metadata):
+            await self.require("write", "transfers")
+            await self.require("read", "contents")
 
     def check_type(self, expected: str) -> None:
         """Raise ``unsupported_media_type`` unless the body is of the type `expected`."""

@@ -46,6 +46,8 @@ class Uploads:
     rows: the database.
     settings: limits.
     on_saved: awaited with the path of each file that was published; with those of packs later.
+    on_archive: awaited with each finished upload that is to be extracted, and again when somebody
+        asks about it: a crash may have come in between.
     log: where surprises go.
     """
 
@@ -56,9 +58,11 @@ class Uploads:
         settings: UploadSettings | None = None,
         *,
         on_saved: Callable[[str], Awaitable[None]] | None = None,
+        on_archive: Callable[[Upload], Awaitable[None]] | None = None,
         log: Any = None,
     ) -> None:
         self._on_saved = on_saved
+        self._on_archive = on_archive
         self._log = log or logging.getLogger(__name__)
         self._claims = Claims()
         self._announcer = Announcer(on_saved, self._log)
@@ -207,6 +211,7 @@ class Uploads:
         """
         done, partials = await self._run(self._storage.find_partials, owner, ids, header)
         if done is not None:
+            await self._extract(done)
             return UploadState(done, done.length or 0)
         if partials[0].assembly:
             final = await self._run(self._storage.final_of, partials[0], header, concat)
@@ -289,6 +294,7 @@ class Uploads:
         session = await self._claim(owner, id) if upload.path is None else None
         if session is None:
             upload = await self._run(self._storage.find, owner, id)
+            await self._extract(upload)
             return UploadState(upload, upload.length or 0)
         try:
             return await self._settle(session)
@@ -412,6 +418,14 @@ class Uploads:
     async def _announce(self, upload: Upload, ours: bool) -> None:
         if ours and upload.path is not None and self._on_saved is not None:
             await self._on_saved(upload.path)
+        if ours:
+            await self._extract(upload)
+
+    async def _extract(self, upload: Upload) -> None:
+        # With `skip` the file that stands there may be another one.
+        wanted = upload.spec.unpack and upload.spec.conflict != "skip" and not upload.partial
+        if wanted and upload.path is not None and self._on_archive is not None:
+            await self._on_archive(upload)
 
     # -- claims --
 

@@ -26,7 +26,8 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ASSEMBLY = re.compile(r"[0-9a-f]{32}")
 _BYTES = re.compile(rb"[0-9]{1,19}")
 
-_LATER = ("unpack",)
+_UNPACK = ("zip", "tar", "tar.gz", "tgz", "tar.bz2", "tar.xz", "tar.zst")
+"""What ``unpack`` may say. The bytes decide which of them it is."""
 
 # Uppy sends the JavaScript values null and undefined as these texts.
 _NO_PATH = ("", "null", "undefined")
@@ -76,6 +77,8 @@ class UploadSpec:
     pack: str = ""
     """``tar`` if the bytes are a stream of many files and `destination` is the folder that they
     go into; empty for one file."""
+    unpack: str = ""
+    """The kind of archive, if the file is to be extracted when it is whole."""
 
     @classmethod
     def from_header(
@@ -87,13 +90,6 @@ class UploadSpec:
         `parse` is `Root.parse`. Raises ``bad_request``, ``invalid_path``, ``hidden_path``.
         """
         pairs = parse_metadata(header)
-        for key in _LATER:
-            if key in pairs:
-                raise TransferError(
-                    "bad_request",
-                    f"This server does not know the metadata “{key}”.",
-                    "Upload the files one by one.",
-                )
         texts = {key: _text(key, pairs[key]) for key in _FIELDS if key in pairs}
         folder = parse(texts.get("path", ""))
         if "pack" in pairs:
@@ -108,12 +104,28 @@ class UploadSpec:
             conflict=_conflict(texts.get("conflict", "")),
             mtime_ns=_mtime_ns(texts.get("mtime", "")),
             sha256=_sha256(texts.get("sha256", "")),
+            unpack=_unpack(texts.get("unpack")),
             **(_segment(pairs) if concat else {}),
         )
 
 
 _TAR = "tar"
-_FIELDS = ("filename", "relativePath", "path", "mtime", "conflict", "sha256")
+_FIELDS = ("filename", "relativePath", "path", "mtime", "conflict", "sha256", "unpack")
+
+
+def asks_to_unpack(header: str) -> bool:
+    """Whether the metadata `header` says that the file is to be extracted."""
+    return any(pair.strip().partition(" ")[0] == "unpack" for pair in header.split(","))
+
+
+def _unpack(value: str | None) -> str:
+    if value is not None and value not in _UNPACK:
+        raise TransferError(
+            "bad_request",
+            "The metadata “unpack” is not a known kind of archive.",
+            f"Send one of: {', '.join(_UNPACK)}.",
+        )
+    return value or ""
 
 
 def _check_pack(pairs: dict[str, bytes], *, concat: bool) -> None:
@@ -121,6 +133,8 @@ def _check_pack(pairs: dict[str, bytes], *, concat: bool) -> None:
         raise TransferError(
             "bad_request", "The metadata “pack” is not a known format.", f"Send {_TAR}."
         )
+    if "unpack" in pairs:
+        raise TransferError("bad_request", "A pack is taken apart as it comes: leave “unpack” out.")
     if "sha256" in pairs or concat:
         raise TransferError(
             "bad_request",

@@ -288,11 +288,6 @@ async def test_metadata_over_the_limit(tus, transfer_app, tree):
     assert (await tus.post(1, headers={"Upload-Metadata": header})).code == 201
 
 
-async def test_what_comes_later_is_refused_with_a_clear_word(tus):
-    response = await tus.post(1, filename="a", unpack="tar")
-    assert error_of(response)["code"] == "bad_request"
-
-
 async def test_uploads_switched_off(tus, transfer_app):
     transfer_app.uploads_enabled = False
     response = await tus.post(1, b"x", filename="a")
