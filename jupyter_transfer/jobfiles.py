@@ -142,6 +142,7 @@ class JobFiles:
 
         Raises ``bad_request`` for what no DataCube can do, and where no claim is known of.
         """
+        datacube.written(job, "", "")  # before anything is asked, whether it can be one
         path = job["source" if job["kind"] == "send" else "destination"]
         claim, inner = self._claim_of(path, claim)
         document = datacube.exported(job, claim, inner, now())

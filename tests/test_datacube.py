@@ -645,6 +645,14 @@ def test_the_folder_in_the_claim(source, path, files, sub_path):
     assert datacube.sub_path_of(job, path) == sub_path
 
 
+def test_a_clone_that_is_pushed_lies_in_the_folder():
+    job = a_job("send", "code/x", "git+https://h/o/x.git")
+    assert datacube.sub_path_of(job, "code/x") == "code"
+    for path in ("code/y", ""):
+        with pytest.raises(TransferError, match="another name"):
+            datacube.sub_path_of(job, path)
+
+
 def test_what_has_begun_is_written_with_its_status():
     job = {**a_job("fetch", "s3://b/k/", "data"), **job_in("done")}
     document = datacube.exported(job, "demo", "data", MOMENT)

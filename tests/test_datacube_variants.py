@@ -107,7 +107,8 @@ def run(service: dict[str, Any], claim: Path, path: str, executor: Any, secrets:
     }
     (transfer,) = datacube.transfers(yaml.safe_dump(document))
     made = transfer.job({"demo": str(claim)}, lambda kind, name, key: secrets[key])
-    job = LocalJob(replace(made, options={**made.options, "approve": True}))
+    yes = {"approve": True} if made.kind == "sync" else {}
+    job = LocalJob(replace(made, options={**made.options, **yes}))
     for _ in job.updates():
         pass
     assert job.data["state"] == "done", job.data["reason"]
@@ -263,6 +264,28 @@ def test_a_clone_is_brought_up_to_date(repository, tmp_path):
     assert tree(tmp_path / "tool")["read.me"] == "one"
     run(service, tmp_path, "", {}, {})
     assert tree(tmp_path / "tool")["read.me"] == "two"
+
+
+@pytest.mark.parametrize("token", [False, True], ids=["open", "token"])
+def test_to_git(tmp_path, token):
+    with running_git(tmp_path / "git") as server:
+        found = server.repository("tool", branch="master")
+        found.commit({"read.me": b"one"})
+        git(tmp_path, "clone", "--quiet", found.url, "claim/code/tool")
+        clone = tmp_path / "claim" / "code" / "tool"
+        put(clone, {"new": "x"})
+        git(clone, "add", "-A")
+        git(clone, "commit", "--quiet", "-m", "more")
+        options = [option("url", found.url)]
+        if token:
+            server.user, server.password = "oauth2", "a-token-of-git"
+            url = found.url.replace("http://", "http://oauth2:$(TOKEN)@")
+            options = [secret("token"), option("url", url)]
+        service = {"sink": {"type": "git", "options": options}}
+        run(service, tmp_path / "claim", "code", {}, {"token": "a-token-of-git"})
+        pushed = git(found.bare, "rev-parse", "master")
+        assert pushed == git(clone, "rev-parse", "HEAD")
+        assert "a-token-of-git" not in (clone / ".git" / "config").read_text()
 
 
 # ---- Hugging Face -------------------------------------------------------------------------------

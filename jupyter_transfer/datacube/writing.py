@@ -59,9 +59,11 @@ def sub_path_of(job: Mapping[str, Any], path: str) -> str:
     would."""
     clean = posixpath.normpath(path).strip("/") if path.strip("/") else ""
     clean = "" if clean == "." else clean
-    if job["kind"] != "fetch" or path.endswith("/"):
+    source = job["destination" if job["kind"] == "send" else "source"]
+    type_ = _type_of(source)
+    pushed = job["kind"] == "send" and type_ == "git"
+    if not pushed and (job["kind"] != "fetch" or path.endswith("/")):
         return clean
-    source, type_ = job["source"], _type_of(job["source"])
     name = source.rstrip("/").rpartition("/")[2]
     if type_ == "git":
         name = name.partition(".git")[0]
@@ -69,8 +71,8 @@ def sub_path_of(job: Mapping[str, Any], path: str) -> str:
     if type_ == "git" or (one and job["progress"].get("files_total") == 1):
         # It lies in the folder of the DataCube, under the name of the source.
         parent, _, last = clean.rpartition("/")
-        if last not in ("", name):
-            raise _cannot("What gets another name")
+        if last not in ("", name) or (pushed and not last):
+            raise _cannot("What has another name than its source")
         return parent
     return clean if clean or one else name.partition("@")[0]
 

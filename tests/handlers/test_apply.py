@@ -332,6 +332,8 @@ async def test_where_no_claim_is_known(transfer_app, post, export):
     job = await post("s3://bucket/set/", "claims/demos", start_at="2999-01-01T00:00:00Z")
     for claim in ("", "demo"):
         assert error_of(await export(job, claim))["detail"] == {"claim": claim}
+    other = await post("https://h/x", "claims/demos/", start_at="2999-01-01T00:00:00Z")
+    assert error_of(await export(other))["detail"] == {}
     document = yaml.safe_load((await export(job, "mine")).body)
     assert document["spec"]["sink"]["pvc"] == {"name": "mine", "subPath": "claims/demos"}
     assert "status" not in document
