@@ -73,12 +73,13 @@ describe('TransferList', () => {
   it('tells how to begin while there is nothing', () => {
     expect(list.node.textContent).toContain('drop files and folders here');
     const buttons = Array.from(list.node.querySelectorAll('button'));
-    expect(buttons).toHaveLength(3);
+    expect(buttons).toHaveLength(4);
     buttons.forEach(button => act(() => button.click()));
     expect(executed.mock.calls.map(call => call[0])).toEqual([
       CommandIDs.uploadFiles,
       CommandIDs.uploadFolder,
-      CommandIDs.fromAddress
+      CommandIDs.fromAddress,
+      CommandIDs.fromFile
     ]);
   });
 
