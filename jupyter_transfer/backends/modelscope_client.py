@@ -209,9 +209,9 @@ class ModelScopeClient:
         try:
             told = self._data(place, f"{self.hub}/openapi/v1/{place.kind}s/{place.repo}")
         except TransferError as error:
-            if error.code != "remote_not_found":
+            if error.code not in ("remote_not_found", "remote_forbidden", "remote_lied"):
                 raise
-            told = self._info(place)  # private ones are told here only
+            told = self._info(place)  # private ones are told here only, and hubs of one's own
         if not isinstance(told, dict):
             raise TransferError("remote_lied", "The answer is none of a hub.")
         licence = told.get("license") or told.get("License")

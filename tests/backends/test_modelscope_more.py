@@ -407,6 +407,15 @@ def test_what_a_look_tells(hub, harness):
     assert (found["about"]["private"], found["about"]["licence"]) == (True, "mit")
 
 
+@pytest.mark.parametrize("status", [403, 200])
+def test_a_hub_without_the_documented_interface(hub, harness, status):
+    repo = hub.repo(card={"license": "mit"})
+    repo.commit({"f.bin": DATA}, BRANCH)
+    hub.fail("/openapi/", status)  # 200: a page that says nothing
+    found = preview(f"modelscope://{repo.id}", harness.context({}))
+    assert (found["about"]["licence"], found["files"]) == ("mit", 1)
+
+
 @pytest.mark.parametrize("kind", ["models", "datasets"])
 def test_a_repository_can_be_looked_into(hub, harness, kind):
     repo = hub.repo(kind=kind)
