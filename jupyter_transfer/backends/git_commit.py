@@ -17,23 +17,31 @@ from ..tools import PrivateFolder, run
 from .git_config import require_safe
 from .git_lfs import FILTER, kept_by_lfs
 from .git_program import REMEDY, Git, lfs_program, program
-from .git_status import Changed, Status
+from .git_status import ALL, Changed, Status
 from .tree import Change
 
 _KEPT = re.compile(r"GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL)")
 _IDENT = re.compile(r"(?P<name>.*) <(?P<email>[^<>]*)> \d+ [+-]\d{4}\n?", re.DOTALL)
 
-_ALL = "."
+
+def paths_of(text: str) -> list[str]:
+    """The files and folders that `text` names, one a line; ``.`` is everything. Raises
+    ``bad_request``."""
+    paths = [one.strip().strip("/") for one in text.splitlines() if one.strip()]
+    for path in paths:
+        if "\0" in path or ".." in path.split("/") or path.split("/")[0] == ".git":
+            raise TransferError("bad_request", f"“{path[:60]}” is no file of the clone.")
+    return paths
 
 
 def chosen(
-    status: Status, paths: str, exists: Callable[[str], bool], *, hidden: bool
+    status: Status, wanted: Sequence[str], exists: Callable[[str], bool], *, hidden: bool
 ) -> list[Changed]:
-    """The changes that `paths` names, one a line: files, folders, ``.`` for everything; empty for
-    all files that git keeps already. A path that nobody has changed adds nothing, unless it is not
-    there at all. Hidden files that git does not keep yet count only where `hidden`.
+    """The changes that `wanted` names, as `paths_of` reads it; none for all files that git keeps
+    already. A path that nobody has changed adds nothing, unless it is not there at all. Hidden
+    files that git does not keep yet count only where `hidden`.
 
-    Raises ``bad_request``, ``conflict``, ``not_found``, ``hidden_path``.
+    Raises ``limit_reached``, ``conflict``, ``not_found``, ``hidden_path``.
     """
     if status.more:
         raise TransferError(
@@ -41,10 +49,6 @@ def chosen(
             f"More than {len(status.changes):,} files of the clone were changed.",
             "Commit in a terminal (“git commit”), then push from here.",
         )
-    wanted = [one.strip().strip("/") for one in paths.splitlines() if one.strip()]
-    for path in wanted:
-        if "\0" in path or ".." in path.split("/") or path.split("/")[0] == ".git":
-            raise TransferError("bad_request", f"“{path[:60]}” is no file of the clone.")
     found = [one for one in status.changes if _is_meant(one, wanted)]
     for path in wanted:
         _require_there(path, status, exists, hidden=hidden)
@@ -78,7 +82,7 @@ def _require_there(
 def _is_meant(one: Changed, wanted: Sequence[str]) -> bool:
     if not wanted:
         return one.kind != "untracked"
-    return any(path in (_ALL, one.path) or one.path.startswith(f"{path}/") for path in wanted)
+    return any(path in (ALL, one.path) or one.path.startswith(f"{path}/") for path in wanted)
 
 
 def is_offered(one: Changed, *, hidden: bool) -> bool:

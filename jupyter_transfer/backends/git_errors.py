@@ -22,7 +22,10 @@ _PUSH: tuple[tuple[str, str, str, str], ...] = (
         "Push to another branch (“@name” behind the address), and open a pull request there.",
     ),
     (
-        r"GH001|exceeds .{0,40}file size limit|larger than .{0,40}limit|object .{0,60}too large",
+        (
+            r"GH001|error: 413|HTTP 413|exceeds .{0,40}file size limit|larger than .{0,40}limit|"
+            r"object .{0,60}too large"
+        ),
         "too_large",
         "The host does not take files as large as one of the commits has.",
         "Keep it by LFS (“git lfs migrate import”), then send again.",

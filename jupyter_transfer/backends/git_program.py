@@ -162,10 +162,16 @@ class Git:
         data = b"".join(self._chunks(arguments, values, input, wrong))
         return None if self._code in wrong else data
 
-    def pieces(self, *arguments: str, end: bytes, input: bytes | None = None) -> Iterator[bytes]:
+    def pieces(
+        self,
+        *arguments: str,
+        end: bytes,
+        values: Sequence[str] | None = None,
+        input: bytes | None = None,
+    ) -> Iterator[bytes]:
         """What git prints, in pieces that `end` ends, lazily."""
         rest = b""
-        for data in self._chunks(arguments, None, input, ()):
+        for data in self._chunks(arguments, values, input, ()):
             *whole, rest = (rest + data).split(end)
             yield from whole
         if rest:

@@ -6,6 +6,7 @@ git moves the commits; the objects of LFS that they name are moved by the engine
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -69,7 +70,7 @@ class GitPush(GitRemote):
         _require_clone(root)
         with self._pushing(root, watch) as (git, _):
             self._remote(git)
-            status = status_of(git)
+            status = status_of(git, paths)
             branch = self._branch(status)
             changed = []
             if message and pending:
@@ -88,17 +89,17 @@ class GitPush(GitRemote):
             return None
         git = self._local(root)
         require_safe(git)
-        status = status_of(git)
+        status = status_of(git, paths)
         self._branch(status)
         changed = self._chosen(root, status, paths)
         if not changed:
             return None
         return git_commit.commit(git, changed, message, ambient=self.context.ambient)
 
-    def _chosen(self, root: Root, status: Status, paths: str) -> list[Changed]:
+    def _chosen(self, root: Root, status: Status, paths: Sequence[str]) -> list[Changed]:
         return git_commit.chosen(status, paths, root.exists, hidden=self.context.hidden)
 
-    def _commit_options(self) -> tuple[str, str]:
+    def _commit_options(self) -> tuple[str, list[str]]:
         message, paths = (self.option(name) or "" for name in ("commit_message", "paths"))
         if "\0" in message:
             raise TransferError("bad_request", "The message of the commit holds a NUL.")
@@ -108,7 +109,7 @@ class GitPush(GitRemote):
                 "Files are to be committed, and the message is missing.",
                 "Give the option “commit_message”.",
             )
-        return message.strip(), paths
+        return message.strip(), git_commit.paths_of(paths)
 
     def _branch(self, status: Status) -> str:
         """The branch of the remote that is pushed to: that of the address, or that which the clone

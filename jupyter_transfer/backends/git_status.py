@@ -3,7 +3,7 @@ submodule and asks nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -13,6 +13,9 @@ from .git_program import Git
 
 MOST = 1000
 """Changed files that are told of."""
+
+ALL = "."
+"""The path of everything."""
 
 _UNDER_WAY = {
     "MERGE_HEAD": "merge",
@@ -66,14 +69,16 @@ class Status:
         }
 
 
-def status_of(git: Git, most: int = MOST) -> Status:
-    """The status of the clone, which must be one that git may be let loose on. Raises
-    ``conflict`` for a folder that is no repository."""
+def status_of(git: Git, paths: Sequence[str] = (ALL,), most: int = MOST) -> Status:
+    """The status of the clone, which must be one that git may be let loose on; of the changes
+    those of `paths` only, for none of those files that git keeps already."""
     status = Status()
-    flags = ["--porcelain=v2", "--branch", "--untracked-files=all", "--no-renames", "-z"]
+    untracked = "all" if paths else "no"
+    flags = ["--porcelain=v2", "--branch", f"--untracked-files={untracked}", "--no-renames", "-z"]
     # Not a look into submodules: git would make it by configurations of theirs.
-    lines = git.pieces("status", *flags, "--ignore-submodules=all", "--no-ahead-behind", end=b"\0")
-    for line in lines:
+    flags += ["--ignore-submodules=all", "--no-ahead-behind"]
+    values = None if ALL in paths or not paths else paths
+    for line in git.acting({}, ()).pieces("status", *flags, values=values, end=b"\0"):
         if line.startswith(b"# branch."):
             _head(status, line.decode("utf-8", "surrogateescape"))
         elif (one := _changed(git, line)) is not None:

@@ -120,9 +120,7 @@ function advice(clone: IClone, format: Format): string {
     );
   }
   if (clone.more) {
-    return trans.__(
-      'More files were changed than can be shown. Commit them in a terminal.'
-    );
+    return trans.__('More files were changed than are shown.');
   }
   if (clone.identity === null) {
     return trans.__(
@@ -130,7 +128,7 @@ function advice(clone: IClone, format: Format): string {
     );
   }
   return trans.__(
-    'Without a message nothing is committed, and only commits that are there are pushed. %1 commits.',
+    'Without a message nothing is committed, and only commits that are there are pushed. You commit as %1.',
     `${clone.identity.name} <${clone.identity.email}>`
   );
 }

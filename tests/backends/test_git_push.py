@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 
+from jupyter_transfer.backends import git_status
 from jupyter_transfer.engine.control import Control
 from jupyter_transfer.engine.planning import plan
 from jupyter_transfer.engine.run import JobRequest
@@ -28,9 +31,13 @@ def home(monkeypatch, tmp_path):
 
 @pytest.fixture
 def clone(harness, repository):
-    """A clone of the repository, made by git itself."""
-    git(harness.folder, "clone", "-q", repository.url, "here")
-    return harness.folder / "here"
+    """A clone of the repository, as git itself makes it."""
+    folder = harness.folder / "here"
+    shutil.copytree(repository.work, folder, symlinks=True)
+    config = folder / ".git" / "config"
+    text = config.read_text().replace(str(repository.bare), repository.url)
+    config.write_text(text + '[branch "main"]\n\tremote = origin\n\tmerge = refs/heads/main\n')
+    return folder
 
 
 def write(clone, files: dict[str, bytes]) -> None:
@@ -280,6 +287,15 @@ def test_without_paths_what_git_keeps_is_committed(harness, repository, clone):
     shown = git(repository.bare, "show", "--format=", "--name-status", "main")
     assert shown.splitlines() == ["M\ta.txt", "D\tsub/b.txt"]
     assert (clone / "new.txt").exists()
+
+
+def test_one_file_among_very_many_that_were_changed(harness, repository, clone, monkeypatch):
+    monkeypatch.setattr(git_status.status_of, "__defaults__", ((".",), 5))
+    write(clone, {f"data/{n}.csv": b"x" for n in range(9)} | {"a.txt": b"two\n"})
+    outcome = send(harness, repository, commit_message="m", paths=".")
+    assert (outcome.state, outcome.error.code) == ("failed", "limit_reached")
+    assert send(harness, repository, commit_message="m", paths="a.txt").state == "done"
+    assert git(repository.bare, "show", "--format=", "--name-only", "main") == "a.txt"
 
 
 def test_hidden_files_that_are_new_stay_here(harness, repository, clone):

@@ -43,6 +43,8 @@ test('a repository is cloned, and what was changed is committed and pushed', asy
     await expect(dialog.getByLabel('Address', { exact: true })).toHaveValue(
       `git+${remote.url}`
     );
+    // What is found there moves what stands below it.
+    await expect(dialog).toContainText('This is there already.');
     await expect(dialog.getByLabel('plots.csv')).toBeChecked();
     await expect(dialog.getByLabel('old.csv')).toBeChecked();
     await expect(dialog.getByLabel('mine.txt')).not.toBeChecked();

@@ -301,7 +301,9 @@ describe('the forms', () => {
     );
     expect(api.clone).toHaveBeenCalledWith('work');
     expect(dialog.textContent).toContain('2 commits were not pushed yet.');
-    expect(dialog.textContent).toContain('Ann <ann@example.org> commits.');
+    expect(dialog.textContent).toContain(
+      'You commit as Ann <ann@example.org>.'
+    );
     expect(dialog.textContent).not.toContain('If the name is taken');
     const box = (name: string) =>
       [...dialog.querySelectorAll('fieldset label')]
