@@ -9,7 +9,7 @@ reads is bounded, forward only, and it does not get to swallow an error that end
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from posixpath import dirname, normpath
 from typing import Any, cast
@@ -21,6 +21,9 @@ from .packed import PIECE, ArchiveFile, ArchiveInput, Kind, Packed, damaged
 
 MAX_HEADERS = 1 << 20
 """Bytes in all headers of one entry, long names and lists of holes included."""
+
+MAX_GLOBAL = 1000
+"""Values that hold for all entries that follow; together they have `MAX_HEADERS` bytes at most."""
 
 _TRAILER = 1 << 20
 """Bytes behind the end that are read so that a checksum behind them is checked; tar itself fills up
@@ -117,7 +120,9 @@ class TarInput(ArchiveInput):
         self._tape.allow(MAX_HEADERS)
         try:
             self._tape.seek(tar.offset)
-            return tarfile.TarInfo.fromtarfile(tar)
+            info = tarfile.TarInfo.fromtarfile(tar)
+            _check_global(tar.pax_headers)
+            return info
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
             return None
         except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError):  # type: ignore[attr-defined]
@@ -175,6 +180,13 @@ class TarInput(ArchiveInput):
                 raise truncated()
             size -= len(data)
             yield data
+
+
+def _check_global(headers: Mapping[str, str]) -> None:
+    """`tarfile` keeps them for as long as it reads."""
+    size = sum(len(key) + len(value) for key, value in headers.items())
+    if len(headers) > MAX_GLOBAL or size > MAX_HEADERS:
+        raise damaged("Its global headers are too long.")
 
 
 def lead_from(name: str, target: str) -> str:

@@ -77,6 +77,9 @@ class ExtractRun(Run):
                     self._size = archive.size
                 self._extraction = Extraction(site, archive, limits, self._tally, self)
                 self._extraction.run()
+        except TransferError as error:
+            self._errors.insert(0, error)  # what ended all outweighs what single files failed of
+            raise
         finally:
             targets.delivered.close()
 

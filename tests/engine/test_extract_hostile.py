@@ -257,6 +257,20 @@ def test_headers_are_bounded(harness):
     assert peak < 20 << 20
 
 
+def test_global_headers_are_bounded_over_all_entries(harness, monkeypatch):
+    def made(*headers):
+        entry, make = tar([info("a")])[:512], tarfile.TarInfo.create_pax_global_header
+        return b"".join(make(one) + entry for one in headers) + bytes(10_240)
+
+    assert extract(harness, made({"comment": "x"}, {"comment": "y"}), to="fine").state == "failed"
+    assert codes(harness) == {"fine/a": "exists"}  # of two entries of one name, and no more
+    monkeypatch.setattr(tar_input, "MAX_HEADERS", 64 << 10)
+    large = [{f"key{number}": "x" * 40_000} for number in range(2)]
+    assert extract(harness, made(*large)).error.code == "bad_archive"
+    many = [{f"key{one}.{number}": "x" for number in range(400)} for one in range(3)]
+    assert extract(harness, made(*many), to="many").error.code == "bad_archive"
+
+
 def test_a_list_of_holes_is_bounded(harness, monkeypatch):
     monkeypatch.setattr(tar_input, "MAX_HEADERS", 64 << 10)
     headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "9"}
