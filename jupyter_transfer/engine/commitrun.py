@@ -59,6 +59,7 @@ class CommitSendRun(SendRun):
     def _send_all(self, backend: Backend, transport: Transport, path: str, is_file: bool) -> None:
         self._open_commits(backend, transport)
         super()._send_all(backend, transport, path, is_file)
+        self._files_total = len(self._verdicts) + self._files_failed + len(self._held)
         self._end_commits()
 
     def _open_commits(self, backend: Backend, transport: Transport) -> None:

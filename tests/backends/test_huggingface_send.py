@@ -100,6 +100,8 @@ def test_a_folder_becomes_one_commit(hub, repo, harness, send):
     assert repo.messages == {repo.refs["main"]: "A first model"}
     assert len(commits(hub)) == 1
     assert before != repo.refs["main"]
+    assert {counts["files_total"] for counts in harness.report.counts} <= {None, 4}
+    assert harness.report.counts[-1]["files_done"] == 4
     there = repo.commits[repo.refs["main"]]
     assert {path for path, blob in there.items() if blob.lfs} == {"model.bin"}
     assert hub.received() == len(DATA)
