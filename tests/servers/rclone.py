@@ -50,6 +50,11 @@ def obscured(password: str) -> str:
     return run_rclone("obscure", "-", input=password.encode()).decode().strip()
 
 
+STALE = "1ms"
+"""How long a server believes what it knows of a folder: files change beneath it. With 0 its timers
+call each other in a loop, and with every lookup they fight for the lock of that folder."""
+
+
 @contextmanager
 def served(protocol: str, folder: Path | str, *flags: str) -> Iterator[int]:
     """A service of `protocol` (webdav, sftp, ftp, s3, http) that holds `folder`; its port."""
@@ -65,7 +70,7 @@ def served(protocol: str, folder: Path | str, *flags: str) -> Iterator[int]:
             "--addr",
             f"127.0.0.1:{port}",
             "--dir-cache-time",
-            "0s",
+            STALE,
             *flags,
             str(folder),
         ],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .nginx import free_port, is_listening
+from .rclone import STALE
 from .s3 import program
 
 USER, PASSWORD = "ann", "canary password+7: @/%"
@@ -36,7 +37,7 @@ def running_rclone_files(scheme: str, work: Path) -> Iterator[RcloneFiles]:
     files.mkdir()
     command = [program("rclone"), "serve", scheme, str(files), "--addr", f"127.0.0.1:{port}"]
     command += ["--user", USER, "--pass", PASSWORD, "--config", "/dev/null"]
-    command += ["--dir-cache-time", "0", "--vfs-cache-mode", "off"]
+    command += ["--dir-cache-time", STALE, "--vfs-cache-mode", "off"]
     if scheme == "ftp":
         command += ["--passive-port", "30000-32000"]
     environment = {**os.environ, "HOME": str(work), "XDG_CACHE_HOME": str(work / "cache")}

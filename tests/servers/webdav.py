@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 from .nginx import free_port
+from .rclone import STALE
 
 
 def rclone() -> str:
@@ -57,7 +58,7 @@ def running_webdav(files: Path, *, user: str = "", password: str = "") -> Iterat
     files.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command = [rclone(), "serve", "webdav", "--config", "", "--addr", f"127.0.0.1:{port}"]
-    command += ["--dir-cache-time", "0", "--etag-hash", "MD5"]
+    command += ["--dir-cache-time", STALE, "--etag-hash", "MD5"]
     if user:
         command += ["--user", user, "--pass", password]
     with open(files.parent / "webdav.log", "wb") as log:
