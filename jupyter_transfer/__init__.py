@@ -29,9 +29,11 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """The magics, by ``%load_ext jupyter_transfer``."""
-    from .magics import TransferMagics  # noqa: PLC0415 - only notebooks need it
+    from .cells.completing import install  # noqa: PLC0415 - only notebooks need it
+    from .magics import TransferMagics  # noqa: PLC0415
 
     shell.register_magics(TransferMagics)
+    install(shell)
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

@@ -1,203 +1,131 @@
 """Magics for notebooks: ``%load_ext jupyter_transfer``.
 
->>> %transfer get s3://bucket/data.csv data/     # with a live bar; returns the job
+>>> %transfer get s3://bucket/data.csv data/     # with a live row; returns the job
 >>> %transfer put results sftp://host/srv/       # every command of ``jupyter transfer``
 >>> %transfers                                   # the jobs of the server
+>>> %upload data                                 # a place to drop files
 >>> %download results report.pdf                 # a link that downloads
 
-``{name}`` in a line is the value of a variable. With ``--bg`` the cell does not wait.
+``%%transfer`` takes many at once: one address a line, or YAML. ``{name}`` is the value of a
+variable. With ``--bg`` the cell does not wait. An interrupt of the kernel pauses.
 """
 
 from __future__ import annotations
 
+import io
+import os
 import shlex
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from html import escape
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import click
-from IPython.core.magic import Magics, line_magic, magics_class
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import HTML, display
 
-from .cli.follow import Driven, Front, exit_code, follow
+from . import servers
+from .cells.bundle import upload_bundle
+from .cells.completing import BACKGROUND
+from .cells.front import Cell
+from .cells.group import Transfers
+from .cells.job import Transfer
+from .cells.lines import commands, is_yaml, yaml_expanded
+from .cli.applying import apply
+from .cli.codes import DONE
 from .cli.main import main
-from .cli.show import Display
-from .cli.words import counts, ending, heading, remark
-from .client import AT_REST, Client
+from .cli.words import counts, heading, remark
+from .client import Client
 from .errors import TransferError
+from .secrets import redact
 
 Json = dict[str, Any]
 
-BACKGROUND = "--bg"
-
-_COLOURS = {"done": "success", "failed": "error", "waiting": "warn", "paused": "warn"}
-
-
-class Transfer:
-    """A job that a magic has begun, on the server or in this kernel."""
-
-    def __init__(self, job: Driven, thread: threading.Thread | None = None) -> None:
-        self._job = job
-        self._thread = thread
-
-    def __repr__(self) -> str:
-        return f"<Transfer {self.state}: {heading(self.data)}>"
-
-    def _repr_html_(self) -> str:
-        return html_of(self.data)
-
-    @property
-    def data(self) -> Json:
-        """The job as the contract's JSON, as it was when it was last looked at."""
-        return self._job.data
-
-    @property
-    def state(self) -> str:
-        """``queued``, ``running``, ``paused``, ``waiting``, ``done``, ``failed``, ``cancelled``."""
-        return str(self.data["state"])
-
-    @property
-    def progress(self) -> Json:
-        """Bytes and files done, and their totals."""
-        return dict(self.data["progress"])
-
-    @property
-    def path(self) -> str | None:
-        """Where it landed, below the root of the server, or here: of the only file, else the folder
-        that all lie in. None while nothing has landed."""
-        paths = [file["path"] for file in self.files() if file["state"] in ("done", "present")]
-        if len(paths) == 1:
-            return str(paths[0])
-        return self.data["destination"] or paths[0].partition("/")[0] if paths else None
-
-    def wait(self, timeout: float | None = None) -> Transfer:
-        """Wait until it rests. Raises TimeoutError, and the error that it failed of."""
-        if self._thread is not None:
-            self._thread.join(timeout)
-            if self._thread.is_alive():
-                raise TimeoutError(f"The transfer is {self.state} after {timeout} seconds.")
-        reason = self.data["reason"]
-        if self.state == "failed" and reason is not None:
-            raise TransferError.from_dict(reason)
-        return self
-
-    def pause(self) -> Transfer:
-        """Stop moving bytes and keep what is there; the same line again goes on."""
-        self._job.halt()
-        return self
-
-    def files(self) -> list[Json]:
-        """The report, file by file."""
-        return list(self._job.files())
-
-
-class _Live(Display):
-    """A bar in the output of the cell, which is brought up to date in its place."""
-
-    def __init__(self) -> None:
-        self._handle: Any = None
-
-    def show(self, job: Json) -> None:
-        """See `Display`."""
-        bundle = {"text/plain": _plain(job), "text/html": html_of(job)}
-        if self._handle is None:
-            self._handle = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
-        else:
-            self._handle.update(bundle, raw=True)
-
-
-class _Cell(Front):
-    """The cell of a notebook.
-
-    Parameters
-    ----------
-    background: whether the cell ends before the job does.
-    """
-
-    def __init__(self, *, background: bool) -> None:
-        self._background = background
-        self.job: Transfer | None = None
-
-    def drive(self, job: Driven) -> int:
-        """See `Front`."""
-        live = _Live()
-        live.show(job.data)
-        if not self._background:
-            self.job = Transfer(job)
-            return follow(job, live, asks=False)
-
-        def go_on() -> None:
-            for data in job.updates():
-                live.show(data)
-
-        thread = threading.Thread(target=go_on, name="transfer", daemon=True)
-        self.job = Transfer(job, thread)
-        thread.start()
-        return exit_code(job.data) if job.data["state"] in AT_REST else 0
+_WHERE = ("--local", "--server")
 
 
 @magics_class
 class TransferMagics(Magics):
     """See the module."""
 
-    @line_magic
-    def transfer(self, line: str) -> Transfer | None:
-        """``%transfer get SOURCE [DESTINATION]``, and every other command; ``%transfer --help``."""
+    @line_cell_magic
+    def transfer(self, line: str, cell: str | None = None) -> Transfer | Transfers | None:
+        """``%transfer get SOURCE [DESTINATION]``, and every other command; ``%transfer --help``.
+
+        ``%%transfer [OPTIONS]``: below it ``SOURCE [DESTINATION]`` a line, or a YAML file of
+        transfers.
+        """
         words = _words(line)
-        cell = _Cell(background=BACKGROUND in words)
-        _run([word for word in words if word != BACKGROUND], cell)
-        return cell.job
+        options = [word for word in words if word != BACKGROUND]
+        cell_ = Cell(
+            background=BACKGROUND in words,
+            gathers=cell is not None and not is_yaml(cell),
+            knows=any(word.partition("=")[0] in _WHERE for word in words),
+        )
+        with _told(cell_):
+            if cell is None:
+                _run(options, "%transfer", cell_)
+            elif is_yaml(cell):
+                _apply(yaml_expanded(cell, self._names()), options, cell_)
+            else:
+                _get_all(list(commands(cell, self._names())), options, cell_)
+        if cell is None or len(cell_.transfers) == 1:
+            return cell_.transfers[-1] if cell_.transfers else None
+        return Transfers(cell_.transfers) if cell_.transfers else None
 
     @line_magic
     def transfers(self, line: str) -> None:
         """The jobs of the server, newest first; ``%transfers running``: those in that state."""
-        jobs = [job.data for job in _told(lambda: list(Client().jobs(line.strip() or None))) or ()]
-        rows = "".join(
-            f"<tr><td><code>{escape(job['id'][:8])}</code></td><td>{escape(job['state'])}</td>"
-            f"<td style='text-align:left'>{escape(heading(job))}</td>"
-            f"<td style='text-align:left'>{escape(remark(job) or counts(job))}</td></tr>"
-            for job in jobs
-        )
-        plain = "\n".join(f"{job['id'][:8]}  {job['state']:9}  {heading(job)}" for job in jobs)
-        bundle = {"text/plain": plain, "text/html": f"<table>{rows}</table>"}
-        none = {"text/plain": "No transfers."}
-        display(bundle if jobs else none, raw=True)  # type: ignore[no-untyped-call]
+        with _told():
+            _show(job.data for job in _client().jobs(line.strip() or None))
+
+    @line_magic
+    def upload(self, line: str) -> None:
+        """``%upload [FOLDER]``: a place to drop files, which go to FOLDER, or here."""
+        words = _words(line)
+        with _told():
+            folder = _served_folder(words[0] if words else "")
+            display(upload_bundle(folder), raw=True)  # type: ignore[no-untyped-call]
 
     @line_magic
     def download(self, line: str) -> HTML | None:
         """``%download PATH…``: a link that downloads a file, or several and folders as a zip."""
-        client = _told(Client)
-        paths = _words(line)
-        if client is None or not paths:
-            sys.stderr.write("Name a file or folder: %download PATH…\n" if client else "")
-            return None
-        below = [client.server.path_of(path) for path in paths]
-        if None in below:
-            sys.stderr.write("The Jupyter server does not serve such a path.\n")
-            return None
-        link = _link(client, [str(path).rstrip("/") for path in below])
-        return HTML(link)  # type: ignore[no-untyped-call]
+        paths, link = _words(line), ""
+        with _told():
+            client = _client()
+            if not paths:
+                raise click.UsageError("Name a file or folder: %download PATH…")
+            below = [client.server.path_of(path) for path in paths]
+            if None in below:
+                raise click.UsageError("The Jupyter server does not serve such a path.")
+            link = _link(client, [str(path).rstrip("/") for path in below])
+        return HTML(link) if link else None  # type: ignore[no-untyped-call]
+
+    def _names(self) -> Json:
+        """The variables of the person."""
+        return dict(self.shell.user_ns) if self.shell else {}
 
 
-def _run(words: Sequence[str], cell: _Cell) -> None:
+@contextmanager
+def _told(cell: Cell | None = None) -> Iterator[None]:
+    """What goes wrong within is told in the cell, without a traceback and without secrets. Raises
+    `Interrupted`."""
     try:
-        main.main(list(words), prog_name="%transfer", standalone_mode=False, obj=cell)
-    except click.ClickException as error:
-        error.show()
+        yield
+    except click.exceptions.Exit:
+        return
     except click.Abort:
+        if cell is not None and cell.interrupted is not None:
+            raise cell.interrupted from None
         sys.stderr.write("Aborted.\n")
-
-
-def _told(ask: Any) -> Any:
-    """What `ask` gives; None, and the error is shown, where it raises one of ours."""
-    try:
-        return ask()
+    except click.ClickException as error:
+        text = io.StringIO()
+        error.show(text)
+        sys.stderr.write(redact(text.getvalue()))
     except TransferError as error:
-        sys.stderr.write(f"{error}\n{error.remedy}\n")
-        return None
+        sys.stderr.write(redact(f"{error}\n{error.remedy}\n"))
 
 
 def _words(line: str) -> list[str]:
@@ -206,6 +134,81 @@ def _words(line: str) -> list[str]:
     except ValueError:
         sys.stderr.write("A quotation mark is missing.\n")
         return []
+
+
+def _get_all(lines: Sequence[tuple[int, list[str]]], options: list[str], cell: Cell) -> None:
+    """Fetch what each of `lines` names; nothing is begun when one of them is wrong."""
+    if not lines:
+        raise click.UsageError("There is no address in this cell.")
+    for number, words in lines:
+        try:
+            wrong = _run(["get", *options, *words], "%%transfer", cell) != DONE
+        except click.ClickException as error:
+            sys.stderr.write(redact(f"{error.format_message()}\n"))
+            wrong = True
+        if wrong:
+            cell.transfers.clear()
+            raise click.UsageError(f"Nothing was begun, because of line {number}.")
+    cell.run()
+
+
+def _run(words: list[str], name: str, cell: Cell) -> int:
+    """The exit code of a command. Raises what click finds wrong with it."""
+    code = main.main(words, prog_name=name, standalone_mode=False, obj=cell)
+    return code if isinstance(code, int) else DONE
+
+
+def _apply(text: str, options: list[str], cell: Cell) -> None:
+    with apply.make_context("%%transfer", ["--file", os.devnull, *options], obj=cell) as context:
+        context.params["file"] = io.StringIO(text)
+        apply.invoke(context)
+
+
+def _client() -> Client:
+    """The server of this kernel. Raises ``not_found``."""
+    if not servers.running():
+        raise TransferError("not_found", "No Jupyter server of yours runs where this kernel runs.")
+    return Client()
+
+
+def _served_folder(path: str) -> str:
+    """`path` of the kernel as a folder of its server. Raises ``not_found``, ``invalid_path``, and
+    what the server finds wrong with it."""
+    here = os.path.abspath(path)
+    found = servers.running()
+    if not found:
+        raise TransferError(
+            "not_found",
+            "No Jupyter server of yours runs where this kernel runs.",
+            "Files that are dropped go to the server's disk, which this kernel does not see: drop "
+            "them on the panel Transfers, or on the file browser.",
+        )
+    for server in found:
+        folder = server.path_of(here)
+        if folder is not None:
+            folder = "" if folder == "." else folder
+            Client(server).ask("GET", f"room?{urlencode({'path': folder})}")
+            return folder
+    raise TransferError(
+        "invalid_path",
+        f"The folder {here} does not lie below the root folder of the Jupyter server, "
+        f"{found[0].root}.",
+        "Name one that does: %upload FOLDER.",
+    )
+
+
+def _show(jobs: Iterable[Json]) -> None:
+    listed = list(jobs)
+    rows = "".join(
+        f"<tr><td><code>{escape(job['id'][:8])}</code></td><td>{escape(job['state'])}</td>"
+        f"<td style='text-align:left'>{escape(heading(job))}</td>"
+        f"<td style='text-align:left'>{escape(remark(job) or counts(job))}</td></tr>"
+        for job in listed
+    )
+    plain = "\n".join(f"{job['id'][:8]}  {job['state']:9}  {heading(job)}" for job in listed)
+    bundle = {"text/plain": plain, "text/html": f"<table>{rows}</table>"}
+    none = {"text/plain": "No transfers."}
+    display(bundle if listed else none, raw=True)  # type: ignore[no-untyped-call]
 
 
 def _link(client: Client, paths: list[str]) -> str:
@@ -222,27 +225,3 @@ def _link(client: Client, paths: list[str]) -> str:
 
 def _is_file(client: Client, path: str) -> bool:
     return client.status("HEAD", f"download/{quote(path)}") == 200
-
-
-def _plain(job: Json) -> str:
-    if job["state"] in AT_REST:
-        return ending(job)
-    return f"{heading(job)}: {remark(job) or counts(job)}"
-
-
-def html_of(job: Json) -> str:
-    """A job as it looks in a notebook, in the colours of JupyterLab."""
-    progress = job["progress"]
-    total = progress["bytes_total"]
-    at_rest = job["state"] in AT_REST
-    if at_rest:
-        bar = ""
-    elif total:
-        bar = f'<progress value="{progress["bytes_done"]}" max="{total}"></progress> '
-    else:
-        bar = "<progress></progress> "
-    colour = _COLOURS.get(job["state"])
-    style = f' style="color:var(--jp-{colour}-color1)"' if colour else ""
-    text = ending(job) if at_rest else remark(job) or counts(job)
-    lines = "<br>".join(escape(line) for line in text.splitlines())
-    return f"<div><div>{escape(heading(job))}</div><div{style}>{bar}{lines}</div></div>"

@@ -50,8 +50,14 @@ class Server:
 
 
 def running() -> list[Server]:
-    """The servers of this person that are alive, the newest first."""
-    return [_server(info) for _, info in sorted(_infos(), key=lambda one: one[0], reverse=True)]
+    """The servers of this person that are alive: first the one that has started this process, if
+    it is a kernel, then the newest."""
+    parent = os.environ.get("JPY_PARENT_PID", "")
+
+    def rank(one: tuple[float, dict[str, Any]]) -> tuple[bool, float]:
+        return str(one[1].get("pid")) == parent, one[0]
+
+    return [_server(info) for _, info in sorted(_infos(), key=rank, reverse=True)]
 
 
 def at(url: str, token_file: str | None = None) -> Server:

@@ -122,25 +122,6 @@ def test_what_fails_is_told_and_raised(beside, nginx):  # noqa: F811
     assert "remote_not_found" in text(told)
 
 
-@pytest.mark.parametrize(
-    ("line", "told"),
-    [
-        ("%transfer", "Usage"),
-        ("%transfer get", "Missing argument"),
-        ("%transfer frobnicate", "No such command"),
-        ("%transfer get 'http://", "quotation mark"),
-        ("%transfer get http://127.0.0.1:1/x --token very-secret", "can be read by everybody"),
-        ("%download", "Name a file"),
-        ("%download /etc/passwd", "does not serve"),
-        ("%transfer backends s3", "--endpoint"),
-    ],
-)
-def test_a_line_that_only_tells(beside, line, told):
-    (outputs,) = beside.run(line)
-    assert told in text(outputs)
-    assert "Traceback" not in text(outputs)
-
-
 def test_links_that_download(beside, server):
     (server.root / "some folder").mkdir(exist_ok=True)
     put(server.root / "some folder" / "a & b.txt", b"linked")

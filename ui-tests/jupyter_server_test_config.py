@@ -18,6 +18,7 @@ c.LabApp.workspaces_dir = f"{folder}/workspaces"
 c.IdentityProvider.token = os.environ["UI_TEST_TOKEN"]
 # Galata switches off what we want to see working.
 c.ServerApp.disable_check_xsrf = False
+c.JupyterNotebookApp.expose_app_in_browser = True
 c.TransferApp.state_dir = f"{folder}/state"
 # A test comes by an address that is not the loopback's.
 c.ServerApp.allow_remote_access = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -41,8 +42,17 @@ class Driven(Protocol):
     def updates(self) -> Iterator[Json]:
         """Its states until it rests."""
 
+    def refresh(self) -> None:
+        """Look at it again."""
+
     def halt(self) -> None:
         """Stop moving bytes and keep what is there."""
+
+    def resume(self) -> None:
+        """Let it go on, where a server runs it; else `updates` does."""
+
+    def cancel(self) -> None:
+        """Stop, and throw away what is not whole."""
 
     def approve(self) -> None:
         """Accept what it shows."""
@@ -67,7 +77,7 @@ def follow(job: Driven, display: Display, *, asks: bool) -> int:
     The exit code."""
     interrupted = False
     try:
-        with display, _halted_by_interrupts(job) as halts:
+        with display, halted_by_interrupts(job) as halts:
             while True:
                 for data in job.updates():
                     display.show(data)
@@ -98,11 +108,11 @@ def exit_code(job: Json) -> int:
 
 
 @contextmanager
-def _halted_by_interrupts(job: Driven) -> Iterator[list[int]]:
+def halted_by_interrupts(job: Driven) -> Iterator[list[int]]:
     """Ctrl-C lets a job of this process come to rest, a second one ends it at once. The signals
-    that came."""
+    that came. Only the main thread is sent signals."""
     came: list[int] = []
-    if job.where != HERE:
+    if job.where != HERE or threading.current_thread() is not threading.main_thread():
         yield came
         return
 

@@ -26,7 +26,7 @@ from ..decisions import accept
 from ..engine.browse import browse
 from ..engine.control import Control, Message, Stopped, as_transfer_error
 from ..engine.delivered import Delivered
-from ..engine.job import JobRequest, Outcome, make_run
+from ..engine.job import JobRequest, Outcome, discard, make_run
 from ..engine.planning import plan
 from ..engine.preview import preview
 from ..errors import TransferError
@@ -152,10 +152,24 @@ class LocalJob:
                     yield self.data
                     return
 
+    def refresh(self) -> None:
+        """It is looked at all the time."""
+
     def halt(self) -> None:
         """Stop moving bytes and keep what is there; `updates` ends soon."""
         self._halted = True
         self._control.pause()
+
+    def resume(self) -> None:
+        """`updates` goes on with it."""
+
+    def cancel(self) -> None:
+        """Stop moving bytes and throw away what is not whole; `updates` ends soon."""
+        self._control.cancel()
+        if self.job.state in (State.PAUSED, State.WAITING):
+            with _Remembered(self._state_dir, self.job) as history:
+                discard(self._root, self._request(history), self._context())
+            self._move(State.CANCELLED, reason=None, finished=now())
 
     def approve(self) -> None:
         """Accept what the waiting job shows: a plan, the key of a host."""

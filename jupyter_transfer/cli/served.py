@@ -72,9 +72,21 @@ class ServedJob:
         """Start it, or follow it: its JSON each time it has changed, until it rests."""
         yield from self._started().updates()
 
+    def refresh(self) -> None:
+        """Look at it again."""
+        self._started().refresh()
+
     def halt(self) -> None:
         """Pause it."""
         self._started().act("pause")
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._started().act("resume")
+
+    def cancel(self) -> None:
+        """Stop it, and throw away what is not whole."""
+        self._started().act("cancel")
 
     def approve(self) -> None:
         """Accept what the waiting job shows."""

@@ -23,6 +23,7 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator } from '@jupyterlab/translation';
 import { announce } from './announcer';
 import { TransferApi } from './api';
+import { cells } from './cells';
 import { addCommands, report } from './commands';
 import { addExtractCommands } from './extract';
 import { JobFeed } from './feed';
@@ -285,6 +286,7 @@ const plugins: JupyterFrontEndPlugin<any>[] = [
   fileBrowser,
   running,
   status,
-  announcer
+  announcer,
+  cells
 ];
 export default plugins;

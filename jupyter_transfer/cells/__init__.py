@@ -1,0 +1,1 @@
+"""Transfers in the cells of a notebook: what is typed there, what it shows, what it returns."""
