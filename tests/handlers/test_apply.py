@@ -129,6 +129,14 @@ async def test_what_a_file_would_do(plan, store, jp_root_dir, tmp_path):
     assert "“resources” is ignored" in first["notices"][0]
     assert (second["form"], second["job"]["source"]) == ("Transfer", "https://example.org/x")
     assert list(Path(jp_root_dir).iterdir()) == []
+    # A claim that nobody knows.
+    (told,) = await plan(from_s3(claim="other"))
+    assert told["error"]["detail"] == {"claim": "other"}
+    assert "pvc_map" in told["error"]["remedy"]
+    (told,) = await plan(from_s3(claim="other"), claims={"other": "here"})
+    assert told["job"]["destination"] == "here/data/"
+    (told,) = await plan(from_s3(claim="other"), claims={"other": "../out"})
+    assert told["error"]["code"] == "invalid_path"
 
 
 async def test_a_file_makes_jobs_with_secrets_of_the_cluster(apply, reaches, jp_root_dir):
@@ -208,23 +216,6 @@ async def test_what_a_person_enters_counts_most(plan, apply, reaches, cluster, s
     assert (await reaches(job, "done", "failed", "waiting"))["state"] == "done"
 
 
-async def test_a_claim_that_nobody_knows(plan, apply):
-    (told,) = await plan(from_s3(claim="other"))
-    assert told["error"]["detail"] == {"claim": "other"}
-    assert "pvc_map" in told["error"]["remedy"]
-    (told,) = await plan(from_s3(claim="other"), claims={"other": "here"})
-    assert told["job"]["destination"] == "here/data/"
-    (told,) = await plan(from_s3(claim="other"), claims={"other": "../out"})
-    assert told["error"]["code"] == "invalid_path"
-
-
-async def test_all_jobs_of_a_file_or_none(apply, ask):
-    response = await apply(own(source="https://example.org/x"), own(source="gopher://h/x"))
-    error = error_of(response)
-    assert (error["code"], error["detail"]["transfer"]) == ("unsupported_scheme", 1)
-    assert json.loads((await ask("jobs")).body)["jobs"] == []
-
-
 WRONG = [
     ([], "object"),
     ({}, "text"),
@@ -244,11 +235,15 @@ WRONG = [
 ]
 
 
-async def test_what_is_wrong_with_a_file(ask):
+async def test_all_jobs_of_a_file_or_none(apply, ask):
+    response = await apply(own(source="https://example.org/x"), own(source="gopher://h/x"))
+    error = error_of(response)
+    assert (error["code"], error["detail"]["transfer"]) == ("unsupported_scheme", 1)
     for body, told in WRONG:
         response = await ask("jobs", "apply", method="POST", json=body)
         assert response.code == 400, body
         assert told in error_of(response)["message"]
+    assert json.loads((await ask("jobs")).body)["jobs"] == []
 
 
 @pytest.fixture
