@@ -34,7 +34,7 @@ from .sendjournal import Target
 from .sendrun import SendRun, journal_of
 from .sendtarget import SendTargets
 from .transport import Transport
-from .treerun import require_whole
+from .treerun import note_limit, require_whole
 from .walk import Found
 
 _RECORDED = "version"
@@ -76,6 +76,7 @@ class PushRun(SendRun):
             assert isinstance(backend, TreeBackend)
             backend.check(request.destination)
             require_whole(request)
+            note_limit(control, self._report)
             self._push(_Means(backend, transport, tree))
 
     def _take_back(self) -> None:

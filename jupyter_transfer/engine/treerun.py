@@ -28,7 +28,7 @@ from ..names import join_path, split_path
 from ..parts import Part, StagedTree
 from ..paths import Root
 from .client import opened
-from .control import Message, Stopped
+from .control import Control, Message, Report, Stopped
 from .delivery import Setting, patiently, row
 from .fetchrun import FetchRun
 from .filters import Filters
@@ -81,10 +81,7 @@ class TreeRun(FetchRun):
             assert isinstance(backend, TreeBackend)
             backend.check(request.source)
             require_whole(request)
-            if control.bandwidth.rate is not None:
-                self._report.note(
-                    "left_out", "git knows no speed limit: yours holds for the objects of LFS only."
-                )
+            note_limit(control, self._report)
             self._bring(_Means(backend, transport, connections))
 
     def _bring(self, means: _Means) -> None:
@@ -267,6 +264,14 @@ def is_tree(source: str) -> bool:
         return issubclass(find(source), TreeBackend)
     except TransferError:
         return False  # the run says what is wrong with it
+
+
+def note_limit(control: Control, report: Report) -> None:
+    """Tell that a speed limit does not hold for what the program moves."""
+    if control.bandwidth.rate is not None:
+        report.note(
+            "left_out", "git knows no speed limit: yours holds for the objects of LFS only."
+        )
 
 
 def require_whole(request: JobRequest) -> None:

@@ -253,10 +253,10 @@ def test_a_race_is_lost_without_force(harness, repository, git_server, clone):
     assert repository.branch() == theirs[0]
 
 
-@pytest.mark.parametrize("ref", ["0" * 40, "refs/tags/v1"])
-def test_only_to_a_branch(harness, repository, clone, ref):
-    outcome = send(harness, repository, ref)
-    assert (outcome.state, outcome.error.code) == ("failed", "bad_request")
+def test_only_to_a_branch(harness, repository, clone):
+    for ref in ("0" * 40, "refs/tags/v1"):
+        outcome = send(harness, repository, ref, id=ref[:4])
+        assert (outcome.state, outcome.error.code) == ("failed", "bad_request")
 
 
 def test_files_cannot_be_chosen_from_commits(harness, repository, clone):
@@ -369,20 +369,17 @@ def test_what_cannot_be_committed(harness, repository, clone, spoil):
     assert (git(clone, "rev-parse", "HEAD"), repository.branch()) == (head, theirs)
 
 
-@pytest.mark.parametrize(
-    ("paths", "code"),
-    [
+def test_paths_that_cannot_be_committed(harness, repository, clone):
+    write(clone, {".env": b"SECRET=1\n", "a.txt": b"two\n"})
+    for paths, code in [
         ("../x", "bad_request"),
         (".git/config", "bad_request"),
         ("a/../../b", "bad_request"),
         ("nope.txt", "not_found"),
         (".env", "hidden_path"),
-    ],
-)
-def test_paths_that_cannot_be_committed(harness, repository, clone, paths, code):
-    write(clone, {".env": b"SECRET=1\n", "a.txt": b"two\n"})
-    outcome = send(harness, repository, commit_message="m", paths=f"a.txt\n{paths}")
-    assert (outcome.state, outcome.error.code) == ("failed", code)
+    ]:
+        outcome = send(harness, repository, commit_message="m", paths=f"a.txt\n{paths}")
+        assert (outcome.state, outcome.error.code) == ("failed", code), paths
     assert git(clone, "rev-parse", "HEAD") == repository.first
 
 

@@ -64,14 +64,15 @@ async def test_the_status_of_a_clone(ask, repository, clone, transfer_app):
     }
 
 
-@pytest.mark.parametrize(
-    ("path", "code"),
-    [("plain", "conflict"), ("nope", "not_found"), ("../x", "invalid_path"), (".h", "hidden_path")],
-)
-async def test_what_is_no_clone(ask, jp_root_dir, transfer_app, path, code):
+async def test_what_is_no_clone(ask, jp_root_dir, transfer_app):
     (jp_root_dir / "plain").mkdir()
-    response = await ask("clone", params={"path": path})
-    assert error_of(response)["code"] == code
+    for path, code in [
+        ("plain", "conflict"),
+        ("nope", "not_found"),
+        ("../x", "invalid_path"),
+        (".h", "hidden_path"),
+    ]:
+        assert error_of(await ask("clone", params={"path": path}))["code"] == code
 
 
 async def test_remotes_without_secrets(ask, clone, transfer_app):
@@ -109,20 +110,15 @@ async def test_a_look_then_a_commit_and_a_push(ask, reaches, repository, clone, 
     assert git(repository.bare, "show", "-s", "--format=%an: %s", "main") == "Ann Example: Mine"
 
 
-@pytest.mark.parametrize(
-    ("kind", "source", "destination"),
-    [
+async def test_what_no_repository_can_do_is_refused_when_asked(ask, jp_root_dir, transfer_app):
+    for kind, source, destination in [
         ("sync", "git+https://example.org/x.git", "here"),
         ("sync", "here", "git+https://example.org/x.git"),
         ("copy", "git+https://example.org/x.git", "s3://bucket/x"),
         ("copy", "s3://bucket/x", "git+https://example.org/x.git"),
         ("copy", "https://github.com/owner/name", "s3://bucket/x"),
-    ],
-)
-async def test_what_no_repository_can_do_is_refused_when_asked(
-    ask, jp_root_dir, transfer_app, kind, source, destination
-):
-    body = {"kind": kind, "source": source, "destination": destination}
-    error = error_of(await ask("jobs", method="POST", json=body))
-    assert error["code"] == "bad_request"
-    assert "fetched whole" in error["message"]
+    ]:
+        body = {"kind": kind, "source": source, "destination": destination}
+        error = error_of(await ask("jobs", method="POST", json=body))
+        assert error["code"] == "bad_request"
+        assert "fetched whole" in error["message"]
