@@ -95,13 +95,13 @@ def test_an_interrupt_pauses_and_tells_how_to_go_on(kernel, server, source):
 
 def test_a_job_is_paused_resumed_awaited_and_cancelled(kernel, server, source):
     address = source("acts.bin", noise(3 << 20), "/slow")
-    kernel.run(f"job = %transfer get --bg {address}")
-    paused = kernel.run(
-        "print(job.pause().wait().state)\njob.resume()\nawait job\nprint(job.state)"
-    )
-    assert paused.text.split() == ["paused", "done"]
-    kernel.run(f"job = %transfer get --bg {address}")
-    assert kernel.run("print(job.cancel().wait().state)").text == "cancelled\n"
+    begun = f"job = %transfer get --bg {address}\nprint(job.pause().wait().state)"
+    assert "\npaused\n" in f"\n{kernel.run(begun).text}\n"
+    assert kernel.run("job.resume()\nawait job\nprint(job.state)").text == "done\n"
+    other = source("stopped.bin", noise(6 << 20), "/slow")
+    begun = f"job = %transfer get --bg {other}\nprint(job.cancel().wait().state)"
+    assert "\ncancelled\n" in f"\n{kernel.run(begun).text}\n"
+    assert not (server.root / "work" / "stopped.bin").exists()
     assert not [name for name in os.listdir(server.root / "work") if "part" in name]
 
 
@@ -219,9 +219,14 @@ def test_an_interrupted_kernel_elsewhere_goes_on(elsewhere, source):
     again = kernel.run(line)
     assert again.data(JOB)[0]["job"]["state"] == "done", again.text
     assert (folder / "again.bin").read_bytes() == noise(6 << 20)
-    kernel.run(f"job = %transfer get --local --bg {source('off.bin', noise(6 << 20), '/slow')}")
-    told = kernel.run("print(job.pause().wait().state, job.cancel().state)")
-    assert told.text == "paused cancelled\n"
+    address = source("off.bin", noise(6 << 20), "/slow")
+    cell = kernel.run(
+        f"job = %transfer get --local --bg {address}\n"
+        "states = [job.pause().wait().state]\n"
+        "job.resume()\njob.pause()\nstates += [job.wait().state, job.cancel().state]"
+    )
+    assert cell.error is None, cell.text
+    assert kernel.run("print(*states)").text == "paused paused cancelled\n"
     assert [name for name in os.listdir(folder) if "off" in name] == []
 
 

@@ -24,7 +24,7 @@ from ..backends.base import Context
 from ..backends.tree import TreeBackend
 from ..decisions import accept
 from ..engine.browse import browse
-from ..engine.control import Control, Message, Stopped, as_transfer_error
+from ..engine.control import Control, Message, Stop, Stopped, as_transfer_error
 from ..engine.delivered import Delivered
 from ..engine.job import JobRequest, Outcome, discard, make_run
 from ..engine.planning import plan
@@ -103,6 +103,7 @@ class LocalJob:
         id = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:32]
         self.job = replace(Job.new(spec, "local"), id=id)
         self._control = Control()
+        self._asked: Stop | None = None
         self._told: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
         self._files: list[Message] = []
         self._history: RecordFile | None = None
@@ -124,6 +125,8 @@ class LocalJob:
         """Run it: its JSON each time it has changed, until it rests."""
         meter, retries = Meter(), Retries()
         self._control, self._halted = Control(self._rate()), False
+        if self._asked is not None:  # before it began
+            self._stop(self._asked)
         with _Remembered(self._state_dir, self.job) as history:
             while True:
                 before = self.job.progress.bytes_done
@@ -157,19 +160,31 @@ class LocalJob:
 
     def halt(self) -> None:
         """Stop moving bytes and keep what is there; `updates` ends soon."""
-        self._halted = True
-        self._control.pause()
+        self._stop("pause")
 
     def resume(self) -> None:
-        """`updates` goes on with it."""
+        """Let `updates` go on with it. Raises ``conflict`` if it does not rest."""
+        if self.job.state not in (State.PAUSED, State.WAITING):
+            state = self.job.state.value
+            raise TransferError("conflict", f"A job that is {state} cannot resume.")
+        self._move(State.QUEUED, reason=None)
 
     def cancel(self) -> None:
         """Stop moving bytes and throw away what is not whole; `updates` ends soon."""
-        self._control.cancel()
+        self._stop("cancel")
         if self.job.state in (State.PAUSED, State.WAITING):
             with _Remembered(self._state_dir, self.job) as history:
                 discard(self._root, self._request(history), self._context())
             self._move(State.CANCELLED, reason=None, finished=now())
+
+    def _stop(self, how: Stop) -> None:
+        self._halted = how == "pause"
+        if self.job.state in (State.QUEUED, State.RUNNING):
+            self._asked = how
+        if how == "pause":
+            self._control.pause()
+        else:
+            self._control.cancel()
 
     def approve(self) -> None:
         """Accept what the waiting job shows: a plan, the key of a host."""
@@ -254,6 +269,8 @@ class LocalJob:
     def _move(self, state: State, **changes: Any) -> None:
         revision = self.job.revision + 1
         self.job = replace(self.job, **{"phase": None, **changes}, state=state, revision=revision)
+        if state not in (State.QUEUED, State.RUNNING):
+            self._asked = None
 
     _error: TransferError | None = None
     _expired = False
