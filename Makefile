@@ -14,6 +14,8 @@ REPORTS := build/reports
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+# The tests start thousands of processes: none of them need compile what an earlier one has.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Yarn reads no .npmrc: hand it what npm was told on this machine.
 JLPM = YARN_NPM_REGISTRY_SERVER="$${YARN_NPM_REGISTRY_SERVER:-$$(npm config get registry 2>/dev/null)}" jlpm

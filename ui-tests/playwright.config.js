@@ -18,7 +18,7 @@ module.exports = {
   outputDir: 'test-results',
   forbidOnly: Boolean(process.env.CI),
   fullyParallel: false,
-  workers: 2,
+  workers: 3,
   retries: 0,
   timeout: 90000,
   expect: { timeout: 20000 },
