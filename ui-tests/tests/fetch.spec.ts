@@ -14,7 +14,7 @@ test('a fetch is followed to its end in the panel', async ({
 }) => {
   const body = noise(16 * MiB + 7);
   const address = source.add('réseau 1.bin', body);
-  source.rate = MiB;
+  source.rate = MiB / 4;
   await openFrom(panel);
   const dialog = page.getByRole('dialog');
   await dialog.getByLabel('Address', { exact: true }).fill(address);
@@ -60,7 +60,7 @@ test('it pauses, resumes from where it was, and is shown in the file browser', a
   shown
 }) => {
   const body = noise(24 * MiB);
-  source.rate = MiB;
+  source.rate = MiB / 4;
   await fetchFrom(panel, source.add('paused.bin', body));
   await panel.passes('paused.bin', 10);
   await panel.button('Pause paused.bin').click();
@@ -89,7 +89,7 @@ test('cancelled means nothing is left and no byte comes any more', async ({
   source,
   shown
 }) => {
-  source.rate = MiB;
+  source.rate = MiB / 4;
   await fetchFrom(panel, source.add('unwanted.bin', noise(24 * MiB)));
   await panel.passes('unwanted.bin', 5);
   await panel.button('Cancel unwanted.bin').click();

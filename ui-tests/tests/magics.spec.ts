@@ -25,7 +25,7 @@ test('a cell shows the row of its job, which survives the page', async ({
 }, info) => {
   const data = noise(6 * MiB);
   const address = source.add('cell.bin', data);
-  source.rate = MiB;
+  source.rate = MiB / 32;
   plantNotebook(shown, 'a.ipynb', `%transfer get ${address} --bg`);
   await openNotebook(page, `${tmpPath}/a.ipynb`);
   await runAll(page);
@@ -104,7 +104,7 @@ test('a cell of Notebook 7 shows the row, too', async ({
   server,
   source
 }, info) => {
-  source.rate = MiB / 2;
+  source.rate = MiB / 32;
   const address = source.add('seven.bin', noise(4 * MiB));
   plantNotebook(server.root, 'seven.ipynb', `%transfer get ${address}`);
   const page = await context.newPage();

@@ -67,7 +67,7 @@ for (const theme of THEMES) {
     await page.theme.setTheme(theme);
     await fetchFrom(panel, source.add('done.bin', noise(MiB)));
     await panel.reaches('done.bin', 'done');
-    source.rate = MiB;
+    source.rate = MiB / 4;
     await fetchFrom(panel, source.add('running.bin', noise(24 * MiB)));
     await panel.passes('running.bin', 1);
     await fetchFrom(panel, source.add('paused.bin', noise(24 * MiB)));
