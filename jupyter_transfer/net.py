@@ -89,6 +89,16 @@ _METADATA_NAMES = {
     "instance-data.ec2.internal",
 }
 
+# Why an address is refused. Only the first two are the administrator's to decide.
+_CLOSED = "a network that this server's administrator has closed"
+_LOOPS = "a loopback address"
+_LINK_LOCAL = "a link-local or metadata address"
+_METADATA_SERVICE = "a metadata service"
+_RESERVED = "an unspecified, multicast or reserved address"
+_DISGUISED = "a loopback address in disguise"
+
+_NOBODY_CAN = "No setting allows such addresses; use another one of that host."
+
 _COMPATIBLE = ip_network("::/96")
 _NAT64 = ip_network("64:ff9b::/96")
 _NAT64_LOCAL = ip_network("64:ff9b:1::/48")
@@ -170,16 +180,16 @@ class Policy:
         plain, inner = unwrap(address)
         every = [address, plain, *inner]
         rows: list[tuple[str, list[Address], Iterable[Network]]] = [
-            ("a network that this server's administrator has closed", every, self.deny),
-            ("a link-local or metadata address", every, _METADATA),
+            (_LINK_LOCAL, every, _METADATA),
+            (_CLOSED, every, self.deny),
         ]
         if not self.local:
             rows += [
-                ("an unspecified, multicast or reserved address", every, _USELESS),
-                ("a loopback address in disguise", inner, _LOOPBACK),
+                (_RESERVED, every, _USELESS),
+                (_DISGUISED, inner, _LOOPBACK),
             ]
             if not _within(plain, self.allow):
-                rows.append(("a loopback address", [plain], _LOOPBACK))
+                rows.append((_LOOPS, [plain], _LOOPBACK))
         return next(
             (
                 reason
@@ -205,7 +215,7 @@ class Policy:
         if literal is not None:
             self.check_socket(host, str(literal))
         elif host.rstrip(".").lower() in _METADATA_NAMES:
-            raise _refused(host, "a metadata service")
+            raise _refused(host, _METADATA_SERVICE)
 
     def resolve(self, host: str, port: int) -> list[str]:
         """The addresses of `host`, each judged, for a program that has to connect to nothing else.
@@ -247,10 +257,12 @@ def _networks(values: Iterable[str]) -> tuple[Network, ...]:
 
 
 def _refused(host: str, reason: str) -> TransferError:
+    final = reason not in (_CLOSED, _LOOPS)
     return TransferError(
         "address_refused",
-        f"The host “{host}” is not called from this server: it is {reason}.",
-        detail={"host": host},
+        f"The host “{host}” is not called from here: it is {reason}.",
+        _NOBODY_CAN if final else "",
+        detail={"host": host, **({"kind": "never_called"} if final else {})},
     )
 
 

@@ -99,6 +99,28 @@ def test_link_local_and_metadata_are_refused_whatever_is_allowed(address, policy
     assert "example.org" in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("host", "policy", "who"),
+    [
+        ("169.254.169.254", Policy(), "nobody"),
+        ("169.254.169.254", Policy(local=True), "nobody"),
+        ("169.254.169.254", Policy.of(deny=["169.254.0.0/16"]), "nobody"),
+        ("metadata.google.internal", Policy(), "nobody"),
+        ("fe80::1", Policy(), "nobody"),
+        ("224.0.0.1", Policy(), "nobody"),
+        ("64:ff9b::7f00:1", Policy(), "nobody"),
+        ("127.0.0.1", Policy(), "the administrator"),
+        ("10.0.0.1", Policy.of(deny=["10.0.0.0/8"]), "the administrator"),
+        ("127.0.0.1", Policy.of(deny=["127.0.0.0/8"]), "the administrator"),
+    ],
+)
+def test_the_remedy_names_who_can_allow_it(host, policy, who):
+    with pytest.raises(TransferError) as caught:
+        policy.check_host(host)
+    assert ("administrator" in caught.value.remedy) == (who == "the administrator")
+    assert (caught.value.detail.get("kind") == "never_called") == (who == "nobody")
+
+
 @pytest.mark.parametrize("address", USELESS)
 def test_useless_and_disguised_addresses_are_refused(address):
     assert Policy().refusal(ip_address(address))

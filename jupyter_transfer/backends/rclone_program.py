@@ -60,8 +60,12 @@ def _version(path: str) -> tuple[int, ...]:
     return tuple(int(part) for part in match.groups()) if match else ()
 
 
+IN_MEMORY = {"RCLONE_CONFIG": ""}
+"""No file with remotes: rclone reads none, and keeps in memory what it would write into one
+(https://rclone.org/docs/, "--config")."""
+
 _NO_REMOTES = {
-    "RCLONE_CONFIG": "/nonexistent/rclone.conf",
+    **IN_MEMORY,
     # Its libraries would ask the machine for a role of its own, Google's even without `env_auth`.
     "AWS_EC2_METADATA_DISABLED": "true",
     "GCE_METADATA_HOST": "metadata.invalid",
@@ -91,5 +95,5 @@ def obscured(password: str) -> str:
 
 def providers() -> list[dict[str, object]]:
     """What rclone knows of every kind of remote, as ``rclone config providers`` prints it."""
-    printed = run([program(), "config", "providers"], environment({"RCLONE_CONFIG": ""}))
+    printed = run([program(), "config", "providers"], environment(IN_MEMORY))
     return [dict(provider) for provider in json.loads(printed)]

@@ -18,7 +18,7 @@ from ..errors import TransferError
 from ..net import Policy
 from ..secrets import MASKS, is_reference
 from .base import Option
-from .rclone_program import obscured, providers
+from .rclone_program import IN_MEMORY, obscured, providers
 
 OPTIONS = (
     Option("remote_type", help="Kind of a remote that is not in rclone.conf, such as webdav"),
@@ -119,7 +119,7 @@ def variables(name: str, options: Mapping[str, Any], policy: Policy) -> dict[str
     for host, port in _hosts(values):
         policy.check_behind_proxy(host, port)
     prefix = f"RCLONE_CONFIG_{name.upper()}_"
-    made = {f"{prefix}TYPE": kind, "RCLONE_CONFIG": "/nonexistent/rclone.conf"}
+    made = {f"{prefix}TYPE": kind, **IN_MEMORY}
     for option, value in values.items():
         if known[option]:
             value = obscured(value)  # noqa: PLW2901 - the same in rclone's form

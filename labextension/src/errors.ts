@@ -198,6 +198,10 @@ const REQUEST: Table = {
 
 /** By the `kind` of the detail: what says more than the code does. */
 const KINDS: Table = {
+  never_called: t => [
+    t.__('Addresses of this kind are never called.'),
+    t.__('No setting allows them; use another address of that host.')
+  ],
   credentials_withheld: t => [
     t.__('The remote side asks who you are.'),
     t.__(

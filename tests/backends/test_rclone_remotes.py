@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_transfer.backends import rclone_program
 from jupyter_transfer.backends.base import Context
 from jupyter_transfer.backends.rclone import RcloneBackend
+from jupyter_transfer.backends.rclone_remotes import variables
 from jupyter_transfer.engine.client import opened
 from jupyter_transfer.errors import TransferError
 from jupyter_transfer.net import Policy
 from jupyter_transfer.secrets import redact
+from jupyter_transfer.tools import run
 
 from ..servers.rclone import rclone, served
 from .test_rclone import FolderSite, folder  # noqa: F401 - a fixture
@@ -69,6 +72,23 @@ def test_its_secrets_are_in_the_environment_of_the_child_only(harness, dav, tmp_
     assert hidden not in shown
     assert CANARY not in hidden
     assert redact(f"a {CANARY} b {hidden}") == "a *** b ***"
+
+
+def test_no_file_with_remotes_is_read_for_it(monkeypatch, tmp_path):
+    rclone()
+    config = tmp_path / ".config" / "rclone" / "rclone.conf"
+    config.parent.mkdir(parents=True)
+    config.write_text("[theirs]\ntype = memory\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("RCLONE_CONFIG", raising=False)
+    mine = variables("mine", remote("memory"), Policy())
+    for environment in (
+        rclone_program.environment(mine),
+        rclone_program.environment(mine, ambient=False),
+    ):
+        listed = run(rclone_program.command("listremotes"), environment)
+        assert listed.split() == [b"mine:"]
+    assert run(rclone_program.command("listremotes"), rclone_program.environment()) == b"theirs:"
 
 
 def test_a_wrong_password(harness, dav):
