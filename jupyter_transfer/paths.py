@@ -96,6 +96,17 @@ def _open_entry(folder_fd: int, name: str, flags: int, mode: int) -> int:
         raise
 
 
+def _open_unnamed(folder_fd: int, name: str) -> tuple[int, bool]:
+    """A new file in a folder, and whether it had to be given the name `name`."""
+    flags = os.O_WRONLY | os.O_CLOEXEC
+    try:
+        return os.open(".", flags | os.O_TMPFILE, 0o600, dir_fd=folder_fd), False
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL):
+            raise
+    return os.open(name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=folder_fd), True
+
+
 def openat2_works() -> bool:
     """Whether the kernel, and the seccomp filter above it, let us call openat2."""
     try:
@@ -334,6 +345,25 @@ class Root:
         with self.folder(self.nearest_folder(path)) as fd:
             status = os.fstatvfs(fd)
         return status.f_bavail * status.f_frsize
+
+    def write_refusal(self, path: str) -> str | None:
+        """Why 4 KiB cannot be written and synced in the folder at `path`, in the words of the
+        system; None when they can. The file that is made for it has no name where the file system
+        can do that (open(2), O_TMPFILE), and is gone at the end."""
+        name = f"{STAGING}-{os.getpid()}"
+        with self.folder(path) as folder:
+            try:
+                fd, named = _open_unnamed(folder, name)
+                try:
+                    os.write(fd, bytes(4096))
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+                    if named:
+                        os.unlink(name, dir_fd=folder)
+            except OSError as error:
+                return error.strerror
+        return None
 
     # -- staging and publishing --
 

@@ -186,3 +186,23 @@ def test_publish_over_a_folder(root, tmp_path):
         action = lambda: root.publish(staging, "x.part", "x", replace=True)  # noqa: E731
         assert code_of(action) == "is_a_directory"
         assert os.listdir(staging) == ["x.part"]
+
+
+# ---- whether it can be written ------------------------------------------------------------------
+
+
+def test_a_folder_is_written_to_and_left_as_it_was(root, tmp_path):
+    assert root.write_refusal("") is None
+    assert os.listdir(tmp_path / "root") == []
+
+
+def test_a_folder_where_no_file_can_go_without_a_name(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "O_TMPFILE", os.O_DIRECTORY)  # as a kernel without it reads the flag
+    assert root.write_refusal("") is None
+    assert os.listdir(tmp_path / "root") == []
+
+
+def test_why_a_folder_cannot_be_written_to():
+    assert Root("/proc").write_refusal("")
+    with pytest.raises(TransferError):
+        Root("/proc").write_refusal("nowhere")

@@ -167,6 +167,22 @@ def test_a_folder_that_is_to_be_made(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_folder_where_a_file_stands(tmp_path):
+    (tmp_path / "a").write_text("x")
+    (finding,) = places._folder("x", str(tmp_path / "a"))
+    assert finding.state == "failed"
+    assert "is not a folder" in finding.text
+
+
+def test_a_working_folder_that_was_removed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "gone").mkdir()
+    os.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    found = of(list(places.places()), "working folder")
+    assert (found.state, "removed" in found.text) == ("failed", True)
+
+
 def test_few_open_files():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (places.FEW_FILES - 1, hard))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -10,7 +9,10 @@ from contextlib import suppress
 
 from jupyter_core.paths import jupyter_data_dir
 
+from ...errors import TransferError
+from ...paths import Root
 from ...store.filesystems import on_network_filesystem
+from ..local import place_of
 from ..words import amount
 from .finding import Finding, State
 
@@ -23,7 +25,12 @@ FEW_FILES = 1024
 
 def places() -> Iterator[Finding]:
     """The working folder, the state folder and the limit of open files."""
-    yield from _folder("working folder", os.getcwd())
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        yield _closed("working folder", "the folder that this shell is in was removed")
+    else:
+        yield from _folder("working folder", here)
     yield from _folder(
         "state folder of commands", os.path.join(jupyter_data_dir(), "jupyter_transfer")
     )
@@ -31,61 +38,33 @@ def places() -> Iterator[Finding]:
 
 
 def _folder(name: str, path: str) -> Iterator[Finding]:
-    there = _nearest(path)
-    made = "" if there == path else ", which will be made"
+    place = place_of(path)
     try:
-        fd = os.open(there, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        root = Root(place.root, allow_hidden=True)
     except OSError as error:
-        text = f"{path} cannot be opened: {error.strerror}"
-        yield Finding("places", name, "failed", text, "Choose a folder that is yours.")
+        yield _closed(name, f"{path} cannot be opened: {error.strerror}")
         return
     try:
-        refusal = _refusal(there)
-        if refusal:
-            text = f"nothing can be written in {path}: {refusal}"
-            yield Finding("places", name, "failed", text, "Free space, or use another folder.")
-        else:
-            yield Finding("places", name, "ok", f"{path}{made} can be written to")
-        yield _space(name, fd)
-        yield _kind(name, fd, there)
+        rest = place.path.strip("./")
+        root.nearest_folder(rest)
+        with root.folder("") as fd:
+            made = ", which will be made" if rest else ""
+            refusal = root.write_refusal("")
+            if refusal:
+                text = f"nothing can be written in {path}: {refusal}"
+                yield Finding("places", name, "failed", text, "Free space, or use another folder.")
+            else:
+                yield Finding("places", name, "ok", f"{path}{made} can be written to")
+            yield _space(name, fd)
+            yield _kind(name, fd, place.root)
+    except TransferError as error:
+        yield _closed(name, f"{path} cannot be opened: {error.message}")
     finally:
-        os.close(fd)
+        root.close()
 
 
-def _nearest(path: str) -> str:
-    while path != os.path.dirname(path):
-        if os.path.lexists(path):
-            return path
-        path = os.path.dirname(path)
-    return path
-
-
-def _refusal(folder: str) -> str | None:
-    """Why nothing can be written in `folder`; None when 4 KiB could. The file that is made for it
-    has no name where the file system can do that (open(2), O_TMPFILE), and is gone at the end."""
-    flags = os.O_WRONLY | os.O_CLOEXEC
-    named = None
-    try:
-        try:
-            fd = os.open(folder, flags | os.O_TMPFILE, 0o600)
-        except OSError as error:
-            if error.errno not in _NO_TMPFILE:
-                raise
-            named = os.path.join(folder, f".jupyter-transfer-doctor-{os.getpid()}")
-            fd = os.open(named, flags | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(fd, bytes(4096))
-            os.fsync(fd)
-        finally:
-            os.close(fd)
-            if named is not None:
-                os.unlink(named)
-    except OSError as error:
-        return error.strerror
-    return None
-
-
-_NO_TMPFILE = (errno.EOPNOTSUPP, errno.EISDIR, errno.ENOENT, errno.EINVAL)
+def _closed(name: str, text: str) -> Finding:
+    return Finding("places", name, "failed", text, "Choose a folder that is yours.")
 
 
 def _space(name: str, fd: int) -> Finding:
