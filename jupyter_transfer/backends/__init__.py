@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from ..errors import TransferError
 from .base import Backend
+from .broken import BrokenBackend
 from .elsewhere import remedy_for
 
 GROUP = "jupyter_transfer.backends"
@@ -36,24 +37,38 @@ _REPOSITORY = re.compile(r"(?:datasets/|spaces/)?[A-Za-z0-9][\w.-]*/[A-Za-z0-9][
 _log = logging.getLogger(__name__)
 
 
-@lru_cache(maxsize=1)
 def load_all() -> dict[str, type[Backend]]:
-    """All backends by name. One that fails to import is left out and logged: a broken third
-    package must not take the others down."""
+    """All backends by name, without those that are `broken`: a third package must not take the
+    others down."""
+    return registry()[0]
+
+
+def broken() -> tuple[BrokenBackend, ...]:
+    """The backends that are installed and cannot be loaded."""
+    return registry()[1]
+
+
+@lru_cache(maxsize=1)
+def registry() -> tuple[dict[str, type[Backend]], tuple[BrokenBackend, ...]]:
+    """Both, looked for once."""
     found = {name: EntryPoint(name, value, GROUP) for name, value in _OWN.items()}
     for entry_point in entry_points(group=GROUP):
         found.setdefault(entry_point.name, entry_point)
     backends: dict[str, type[Backend]] = {}
+    failed = []
     for name, entry_point in sorted(found.items()):
         try:
             loaded = getattr(import_module(entry_point.module), entry_point.attr)
             if not issubclass(loaded, Backend):
                 raise TypeError(f"{entry_point.value} is no Backend")
-        except Exception:
-            _log.exception("The backend %s cannot be loaded", name)
+        except Exception as error:
+            one = BrokenBackend.of(entry_point, error)
+            failed.append(one)
+            detail = _log.isEnabledFor(logging.DEBUG)
+            _log.warning("The backend %s cannot be loaded: %s", name, one.cause, exc_info=detail)
             continue
         backends[name] = loaded
-    return backends
+    return backends, tuple(failed)
 
 
 def find(address: str) -> type[Backend]:
@@ -71,15 +86,38 @@ def find(address: str) -> type[Backend]:
                 said_of_repository(address),
                 detail={"kind": "repository_name", "address": f"hf://{address}"},
             )
-        supported = sorted({s for backend in load_all().values() for s in backend.schemes})
-        raise TransferError(
-            "unsupported_scheme",
-            f"Addresses of the kind “{scheme[:20]}:” are not supported here."
-            if scheme
-            else "The address does not begin with a scheme such as https:.",
-            remedy_for(scheme) or f"Use one of: {', '.join(scheme + ':' for scheme in supported)}.",
-        )
+        raise _unsupported(scheme)
     return best
+
+
+def _unsupported(scheme: str) -> TransferError:
+    """What is told of an address of the kind `scheme`. A backend that cannot be loaded cannot say
+    what it serves: of the kind that it is called after it surely is the one, of others it may be.
+    """
+    if not scheme:
+        return TransferError(
+            "unsupported_scheme",
+            "The address does not begin with a scheme such as https:.",
+            _supported(),
+        )
+    said = f"Addresses of the kind “{scheme[:20]}:” are not supported here."
+    named = next((one for one in broken() if one.name == scheme), None)
+    known = remedy_for(scheme)
+    suspect = named or (broken()[0] if broken() and known is None else None)
+    if suspect is None:
+        return TransferError("unsupported_scheme", said, known or _supported())
+    may = "" if named else ", which may serve them,"
+    return TransferError(
+        "unsupported_scheme",
+        f"{said} The backend {suspect.title}{may} cannot be loaded: {suspect.cause}",
+        suspect.remedy if named else f"{suspect.remedy} {_supported()}",
+        detail={"kind": "broken_backend", "backend": suspect.name, "cause": suspect.cause},
+    )
+
+
+def _supported() -> str:
+    schemes = sorted({s for backend in load_all().values() for s in backend.schemes})
+    return f"Use one of: {', '.join(scheme + ':' for scheme in schemes)}."
 
 
 def is_repository_name(text: str) -> bool:

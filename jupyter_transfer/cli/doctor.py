@@ -12,7 +12,7 @@ from .completing import by, file_option
 from .health.extension import extension
 from .health.finding import Finding
 from .health.network import network
-from .health.parts import optional, versions
+from .health.parts import optional, services, versions
 from .health.places import places
 from .health.running import running
 
@@ -31,7 +31,7 @@ _MARKS = {
 @click.option("-q", "--quiet", is_flag=True, help="Show only what is wrong.")
 @file_option("--ca-file", help="Further certificate authorities (PEM).")
 def doctor(addresses: tuple[str, ...], as_json: bool, quiet: bool, ca_file: str | None) -> None:
-    """Look at versions, optional parts, servers, folders and the network.
+    """Look at versions, optional parts, services, servers, folders and the network.
 
     Each ADDRESS is called, too. The exit code is 1 if something will not work.
     """
@@ -52,6 +52,7 @@ def doctor(addresses: tuple[str, ...], as_json: bool, quiet: bool, ca_file: str 
 def _findings(addresses: list[str], ca_file: str | None) -> Iterator[Finding]:
     yield from versions()
     yield from optional()
+    yield from services()
     yield from extension()
     yield from running(ca_file)
     yield from places()

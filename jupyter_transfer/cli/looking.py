@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from ..backends import load_all
+from ..backends import broken, load_all
 from .completing import Moving, by
 from .flags import OUTPUT, flag_of, of_looks, of_output, options_in
 from .local import look
@@ -47,6 +47,9 @@ def ls(url: str, **values: Any) -> None:
 def backends(name: str | None, as_json: bool) -> None:
     """Show the services that can be reached; with NAME, the flags of one."""
     known = load_all()
+    for one in broken():
+        if name in (None, one.name):
+            click.echo(f"The backend {one.title} cannot be loaded: {one.cause}", err=True)
     if name is not None and name not in known:
         raise click.UsageError(f"There is no “{name}”. Use one of: {', '.join(known)}.")
     for backend in [known[name]] if name else known.values():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..backends import load_all
+from ..backends import broken, load_all
 from ..errors import TransferError
 from ..spec import MAX_ADDRESS
 from .base import TransferHandler, allow
@@ -56,9 +56,15 @@ class BackendsHandler(TransferHandler):
 
     @allow(("read", "transfers"))
     async def get(self) -> None:
-        """Name, title, schemes, declared options and abilities (``can``) of each backend."""
+        """Name, title, schemes, declared options and abilities (``can``) of each backend; name,
+        package and cause of each that cannot be loaded (``broken``)."""
         backends = [b for b in load_all().values() if self.transfer.backend_enabled(b.name)]
-        self.write_json({"backends": [backend.describe() for backend in backends]})
+        self.write_json(
+            {
+                "backends": [backend.describe() for backend in backends],
+                "broken": [one.as_dict() for one in broken()],
+            }
+        )
 
 
 class FormsHandler(TransferHandler):

@@ -32,6 +32,9 @@ export function explain(
   if (isUnknownHost(error)) {
     return unknownHost(error, trans);
   }
+  if (error.detail?.['kind'] === 'broken_backend') {
+    return brokenBackend(error, trans);
+  }
   const plan = planOf(error);
   if (plan) {
     return {
@@ -67,6 +70,21 @@ function unknownHost(
   return {
     what: trans.__('The host %1 is not known yet.', host) + ` (${fingerprint})`,
     remedy: trans.__('Compare the fingerprint of its key with its owner’s.')
+  };
+}
+
+function brokenBackend(
+  error: ITransferErrorData,
+  trans: TranslationBundle
+): IExplanation {
+  const { backend, cause } = error.detail ?? {};
+  return {
+    what: trans.__(
+      'The service %1 is installed, but it cannot be loaded: %2',
+      backend,
+      cause
+    ),
+    remedy: trans.__('Ask the administrator to install its package again.')
   };
 }
 

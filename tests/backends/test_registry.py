@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -10,8 +11,10 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from jupyter_transfer import backends
-from jupyter_transfer.backends import _OWN, find, load_all
+from jupyter_transfer.backends import _OWN, broken, find, load_all, registry
 from jupyter_transfer.backends.base import Backend, Context, Entry, Locator, Option
+from jupyter_transfer.backends.broken import BrokenBackend
+from jupyter_transfer.cli.health.parts import services
 from jupyter_transfer.errors import TransferError
 
 
@@ -106,9 +109,9 @@ def third_party(monkeypatch):
         EntryPoint("http", here + "Other", backends.GROUP),
     ]
     monkeypatch.setattr(backends, "entry_points", lambda group: points)
-    load_all.cache_clear()
+    registry.cache_clear()
     yield
-    load_all.cache_clear()
+    registry.cache_clear()
 
 
 def test_backends_of_other_packages(third_party, caplog):
@@ -118,6 +121,63 @@ def test_backends_of_other_packages(third_party, caplog):
     assert find("http://h/x").name == "http"
     assert "broken" in caplog.text
     assert "wrong" in caplog.text
+
+
+@pytest.fixture
+def broken_package(monkeypatch, tmp_path):
+    """A package whose entry point leads to a module that lacks what it imports."""
+    info = tmp_path / "acme_tape-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-tape\nVersion: 1.2\n")
+    (info / "entry_points.txt").write_text(f"[{backends.GROUP}]\ntape = acme_tape:Tape\n")
+    (tmp_path / "acme_tape.py").write_text("import library_of_acme\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
+    registry.cache_clear()
+    yield "ModuleNotFoundError: No module named 'library_of_acme'"
+    registry.cache_clear()
+
+
+def test_the_address_of_a_broken_backend_is_told_why(broken_package):
+    (one,) = broken()
+    assert (one.name, one.package, one.cause) == ("tape", "acme-tape 1.2", broken_package)
+    with pytest.raises(TransferError) as caught:
+        find("tape://x")
+    assert caught.value.code == "unsupported_scheme"
+    assert "“tape” of the package acme-tape 1.2 cannot be loaded" in caught.value.message
+    assert broken_package in caught.value.message
+    assert "pip install --upgrade acme-tape" in caught.value.remedy
+    with pytest.raises(TransferError) as caught:
+        find("reel://x")
+    assert "which may serve them, cannot be loaded" in caught.value.message
+    assert "s3:" in caught.value.remedy
+    with pytest.raises(TransferError) as caught:
+        find("gs://x")
+    assert "tape" not in caught.value.message
+
+
+def test_the_cause_names_no_folder():
+    error = ImportError("cannot import name 'a' from 'b' (/home/me/lib/b/c.py), https://h/x/y")
+    one = BrokenBackend.of(EntryPoint("x", "y:Z", backends.GROUP), error)
+    assert one.cause == "ImportError: cannot import name 'a' from 'b' (c.py), https://h/x/y"
+    assert "jupyter_transfer" in one.remedy
+
+
+def test_doctor_and_backends_name_a_broken_backend(broken_package):
+    finding = next(one for one in services() if one.name == "tape")
+    assert finding.state == "failed"
+    assert "acme-tape 1.2" in finding.text
+    assert broken_package in finding.text
+    for arguments in (["backends"], ["get", "tape://x", "--local"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "jupyter_transfer.cli", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert broken_package in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 # ---- options ------------------------------------------------------------------------------------

@@ -152,9 +152,9 @@ def quick(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> No
 def listing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The backend `ListingBackend` is there."""
     monkeypatch.setitem(backends._OWN, "listing", "tests.servers.listing:ListingBackend")
-    backends.load_all.cache_clear()
+    backends.registry.cache_clear()
     yield
-    backends.load_all.cache_clear()
+    backends.registry.cache_clear()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_transfer.events import SCHEMA_ID
 
+from ..backends.test_registry import broken_package  # noqa: F401 - a fixture
 from ..conftest import error_of, until
 from ..servers.chaos import redirect, running_chaos
 from ..servers.nginx import running_nginx
@@ -325,11 +326,22 @@ async def test_the_plan_of_what_is_there_already(ask, post, reaches, nginx):
 
 
 async def test_backends(ask):
-    backends = json.loads((await ask("backends")).body)["backends"]
+    answer = json.loads((await ask("backends")).body)
+    assert answer["broken"] == []
+    backends = answer["backends"]
     http = next(backend for backend in backends if backend["name"] == "http")
     assert set(http["schemes"]) == {"http", "https"}
     names = {"name", "type", "help", "default", "secret", "choices", "required", "side"}
     assert all(set(option) == names for option in http["options"])
+
+
+async def test_a_backend_that_cannot_be_loaded(ask, broken_package):  # noqa: F811
+    answer = json.loads((await ask("backends")).body)
+    expected = {"name": "tape", "package": "acme-tape 1.2", "cause": broken_package}
+    assert answer["broken"] == [expected]
+    error = error_of(await ask("probe", method="POST", json={"url": "tape://x"}))
+    assert (error["code"], error["detail"]["backend"]) == ("unsupported_scheme", "tape")
+    assert broken_package in error["message"]
 
 
 # ---- bad input --------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from ...backends import git_program, rclone_program
+from ...backends import broken, git_program, load_all, rclone_program
 from ...engine.curlversion import libcurl
 from ...errors import TransferError
 from ...secrets import bare_environment, keyring_name
@@ -69,6 +69,15 @@ def optional() -> Iterator[Finding]:
     yield _program("rclone", rclone_program.program, OPTIONAL["rclone"])
     yield _program("git", git_program.program, "repositories of git (git+https:)")
     yield _program("git-lfs", _git_lfs, "large files in repositories of git")
+
+
+def services() -> Iterator[Finding]:
+    """The backends, and those that cannot be loaded."""
+    yield Finding("services", "loaded", "ok", ", ".join(load_all()))
+    for one in broken():
+        text = f"of the package {one.package} " if one.package else ""
+        text = f"{text}cannot be loaded: {one.cause}"
+        yield Finding("services", one.name, "failed", text, one.remedy)
 
 
 def extras() -> frozenset[str]:

@@ -51,6 +51,22 @@ describe('explain', () => {
     });
   });
 
+  it('names the service that cannot be loaded, and why', () => {
+    const detail = { kind: 'broken_backend', backend: 'tape', cause: 'E: x' };
+    const error = failure('unsupported_scheme', { detail });
+    expect(explain(error, chinese).what).toBe(
+      '«The service tape is installed, but it cannot be loaded: E: x»'
+    );
+  });
+
+  it('sends nobody to the administrator for what is never allowed', () => {
+    const detail = { kind: 'never_called', host: '169.254.169.254' };
+    const { remedy } = explain(failure('address_refused', { detail }), chinese);
+    expect(remedy).toBe(
+      '«No setting allows them; use another address of that host.»'
+    );
+  });
+
   it('says what a request means that is of a known kind', () => {
     const error = failure('bad_request', { detail: { kind: 'no_listing' } });
     expect(explain(error, chinese).what).toBe(
