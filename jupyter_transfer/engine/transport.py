@@ -282,17 +282,19 @@ class Transport:
 
     def perform(self, exchange: Exchange, check: Callable[[], None]) -> Exchange:
         """Run one exchange to its end, calling `check` (which may raise) all the while; others
-        go on, and those that end are returned by the next `run`."""
+        go on, and those that end are returned by the next `run`. What the end of another one calls
+        may perform one, too: this one may end meanwhile."""
         self.start(exchange)
         try:
             while True:
-                ended = self._turn(0.1)
-                self._ended_early += [other for other in ended if other is not exchange]
-                if exchange in ended:
+                ended = self._turn(0.1)  # before the list is looked at: it may become another one
+                self._ended_early += ended
+                if exchange in self._ended_early:
                     break
                 check()
         finally:
             self.stop(exchange)
+            self._ended_early = [other for other in self._ended_early if other is not exchange]
         return exchange
 
     def stir(self) -> None:
