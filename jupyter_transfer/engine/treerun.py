@@ -173,6 +173,7 @@ class TreeRun(FetchRun):
             with self._opened(lambda: inner.inner(means.backend.store)) as store:
                 self._fetch_large(means, store, path, missing)
             if self._errors:
+                self._tell_failed()
                 raise self._errors[0]
         self._report.state("checking_out")
         means.backend.settle(inner, self._watch_quietly())
@@ -212,6 +213,12 @@ class TreeRun(FetchRun):
             self._bytes_before += message["size"] or 0
             self._judge(message["verified"], message["unverified"])
         self._tell()
+
+    def _tell_failed(self) -> None:
+        """Report the files whose objects could not be had: the folder does not get its name."""
+        for message, error in self._rows:
+            if error is not None:
+                self._report.file(message)
 
     def _finish(self, path: str, made: Made) -> None:
         """Report the folder, and what was fetched into it."""
