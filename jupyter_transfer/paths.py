@@ -447,6 +447,29 @@ class Root:
                 return
             path = folder
 
+    def holds_more(self, path: str) -> bool:
+        """Whether something in the folder at `path`, at any depth, is not shown by `scan`, or is
+        neither file nor folder nor link. False where there is no folder."""
+        folders = [path]
+        while folders:
+            below = folders.pop()
+            try:
+                with self.folder(below) as fd:
+                    count = len(os.listdir(fd))
+                shown = self.scan(below)
+            except TransferError as error:
+                if error.code in ("not_found", "not_a_directory"):
+                    continue
+                raise
+            kinds = {one.name: stat.S_IFMT(one.status.st_mode) for one in shown}
+            known = {stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR}
+            if len(shown) < count or not known.issuperset(kinds.values()):
+                return True
+            folders += [
+                join_path(below, name) for name, kind in kinds.items() if kind == stat.S_IFDIR
+            ]
+        return False
+
     def move(self, path: str, target: str) -> None:
         """Rename the entry at `path` to `target`, whose folders are made; never replaces anything.
         Raises ``exists`` …; ``invalid_path`` for another file system."""

@@ -426,6 +426,10 @@ class Backend(ABC):
     )
     """Options that say who asks, and of which service where its address does not."""
 
+    folders: ClassVar[bool] = False
+    """Whether it has folders: where one stands there can be no file of its name, and one that is
+    empty stays. Then it has `remove_folder`, if it can `delete`."""
+
     any_name: ClassVar[bool] = False
     """Whether a file may be sent there under any relative path: none leads out of its folder."""
 
@@ -561,6 +565,11 @@ class Backend(ABC):
 
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:
         """Remove `entries` for good; for each what went wrong, or None."""
+        raise self._cannot("delete")
+
+    def remove_folder(self, address: str) -> None:
+        """Remove the folder at `address`, which ends in ``/``; nothing is done where something is
+        in it, or it is not there. Raises what else it fails of."""
         raise self._cannot("delete")
 
     def copies(self, entry: Entry, address: str, other: Backend) -> bool:

@@ -49,6 +49,8 @@ class FileTreeBackend(Backend):
 
     can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "send", "delete", "browse"})
 
+    folders = True
+
     # -- what a protocol has to say --
 
     @abstractmethod
@@ -65,8 +67,8 @@ class FileTreeBackend(Backend):
         taken and may not be replaced."""
 
     @abstractmethod
-    def commands(self, act: Literal["mkdir", "rm"], url: str) -> Sequence[str]:
-        """The commands in libcurl's QUOTE form that make a folder, or remove a file."""
+    def commands(self, act: Literal["mkdir", "rm", "rmdir"], url: str) -> Sequence[str]:
+        """The commands in libcurl's QUOTE form that make a folder, or remove a file or a folder."""
 
     @abstractmethod
     def touch(self, url: str, mtime_ns: int) -> Sequence[str]:
@@ -209,6 +211,17 @@ class FileTreeBackend(Backend):
                 return None
             return error
         return None
+
+    def remove_folder(self, address: str) -> None:
+        """As `Backend.remove_folder`. Servers refuse to remove one that is not empty; look before,
+        so that a refusal means something else."""
+        url = str(self.url(address)).rstrip("/")
+        try:
+            if next(self.listing(url + "/"), None) is None:
+                self.act(self.commands("rmdir", url), url)
+        except TransferError as error:
+            if error.code not in _ABSENT:
+                raise
 
     def act(self, commands: Sequence[str], url: str) -> None:
         """Carry out `commands` at the server of `url`."""

@@ -94,9 +94,9 @@ class FtpBackend(FileTreeBackend):
         source, target = (_path(self.url(each)) for each in (old, new))
         self.act([*first, f"RNFR {source}", f"RNTO {target}"], url)
 
-    def commands(self, act: Literal["mkdir", "rm"], url: str) -> Sequence[str]:
+    def commands(self, act: Literal["mkdir", "rm", "rmdir"], url: str) -> Sequence[str]:
         """See `FileTreeBackend.commands`."""
-        verb = {"mkdir": "MKD", "rm": "DELE"}[act]
+        verb = {"mkdir": "MKD", "rm": "DELE", "rmdir": "RMD"}[act]
         return [f"{verb} {_path(self.url(url)).rstrip('/')}"]
 
     def touch(self, url: str, mtime_ns: int) -> Sequence[str]:

@@ -36,6 +36,7 @@ class HttpBackend(Backend):
     title = "Web address (HTTP, HTTPS)"
     schemes = SCHEMES
     can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send", "delete"})
+    folders = True
     options: ClassVar[tuple[Option, ...]] = (
         Option(
             "filename",
@@ -257,6 +258,10 @@ class HttpBackend(Backend):
     def delete(self, entries: Sequence[Entry]) -> list[TransferError | None]:
         """Remove files, one after the other."""
         return [self._web_server(one.address).delete(one.address) for one in entries]
+
+    def remove_folder(self, address: str) -> None:
+        """As `Backend.remove_folder`."""
+        self._web_server(address).remove_folder(str(_parse(address)))
 
     def sink(self, address: str, source: SourceFile) -> Sink:
         """A temporary name and MOVE where the server speaks WebDAV, else a plain PUT."""

@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 from ..errors import TransferError
 from .base import Answer, Caller, Digest, Entry
 from .sink import Gone, Outlet, Sink, SourceFile, Span, State
-from .webdav import PROPFIND, entries_in, members_in, validators_of
+from .webdav import PROPFIND, entries_in, holds_nothing, members_in, validators_of
 
 Headers = Callable[[str], Mapping[str, str]]
 """What goes with every request to an address: the credential, and what the person adds."""
@@ -128,6 +128,20 @@ class WebServer:
         except TransferError as error:
             return error
         return None if answer.status in (200, 202, 204, *_MISSING) else refusal(answer)
+
+    def remove_folder(self, address: str) -> None:
+        """Remove the folder `address`, which ends in ``/``, of a server that speaks WebDAV, if
+        nothing is in it. DELETE takes with it whatever is (RFC 4918 section 9.6.1), so look
+        right before."""
+        if not self.speaks_webdav(address):
+            return  # nothing tells whether it is empty
+        answer = self.call(address, "PROPFIND", {"Depth": "1"})
+        if answer.status in _MISSING or (answer.status == 207 and not holds_nothing(answer)):
+            return
+        error = refusal(answer) if answer.status != 207 else self.delete(address)
+        if error is not None:
+            raise error
+        self.forget_folder(address)
 
     def make_folder(self, address: str) -> None:
         """Make the folder `address`, which ends in ``/``, and those above it that are missing,

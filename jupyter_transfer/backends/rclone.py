@@ -55,6 +55,7 @@ class RcloneBackend(Backend):
     options: ClassVar[tuple[Option, ...]] = rclone_remotes.OPTIONS
     can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send", "delete"})
     tool = True
+    folders = True
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -169,6 +170,18 @@ class RcloneBackend(Backend):
             else None
             for answer in answers
         ]
+
+    def remove_folder(self, address: str) -> None:
+        """As `Backend.remove_folder`: rclone removes no folder that holds something."""
+        place = self._parsed(address)
+        call = {"_path": "operations/list", "fs": place.top, "remote": place.path}
+        (listed,) = self._server.ask_many([call])
+        if isinstance(listed, TransferError) or listed["list"]:
+            return
+        call["_path"] = "operations/rmdir"
+        (answer,) = self._server.ask_many([call])
+        if isinstance(answer, TransferError) and answer.code != "remote_not_found":
+            raise answer
 
     # -- where its bytes are --
 

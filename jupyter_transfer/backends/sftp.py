@@ -85,7 +85,7 @@ class SftpBackend(FileTreeBackend):
                 raise TransferError("exists", "The name was taken meanwhile.") from None
             raise
 
-    def commands(self, act: Literal["mkdir", "rm"], url: str) -> Sequence[str]:
+    def commands(self, act: Literal["mkdir", "rm", "rmdir"], url: str) -> Sequence[str]:
         """See `FileTreeBackend.commands`."""
         return [f"{act} {_quote(path_of(self.url(url)))}"]
 

@@ -71,6 +71,14 @@ def members_in(answer: Answer) -> list[Entry]:
     return members
 
 
+def holds_nothing(answer: Answer) -> bool:
+    """Whether a multi-status answer to `PROPFIND` with ``Depth: 1`` describes the folder that was
+    asked about and nothing else at all. Raises ``remote_lied``."""
+    here = unquote(urlsplit(answer.url).path).rstrip("/")
+    found = [unquote(urlsplit(href).path).rstrip("/") for href, _ in _described(answer)]
+    return found == [here]
+
+
 def _entry(item: Element, href: str, base: str, date: str | None) -> Entry:
     found = {}
     for group in item.iter(f"{_DAV}propstat"):

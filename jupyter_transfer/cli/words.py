@@ -125,6 +125,10 @@ def push_line(push: Json) -> str:
 def plan_line(plan: Json) -> str:
     """How much a plan does."""
     deletes = plural(plan["delete"], "file")
+    if plan.get("folders"):
+        deletes += f" and {plural(plan['folders'], 'folder')} that are empty then"
+    if plan.get("fail"):
+        deletes += f"; impossible: {plan['fail']:,}"
     return (
         f"To copy: {plural(plan['copy'], 'file')}; to replace: {plan['replace']:,}; "
         f"to delete: {deletes}; {amount(plan['bytes'])} to move."

@@ -107,14 +107,21 @@ class ManyFiles:
             self._groups.take_over(self._setting.control, self._setting.targets.delivered)
             self._taken_over = True
 
-    def run(self, entries: Iterator[Entry]) -> None:
-        """Deliver everything. Raises what ends the whole job, `Stopped`; what is whole by then is
-        published, unless the job was cancelled."""
+    def run(
+        self, entries: Iterator[Entry], then: Callable[[], Iterator[Entry]] | None = None
+    ) -> None:
+        """Deliver everything; `then`, when all that is settled, what that gives. Raises what ends
+        the whole job, `Stopped`; what is whole by then is published, unless the job was
+        cancelled."""
         cancelled = False
         try:
             self.take_over()
             self._names = names_on(self._groups)
             self._run(entries)
+            if then is not None:
+                self._await_names()
+                self._listed = False
+                self._run(then())
         except Stopped as stopped:
             cancelled = stopped.how == "cancel"
             raise
@@ -151,6 +158,13 @@ class ManyFiles:
                 self._setting.control.sleep(0.01)  # for a retry, or for the disk
             elif self._listed and not self._ahead and not self._large:
                 return
+
+    def _await_names(self) -> None:
+        """Wait until all that was fetched has its name, and is settled."""
+        while not self._publisher.is_idle():
+            self._check()
+            self._setting.control.sleep(0.01)
+        self._check()
 
     def _check(self) -> None:
         self._setting.control.check()

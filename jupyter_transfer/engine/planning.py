@@ -263,7 +263,7 @@ def _plan_sync(root: Root, request: JobRequest, context: Context, control: Contr
         "needs": None,
         "complete": notes.whole,
     }
-    return {**answer, "plan": made.overview.plan(), "entries": made.overview.entries()}
+    return {**answer, "plan": made.summary(), "entries": made.overview.entries()}
 
 
 _PLANS: dict[str, Callable[[Root, JobRequest, Context, Control], Answer]] = {

@@ -73,6 +73,7 @@ class Publisher:
         self._error: TransferError | None = None
         self._change = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._is_working = False
 
     # -- the side of the network --
 
@@ -124,6 +125,14 @@ class Publisher:
     def is_full(self) -> bool:
         """Whether the network has to wait for the disk."""
         return self._backlog > BACKLOG or len(self._full) >= GROUPS
+
+    def is_idle(self) -> bool:
+        """Whether nothing waits for the disk; what does is published now, its group full or not."""
+        with self._change:
+            if self._group:
+                self._group.since = -GROUP_SECONDS
+                self._wake()
+            return not (self._group or self._full or self._waiting or self._is_working)
 
     def check(self) -> None:
         """Raise what went wrong, such as ``disk_full``."""
@@ -198,19 +207,25 @@ class Publisher:
     def _next(self) -> _Group | Arrival | None:
         """What is to be done next; None at the end."""
         with self._change:
-            while True:
-                if self._closing == "drop":
-                    self._drop()
-                if self._full:
-                    return self._full.popleft()
-                if self._is_due():
-                    group, self._group = self._group, _Group()
-                    return group
-                if self._waiting:
-                    return self._waiting.popleft()
-                if self._closing:
-                    return None
-                self._change.wait(self._until_due())
+            self._is_working = False
+            task = self._await_task()
+            self._is_working = task is not None
+            return task
+
+    def _await_task(self) -> _Group | Arrival | None:
+        while True:
+            if self._closing == "drop":
+                self._drop()
+            if self._full:
+                return self._full.popleft()
+            if self._is_due():
+                group, self._group = self._group, _Group()
+                return group
+            if self._waiting:
+                return self._waiting.popleft()
+            if self._closing:
+                return None
+            self._change.wait(self._until_due())
 
     def _is_due(self) -> bool:
         if not self._group:

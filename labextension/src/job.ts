@@ -249,6 +249,10 @@ export interface IJobPlan {
   readonly delete: number;
   /** Files that are there already, the same. */
   readonly skip?: number;
+  /** Files that cannot come, for what has their name stays. */
+  readonly fail?: number;
+  /** Folders that are empty then, and are removed. */
+  readonly folders?: number;
   /** Bytes to move. */
   readonly bytes: number | null;
   /** Files that the source has at all. */

@@ -18,6 +18,8 @@ export function planOf(error: ITransferErrorData | null): IJobPlan | null {
     replace: count('replace'),
     delete: count('delete'),
     skip: count('skip'),
+    fail: count('fail'),
+    folders: count('folders'),
     bytes: typeof detail['bytes'] === 'number' ? detail['bytes'] : null,
     source_files:
       typeof detail['source_files'] === 'number'
@@ -117,6 +119,27 @@ export function planWarnings(
     warnings.push(
       trans.__(
         'The source has no files at all. Is it the right one, and is its disk there?'
+      )
+    );
+  }
+  const { folders = 0, fail = 0 } = plan;
+  if (folders > 0) {
+    warnings.push(
+      trans._n(
+        'One folder is empty then, and is removed.',
+        '%2 folders are empty then, and are removed.',
+        folders,
+        format.count(folders)
+      )
+    );
+  }
+  if (fail > 0) {
+    warnings.push(
+      trans._n(
+        'One file cannot be copied: a file and a folder have the same name.',
+        '%2 files cannot be copied: a file and a folder have the same name.',
+        fail,
+        format.count(fail)
       )
     );
   }

@@ -115,6 +115,9 @@ class SinkContract:
     hides: ClassVar[bool] = True
     """Whether nothing shows under the final name before the whole is there."""
 
+    removes_folders: ClassVar[bool] = True
+    """Whether a folder of a service that has some can be removed."""
+
     large: ClassVar[int] = 20_000_003
     """Bytes of a file that takes several pieces."""
 
@@ -402,6 +405,15 @@ class SinkContract:
             assert backend.delete(entries[:4]) == [None] * 4
             assert site.names() == names[4:]
             assert backend.delete(entries[:1]) == [None]
+            if backend.folders and self.removes_folders:
+                folder = backend.join(access.address, "d") + "/"
+                backend.remove_folder(folder)  # it holds something
+                assert site.names() == names[4:]
+                assert backend.delete(entries[4:]) == [None]
+                for _ in range(2):  # nothing is there the second time
+                    backend.remove_folder(folder)
+                    assert backend.find(folder) is None
+                assert backend.find(access.address) is not None
 
     def test_finding(self, harness: Harness, site: Site) -> None:
         site.put("folder/f.bin", b"abc")

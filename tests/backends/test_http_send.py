@@ -73,6 +73,7 @@ class TestPut(SinkContract):
     """nginx makes a file of a PUT when it is whole, and knows no conditions."""
 
     parts = False
+    removes_folders = False
 
     @pytest.fixture
     def site(self, nginx):

@@ -232,10 +232,15 @@ def test_a_source_that_is_gone_deletes_nothing(side: Side):
 
 def test_a_file_that_does_not_arrive_keeps_what_would_go(side: Side):
     write(side.source, {"a": "1", "b": "2"})
-    write(side.target, {"gone": "3", "b/in the way": "4"})
+    write(side.target, {"gone": "3", "b/in the way": "4", "b/.hidden": "5"})
     outcome = side.sync(approve=True)
     assert outcome.state == "failed"
-    assert read(side.target) == {"a": b"1", "gone": b"3", "b/in the way": b"4"}
+    assert read(side.target) == {
+        "a": b"1",
+        "gone": b"3",
+        "b/in the way": b"4",
+        "b/.hidden": b"5",
+    }
 
 
 def test_what_changed_after_the_plan_is_left_alone(side: Side, monkeypatch):

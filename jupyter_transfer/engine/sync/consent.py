@@ -35,7 +35,7 @@ def agree(
     _check(doomed, options.get("max_delete"), whole=whole)
     detail = {
         "kind": "plan",
-        **plan.overview.plan(),
+        **plan.summary(),
         "source_files": plan.source_files,
         "trash": trash or None,
         "max_delete": options.get("max_delete"),
@@ -47,7 +47,7 @@ def agree(
             return iter(gone)
     fits = approved(options, detail) and (plan.source_files > 0 or answer is not True)
     if doomed:
-        shown.keep(plan.overview.hash, plan.lost)
+        shown.keep(plan.overview.hash, plan.lost, plan.emptied())
     if doomed and not fits:
         raise _question(plan, detail)
     return iter(())

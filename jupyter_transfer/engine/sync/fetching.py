@@ -22,7 +22,7 @@ from ..target import Decision, Described, Targets, matches
 from .consent import agree
 from .items import Item
 from .options import trash_of
-from .plan import SyncPlan
+from .plan import Pair, SyncPlan
 from .planned import PlannedRun
 from .shown import ShownPlan
 from .steps import Ends, Notes, Planner, agreed, changed_since
@@ -144,7 +144,7 @@ class SyncFetchRun(PlannedRun, FetchRun):
                 lambda path: {"path": ends.local(path)},
             )
             self._report.state("")
-            self._tell_gone(gone)
+            self._begin(plan, gone, lambda path: {"path": ends.local(path)}, self._remove_folder)
             self._carry_out(plan, many)
         finally:
             plan.close()
@@ -154,22 +154,40 @@ class SyncFetchRun(PlannedRun, FetchRun):
         known = self._ends.delivered.get(self._ends.local(path))
         return known is not None and bool(known.get("sure"))
 
-    def _tell_gone(self, gone: Iterable[list[Any]]) -> None:
-        """An earlier process deleted these, and died before that was written down."""
-        assert self._ends is not None
-        for _, path, size, _ in gone:
-            self._report.file(row(self._ends.local(path), size=size, action="delete"))
-
     def _carry_out(self, plan: SyncPlan, many: ManyFiles) -> None:
-        many.run(self._moves(plan))
+        if plan.late:
+            many.run(self._moves(plan.steps()), then=lambda: self._rest(plan))
+        else:
+            many.run(self._moves(plan.steps()))
+            self._delete_all(plan)
+
+    def _rest(self, plan: SyncPlan) -> Iterator[Entry]:
+        """What to fetch when nothing stands in its way any more."""
+        self._delete_all(plan)
+        self._report.state("")
+        return iter(()) if self._errors else self._moves(plan.late_steps())
+
+    def _delete_all(self, plan: SyncPlan) -> None:
         if self._errors:
             return  # what did not arrive may be what the destination still has
-        self._delete(plan.doomed())
+        self._report.state("deleting")
+        for item in plan.doomed():
+            self._control.check()
+            assert self._ends is not None
+            self._delete_one(self._ends.local(item.path), item)
+        for folder in plan.emptied():
+            self._remove_folder(folder)
 
-    def _moves(self, plan: SyncPlan) -> Iterator[Entry]:
+    def _remove_folder(self, path: str) -> None:
+        """Remove a folder unless something is in it."""
+        assert self._ends is not None
+        path = self._ends.local(path)
+        self._root.remove_empty(path, split_path(path)[0])
+
+    def _moves(self, steps: Iterable[Pair]) -> Iterator[Entry]:
         """What to fetch; what is to be replaced is in the trash before."""
         assert self._ends is not None
-        for source, target in plan.steps():
+        for source, target in steps:
             assert source is not None
             path = self._ends.local(source.path)
             self._landing.expect(path, target)
@@ -188,22 +206,6 @@ class SyncFetchRun(PlannedRun, FetchRun):
         if error is not None and replaced is not None and self._trash is not None:
             self._trash.forget(replaced)
         super()._settle({**message, "action": action}, error)
-
-    def _delete(self, doomed: Iterator[Item]) -> None:
-        """Delete files by path, and the folders that are empty then."""
-        assert self._ends is not None
-        top, left = self._ends.folder, ""
-        self._report.state("deleting")
-        for item in doomed:
-            self._control.check()
-            path = self._ends.local(item.path)
-            folder = split_path(path)[0]
-            if left not in (folder, ""):
-                self._root.remove_empty(left, top)
-            left = folder
-            self._delete_one(path, item)
-        if left:
-            self._root.remove_empty(left, top)
 
     def _delete_one(self, path: str, item: Item) -> None:
         message = row(path, size=item.size, action="delete")

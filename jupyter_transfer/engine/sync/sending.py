@@ -33,10 +33,10 @@ from ..walk import Found
 from .consent import agree
 from .items import Item
 from .options import trash_of
-from .plan import SyncPlan
+from .plan import Pair, SyncPlan
 from .planned import PlannedRun
 from .shown import ShownPlan
-from .steps import Ends, Notes, Planner, agreed, changed_since
+from .steps import Ends, Notes, Planner, agreed, changed_since, slashed
 from .trash import RemoteTrash, Trash
 
 DELETED_AT_ONCE = 100
@@ -102,8 +102,7 @@ class SyncSending(PlannedRun, SendRun):
                 self._name,
             )
             self._report.state("")
-            for _, path, size, _ in gone:
-                self._report.file(row(**self._name(path), size=size, action="delete"))
+            self._begin(plan, gone, self._name, lambda path: self._remove_folder(path, lane))
             self._carry_out(plan, lane, context)
         finally:
             plan.close()
@@ -142,17 +141,32 @@ class SyncSending(PlannedRun, SendRun):
         self._files_total = counts["copy"] + counts["replace"]
         self._bytes_total = self._size = plan.overview.bytes
         outgoing = self._outgoing(self._going, self._addresses(self._going))
-        self._send_many(lane, outgoing, self._moves(plan, lane))
+        self._send_many(lane, outgoing, self._moves(plan.steps(), lane))
         if self._errors:
             return  # what did not arrive may be what the destination still has
         with Looks(self._request.destination, context, self._control) as looks:
             self._delete(looks.each(plan.doomed(), _look), lane)
+        for folder in plan.emptied():
+            self._control.check()
+            self._remove_folder(folder, lane)
+        if plan.late and not self._errors:
+            self._report.state("")
+            self._send_many(lane, outgoing, self._moves(plan.late_steps(), lane))
 
-    def _moves(self, plan: SyncPlan, lane: Lane) -> Iterator[Found]:
+    def _remove_folder(self, path: str, lane: Lane) -> None:
+        """Remove a folder unless something is in it."""
+        assert self._ends is not None
+        address = slashed(self._ends.remote(path))
+        try:
+            _way(lane).patiently(lambda: lane.backend.remove_folder(address))
+        except TransferError as error:
+            self._report.note(error.code, f"The folder “{path}” stays: {error.message}")
+
+    def _moves(self, steps: Iterable[Pair], lane: Lane) -> Iterator[Found]:
         """What to send; what is to be replaced is in the trash before."""
         assert self._ends is not None
         assert self._going is not None
-        for source, target in plan.steps():
+        for source, target in steps:
             assert source is not None
             path, address = self._ends.local(source.path), self._ends.remote(source.path)
             self._going.expect(address, target)

@@ -6,6 +6,7 @@ the state folder::
 
     {"kind": "sync-plan", "version": 1, "hash": "…", "moment": "20261127T103000Z"}
     {"lost": ["delete", "a/b", 512, 1767225600000000000]}     one for each file, by path
+    {"folder": "a"}                                     one for each that is empty then
     {"whole": true}
 """
 
@@ -40,7 +41,7 @@ class ShownPlan:
         """When it was made, as the name of a folder of the trash."""
         self._read()
 
-    def keep(self, hash: str, lost: Iterable[Lost]) -> None:
+    def keep(self, hash: str, lost: Iterable[Lost], folders: Iterable[str]) -> None:
         """Keep a plan in place of the one before. Raises ``disk_full`` …"""
         self.hash = hash
         if self._folder is None:
@@ -53,6 +54,8 @@ class ShownPlan:
             file.append(header, sync=False)
             for step in lost:
                 file.append({"lost": step}, sync=False)
+            for folder in folders:
+                file.append({"folder": folder}, sync=False)
             file.append({"whole": True})
         finally:
             file.close()
@@ -74,6 +77,12 @@ class ShownPlan:
             if known[0] == "delete":
                 gone.add(known)
         return gone
+
+    def folders(self) -> Iterator[str]:
+        """The folders that were to be empty, what lies in them before themselves; none where no
+        plan is kept."""
+        if self.hash is not None:
+            yield from (record["folder"] for record in self._records() if "folder" in record)
 
     def remove(self) -> None:
         """Forget it."""

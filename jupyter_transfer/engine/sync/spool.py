@@ -90,8 +90,8 @@ class Spool:
 
 
 class Sorted:
-    """Rows by their first value, a text: runs of `RUN` rows are sorted in memory, and merged when
-    they are read (external merge sort). `close` it."""
+    """Rows by their first value, a path (see `in_order`): runs of `RUN` rows are sorted in memory,
+    and merged when they are read (external merge sort). `close` it."""
 
     def __init__(self) -> None:
         self._run: list[tuple[str, bytes]] = []
@@ -100,7 +100,7 @@ class Sorted:
 
     def add(self, row: Row) -> None:
         """One more. Raises ``disk_full`` and others."""
-        self._run.append((row[0], as_line(row)))
+        self._run.append((in_order(row[0]), as_line(row)))
         if len(self._run) >= RUN:
             self._put_away()
 
@@ -110,7 +110,7 @@ class Sorted:
             return (json.loads(line) for _, line in self._run)
         if self._run:
             self._put_away()
-        return heapq.merge(*map(self._read, self._runs), key=lambda row: row[0])
+        return heapq.merge(*map(self._read, self._runs), key=lambda row: in_order(row[0]))
 
     def close(self) -> None:
         """Give the memory and the file back."""
@@ -124,6 +124,14 @@ class Sorted:
 
     def _read(self, run: tuple[int, int]) -> Iterator[Row]:
         return map(json.loads, self._spool.lines(*run))
+
+
+_SWAPPED = {ord("/"): "\0", 0: "/"}
+
+
+def in_order(path: str) -> str:
+    """What paths are sorted by: right after a path comes what lies below it, before ``path-x``."""
+    return path.translate(_SWAPPED) if "\0" in path else path.replace("/", "\0")
 
 
 def as_line(row: Row) -> bytes:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from ...backends.base import Backend, Context, Digest, Entry
@@ -99,6 +99,8 @@ class Planner:
             look=self._look,
             after_a_look=self._after_a_look,
             resumed=self._resumed,
+            folders=ends.to_disk or ends.backend.folders,
+            holds_more=self._holds_more,
         )
         if "send" not in ends.backend.can:  # it cannot be asked about a single file
             return make_plan(self._sources(), self._targets(), rules, None, check)
@@ -144,6 +146,10 @@ class Planner:
             if item.link:
                 self._on_link(item.path)
             yield item
+
+    def _holds_more(self, path: str) -> bool:
+        ends = self._ends
+        return ends.to_disk and ends.root.holds_more(ends.local(path))
 
     # -- comparing --
 
@@ -232,7 +238,7 @@ def planned_rows(plan: SyncPlan, name: Name) -> Iterable[Message]:
     """The rows of the steps of a plan, deletions first."""
     for item in plan.doomed():
         yield row(**name(item.path), size=item.size, state="planned", action="delete")
-    for source, target in islice(plan.steps(), consent.MOST_MOVES):
+    for source, target in islice(chain(plan.steps(), plan.late_steps()), consent.MOST_MOVES):
         assert source is not None
         action = "copy" if target is None else "replace"
         yield row(**name(source.path), size=source.size, state="planned", action=action)

@@ -43,6 +43,10 @@ describe('planOf', () => {
       'What is deleted or replaced is kept in transfer-trash.'
     ]);
     expect(warnings({ delete: 0 })).toEqual([]);
+    expect(warnings({ folders: 1, fail: 1200 }).slice(0, 2)).toEqual([
+      'One folder is empty then, and is removed.',
+      '1,200 files cannot be copied: a file and a folder have the same name.'
+    ]);
   });
 
   it('finds none in what is no plan', () => {
