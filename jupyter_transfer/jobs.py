@@ -152,13 +152,15 @@ class JobTable:
         """Add rows to the report of `job`, and remember what it delivered."""
         await self.db(self._store.files_save, job.id, files)
         # What was sent is known by where it went, what was fetched by where it lies.
-        whole = [
+        timed = [
             {**file, "path": file.get("address") or file["path"]}
             for file in files
-            if file["state"] == "done" and file.get("mtime_ns") is not None
+            if file.get("mtime_ns") is not None
         ]
-        if whole:
+        if whole := [file for file in timed if file["state"] == "done"]:
             await self.db(self._store.delivered_save, job.source, whole)
+        if again := [file for file in timed if file["state"] == "present" and file["digest"]]:
+            await self.db(self._store.delivered_renew, job.source, again)
 
     async def forget_planned(self, job: Job) -> None:
         """Forget the steps of an earlier plan of `job` in its report."""

@@ -119,6 +119,9 @@ class Validators:
     settled: bool = False
     """Whether `last_modified` lay at least a minute back when it was read: only then no second
     change within the same second can hide behind it (RFC 9110 section 8.8.2.2)."""
+    provisional: bool = False
+    """Whether `etag` was stated by the answer that made the file: some services state another one
+    from then on, so where it differs nothing is known."""
 
     @property
     def strong(self) -> bool:
@@ -130,6 +133,8 @@ class Validators:
         version, etag, modified = self._pairs(other)
         # One and the same version may be weak first, and proven by its age later.
         bare = tuple(None if one is None else one.removeprefix("W/") for one in version)
+        if self.provisional or other.provisional:
+            etag = None, None
         return any(
             mine != theirs
             for mine, theirs in (bare, etag, modified)
@@ -161,6 +166,7 @@ class Validators:
             "last_modified": self.last_modified,
             "version": self.version,
             "settled": self.settled,
+            **({"provisional": True} if self.provisional else {}),
         }
 
     @classmethod
@@ -171,6 +177,7 @@ class Validators:
             value.get("last_modified"),
             value.get("version"),
             bool(value.get("settled")),
+            bool(value.get("provisional")),
         )
 
 

@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import TransferError
 from ..net import Url, parse_url
@@ -139,7 +139,7 @@ class LfsSink(Sink):
     address: ``lfs:`` and its id.
     """
 
-    digests: ClassVar[tuple[str, ...]] = ("sha256",)
+    digests = ("sha256",)
 
     def __init__(self, uploads: Uploads, caller: Caller, address: str, size: int) -> None:
         self._uploads = uploads

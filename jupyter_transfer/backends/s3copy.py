@@ -152,6 +152,7 @@ class CopyPartsSink(_OfObject, MultipartSink, ServiceSink):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.piece_size = max(COPY_PIECE, self.piece_size)
+        self.digests = ()
 
     def state(self) -> State:
         """See `Sink`."""

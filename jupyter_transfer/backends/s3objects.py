@@ -51,7 +51,7 @@ def entry_of_head(address: str, key: str, head: Mapping[str, Any]) -> Entry:
         key.rpartition("/")[2],
         address,
         head.get("ContentLength"),
-        Validators(head.get("ETag") or None, version=_version(head)),
+        Validators(head.get("ETag") or None, version=version_of(head)),
         digest_of_head(head),
         mtime_ns=kept_mtime_ns(head.get("Metadata", {}))
         or (int(modified.timestamp()) * 1_000_000_000 if isinstance(modified, datetime) else None),
@@ -122,7 +122,8 @@ def customer_key(value: str | None) -> dict[str, str]:
     return {f"{stem}algorithm": "AES256", f"{stem}key": value, f"{stem}key-MD5": digest}
 
 
-def _version(head: Mapping[str, Any]) -> str | None:
+def version_of(head: Mapping[str, Any]) -> str | None:
+    """The version id in an answer; None where there are no versions."""
     version = head.get("VersionId")
     return None if version in (None, "", "null") else str(version)
 

@@ -14,13 +14,15 @@ import mimetypes
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import TransferError
-from .base import Digest, Entry
-from .s3objects import entry_of_head, kept_mtime_ns, written_mtime
+from .base import Digest, Entry, Validators
+from .etags import algorithm_of_parts
+from .s3objects import entry_of_head, kept_mtime_ns, version_of, written_mtime
 from .sink import Gone, Outlet, Sink, SourceFile, Span, State
 
 if TYPE_CHECKING:
@@ -182,10 +184,7 @@ class S3Sink(Sink):
         """Compare the MD5 of a piece with its ETag. A service whose ETags are none is found out
         by a piece that differs twice. Raises ``digest_mismatch``."""
         etag = (headers.get("etag") or "").strip('"')
-        plain = (
-            not self._backend.customer_key
-            and (headers.get("x-amz-server-side-encryption") or "AES256") == "AES256"
-        )
+        plain = self._is_plain(headers.get("x-amz-server-side-encryption"))
         if digest is None or digest.algorithm != "md5" or not plain:
             return
         if not re.fullmatch(r"[0-9a-f]{32}", etag) or self._backend.etag_is_md5 is False:
@@ -198,6 +197,10 @@ class S3Sink(Sink):
             return
         self._doubted.add(span)
         raise TransferError("digest_mismatch", "The service holds other bytes than were sent.")
+
+    def _is_plain(self, encryption: str | None) -> bool:
+        """Whether ETags are made of the bytes that are sent, under this encryption."""
+        return not self._backend.customer_key and (encryption or "AES256") == "AES256"
 
     @abstractmethod
     def sent(self, span: Span, headers: Mapping[str, str], digest: Digest | None = None) -> None:
@@ -278,6 +281,8 @@ class MultipartSink(S3Sink):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.piece_size = piece_size(self._source.size)
+        if self._is_plain(self._backend.option("sse")):
+            self.digests = (algorithm_of_parts(self.piece_size),)
         self._upload: str | None = None
         self._began: str | None = None
         self._parts: dict[int, str] = {}
@@ -368,27 +373,55 @@ class MultipartSink(S3Sink):
             if len(self._parts) != pieces:
                 raise TransferError("conflict", "The service lacks parts of the file.")
             self._look()
-            self._complete()
+            answer = self._complete()
         except (Gone, TransferError) as error:
             lost = isinstance(error, Gone) or error.code in ("remote_not_found", "exists")
             if lost and self._was_finished():
-                return self._finished()
+                return self._finished(digests)
             if isinstance(error, Gone):
                 raise TransferError("gone", "The service does not know the upload.") from None
             raise
-        return self._finished()
+        return self._made(answer, digests) or self._finished(digests)
 
-    def _complete(self) -> None:
+    def _complete(self) -> dict[str, Any]:
         parts = [{"PartNumber": n, "ETag": self._parts[n]} for n in sorted(self._parts)]
         conditions = {n.replace("-", ""): value for n, value in self._conditions().items()}
         try:
-            self._ask("complete_multipart_upload", MultipartUpload={"Parts": parts}, **conditions)
+            return self._ask(
+                "complete_multipart_upload", MultipartUpload={"Parts": parts}, **conditions
+            )
         except TransferError as error:
             if error.code == "remote_changed":
                 raise self._taken() from None
             if not conditions or error.detail.get("s3_code") not in ("NotImplemented", "501"):
                 raise
-            self._ask("complete_multipart_upload", MultipartUpload={"Parts": parts})
+            return self._ask("complete_multipart_upload", MultipartUpload={"Parts": parts})
+
+    def _made(self, answer: Mapping[str, Any], digests: Sequence[Digest]) -> Entry | None:
+        """What stands there now, if the answer to the last request proves it; else somebody has to
+        look."""
+        digest = self._proven(answer, digests)
+        if digest is None:
+            return None
+        # ``rclone serve s3`` states another ETag from then on.
+        validators = Validators(
+            f'"{digest.value}"', version=version_of(answer), provisional=not self._service.is_aws
+        )
+        return Entry(
+            self._key.rpartition("/")[2],
+            self._address,
+            self._source.size,
+            validators,
+            digest,
+            mtime_ns=self._source.mtime_ns,
+        )
+
+    def _proven(self, stated: Mapping[str, Any], digests: Sequence[Digest]) -> Digest | None:
+        """The one of `digests` that the service states as an ETag."""
+        if not self._is_plain(stated.get("ServerSideEncryption")):
+            return None
+        etag = str(stated.get("ETag") or "").strip('"')
+        return next((digest for digest in digests if digest.value == etag), None)
 
     def _was_finished(self) -> bool:
         """Whether what stands there was made by this very upload, in this process or before."""
@@ -401,11 +434,12 @@ class MultipartSink(S3Sink):
             pieces == str(-(-self._source.size // self.piece_size)) or not pieces.isdigit()
         ) and head["LastModified"].timestamp() >= began - _CLOCK
 
-    def _finished(self) -> Entry:
+    def _finished(self, digests: Sequence[Digest]) -> Entry:
         head = self._head()
         if head is None or head.get("ContentLength") != self._source.size:
             raise TransferError("gone", "The service does not hold the object.")
-        return self._entry(head)
+        entry = self._entry(head)
+        return entry if entry.digest else replace(entry, digest=self._proven(head, digests))
 
     def abort(self) -> None:
         """See `Sink`. A part that was under way may arrive after the first request: ask again."""

@@ -90,9 +90,9 @@ class Sink(ABC):
     publishes: ClassVar[bool] = False
     """Whether the last piece gives the file its final name by itself, before `finish`."""
 
-    digests: ClassVar[tuple[str, ...]] = ()
-    """Digests of the whole file (names of hashlib) that `finish` can use: the sender computes
-    them on the way."""
+    digests: tuple[str, ...] = ()
+    """Digests of the whole file (names of `jupyter_transfer.engine.sums`) that `finish` can use:
+    the sender computes them on the way."""
 
     states: ClassVar[tuple[str, ...]] = ()
     """Digests of the whole that the service may state afterwards: whoever cannot read the file

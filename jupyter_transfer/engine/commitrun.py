@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..backends.base import Backend, Digest, Entry
+from ..backends.base import Backend, Entry
 from ..backends.committing import CommittingBackend, StagingSink
 from ..errors import TransferError
 from .commitsend import CommitOutgoing, StagingSend
@@ -83,19 +83,13 @@ class CommitSendRun(SendRun):
             targets,
             address_of,
             self._bring,
+            digest_of=self._digest_of,
             read=self._read,
-            digest=self._digest,
         )
 
     def _read(self, found: Found, count: int | None) -> bytes:
         with LocalFile.opened(self._root, found.path) as file:
             return file.read() if count is None else file.head(count)
-
-    def _digest(self, found: Found, algorithm: str) -> Digest | None:
-        with LocalFile.opened(self._root, found.path) as file:
-            digest = file.digest(algorithm, self._control.check)
-            file.check()
-            return digest
 
     def _send_many(self, lane: Lane, outgoing: Outgoing, files: Iterable[Found]) -> None:
         assert isinstance(outgoing, CommitOutgoing)

@@ -22,7 +22,7 @@ from .digests import digest_of
 from .filling import Way
 from .local import LocalFile, changed
 from .original import Original, State, Sums
-from .outgoing import Lane, Outgoing, row_of
+from .outgoing import DigestOf, Lane, Outgoing, row_of
 from .retry import Retries
 from .send import FileSend, Sent, sink_of
 from .sendjournal import Begun, Target
@@ -97,7 +97,7 @@ class _Claimed:
 
 
 class CommitOutgoing(Outgoing):
-    """See `Outgoing`; `read` reads a file of the disk as it is now, `digest` computes its digest.
+    """See `Outgoing`; `read` reads a file of the disk as it is now.
 
     A file that stands there with the digest that it has here is present, whatever the policy.
     """
@@ -105,12 +105,11 @@ class CommitOutgoing(Outgoing):
     def __init__(
         self,
         *arguments: Any,
+        digest_of: DigestOf,
         read: Callable[[Found, int | None], bytes],
-        digest: Callable[[Found, str], Digest | None],
     ) -> None:
-        super().__init__(*arguments)
+        super().__init__(*arguments, digest_of=digest_of)
         self._read = read
-        self._digest = digest
         self._claims: dict[str, str] = {}
 
     def announced(self, lane: Lane, files: Iterable[Found]) -> Iterator[Found]:
@@ -142,7 +141,7 @@ class CommitOutgoing(Outgoing):
     ) -> Message | Target:
         state = state or self._state_of(lane, way, found)
         if found.path not in self._journal.done:
-            present = self._present(way, found, there, state)
+            present = self._present(lane, way, found, there, state)
             if present is not None:
                 return present
         while True:
@@ -153,13 +152,15 @@ class CommitOutgoing(Outgoing):
             if self._claims.setdefault(verdict.address, found.path) == found.path:
                 return verdict
 
-    def _present(self, way: Way, found: Found, there: Service, state: State) -> Message | None:
+    def _present(
+        self, lane: Lane, way: Way, found: Found, there: Service, state: State
+    ) -> Message | None:
         """The row of a file that stands there with the very bytes that it has here."""
         address = self._address_of(found.relative)
         entry = way.patiently(lambda: there.find(address))
         if entry is None or entry.digest is None or entry.size != state.size:
             return None
-        if self._digest(found, entry.digest.algorithm) != entry.digest:
+        if self._digest_of(lane, way, found, state, entry.digest.algorithm) != entry.digest:
             return None
         return row(
             found.path,

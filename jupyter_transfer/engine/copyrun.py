@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ..backends import find, secret_names
-from ..backends.base import Backend, Context, Entry
+from ..backends.base import Backend, Context, Digest, Entry
 from ..backends.committing import CommittingBackend
 from ..backends.ends import context_of, name_at_destination
 from ..errors import TransferError
@@ -26,7 +26,7 @@ from .fetchrun import peek
 from .filling import Way
 from .filters import Filters
 from .lanes import SMALL
-from .original import Opener
+from .original import Opener, State
 from .outgoing import Lane, Outgoing
 from .remotefile import RemoteOpener, RemoteState, at_source
 from .retry import Retries
@@ -233,6 +233,14 @@ class CopyRun(SendRun):
         state = opener.state()
         self._openers[found.path] = opener
         return state
+
+    def _digest_of(
+        self, lane: Lane, way: Way, found: Found, state: State, algorithm: str
+    ) -> Digest | None:
+        """See `SendRun`: what its service states."""
+        assert isinstance(state, RemoteState)
+        stated, _, value = (state.digest or "").partition(":")
+        return Digest(algorithm, value) if stated == algorithm else None
 
     def _bring(self, lane: Lane, way: Way, found: Found, target: Target) -> Sent:
         """Bring one file to the service; called in the thread of the lane."""

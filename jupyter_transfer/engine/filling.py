@@ -165,7 +165,9 @@ class Filling:
         error = exchange.error or refusal(exchange)
         if error is None:
             try:
-                self._sink.sent(span, exchange.headers.as_dict(), self._digest_of(span))
+                digest = self._digest_of(span)
+                self._sink.sent(span, exchange.headers.as_dict(), digest)
+                self._digests.piece(span, digest)
             except TransferError as failure:
                 error = failure
         if error is None:

@@ -12,9 +12,11 @@ from ..backends.base import Digest
 from ..backends.sink import Sink, Span
 from ..errors import TransferError, from_os_error
 from ..paths import Root
+from . import sums
 from .body import FileBody
 from .digests import Digests, digest_of
 from .original import OnRead, Original
+from .walk import Found
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,19 @@ class LocalFile(Original):
             raise
         if now != self.identity:
             raise changed(self.path)
+
+
+def digest_on_disk(
+    root: Root, found: Found, algorithm: str, check: Callable[[], None], state: Any = None
+) -> Digest | None:
+    """A digest of the file `found`, which is read for it; None if this machine cannot compute it,
+    or the file is not in `state`. Raises ``changed`` and others."""
+    with LocalFile.opened(root, found.path) as file:
+        if not sums.known(algorithm) or (state is not None and not file.identity.is_same(state)):
+            return None
+        digest = file.digest(algorithm, check)
+        file.check()
+        return digest
 
 
 def changed(path: str) -> TransferError:

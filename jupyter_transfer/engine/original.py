@@ -58,6 +58,9 @@ class Sums(Protocol):
     def feed(self, offset: int, data: memoryview) -> None:
         """Take in `data`, which stands at `offset`, if it goes on where the last piece ended."""
 
+    def piece(self, span: Span, digest: Digest | None) -> None:
+        """`digest` is that of the bytes of `span`, which the service has."""
+
     def finish(self, check: Callable[[], None]) -> list[Digest]:
         """The digests, those that can be had; `check` is called all the while."""
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..backends.base import Backend, Entry
+from ..backends.base import Backend, Digest, Entry
 from ..errors import TransferError
 from .control import Control, Message, Report, Tally
 from .delivery import row
@@ -17,7 +17,7 @@ from .original import State
 from .retry import Retries
 from .send import Sent, withdraw
 from .sendjournal import SendJournal, Target
-from .sendtarget import SendTargets, Service
+from .sendtarget import SendTargets, Service, Verdict
 from .transport import Transport
 from .walk import Found
 
@@ -55,6 +55,9 @@ class Finished:
     error: TransferError | None = None
 
 
+DigestOf = Callable[[Lane, Way, Found, State, str], Digest | None]
+
+
 class Known:
     """What stands at some addresses of a service, as it was found a moment ago."""
 
@@ -81,6 +84,8 @@ class Outgoing:
     state_of: the state of a file now, asked in the thread of its lane.
     address_of: where the file at a relative path goes.
     bring: brings a file to where it goes, in the thread of its lane.
+    digest_of: a digest of a file by its name, in the thread of its lane; None where it cannot be
+        had without moving it, or the file is not in the given state.
     """
 
     def __init__(
@@ -90,12 +95,15 @@ class Outgoing:
         targets: SendTargets,
         address_of: Callable[[str], str],
         bring: Callable[[Lane, Way, Found, Target], Sent],
+        *,
+        digest_of: DigestOf,
     ) -> None:
         self._state_of = state_of
         self._journal = journal
         self._targets = targets
         self._address_of = address_of
         self._bring = bring
+        self._digest_of = digest_of
 
     def deliver(self, lane: Lane, found: Found) -> Finished:
         """Send one file, unless there is no need to. Raises `Stopped` only."""
@@ -159,21 +167,16 @@ class Outgoing:
         begun = self._journal.begun.get(found.path)
         if begun is not None:
             return begun.target
+
+        def has_digest(digest: Digest) -> bool:
+            return self._digest_of(lane, way, found, state, digest.algorithm) == digest
+
         verdict = way.patiently(
-            lambda: self._targets.decide(there, self._address_of(found.relative), state)
+            lambda: self._targets.decide(there, self._address_of(found.relative), state, has_digest)
         )
         if verdict.act == "send":
             return verdict.target
-        entry = verdict.entry
-        return row(
-            found.path,
-            state=verdict.act,
-            size=state.size,
-            mtime_ns=state.mtime_ns,
-            address=verdict.target.address,
-            validators=entry.validators.as_dict() if entry else {},
-            unverified=verdict.act,
-        )
+        return row_of_verdict(found.path, state, verdict)
 
     def _sent(self, found: Found, target: Target, sent: Sent, *, hold: bool = False) -> Message:
         message = row_of(found.path, target.address, sent)
@@ -190,6 +193,22 @@ class Outgoing:
         except TransferError:
             return  # it stays in the journal, for `discard`
         self._journal.drop(path)
+
+
+def row_of_verdict(path: str, state: State, verdict: Verdict) -> Message:
+    """The row about a file that need not be sent."""
+    entry, digest = verdict.entry, verdict.digest
+    return row(
+        path,
+        state=verdict.act,
+        size=state.size,
+        digest=None if digest is None else str(digest),
+        verified=None if digest is None else True,
+        mtime_ns=state.mtime_ns,
+        address=verdict.target.address,
+        validators={**entry.validators.as_dict(), **state.in_row()} if entry else {},
+        unverified=verdict.act if digest is None else None,
+    )
 
 
 def row_of(path: str, address: str, sent: Sent) -> Message:

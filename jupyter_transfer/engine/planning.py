@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..backends import is_remote
-from ..backends.base import Backend, Context, Entry
+from ..backends.base import Backend, Context, Digest, Entry
 from ..backends.ends import context_of
 from ..backends.tree import QUIET, TreeBackend
 from ..errors import TransferError
@@ -25,7 +25,7 @@ from .extractrun import plan_extract
 from .fetchrun import peek
 from .filling import Way
 from .filters import Filters
-from .local import Identity
+from .local import Identity, digest_on_disk
 from .looks import Looks
 from .overview import Action, Overview
 from .packrun import plan_pack
@@ -202,7 +202,12 @@ def _plan_send(root: Root, request: JobRequest, context: Context, control: Contr
 
             def ask(backend: Backend, one: Found) -> Verdict | TransferError:
                 state = Identity(one.size, one.mtime_ns or 0, 0)
-                return verdict_about(targets, backend, address_of(one.relative), state)
+
+                def has_digest(digest: Digest) -> bool:
+                    return digest_on_disk(root, one, digest.algorithm, control.check) == digest
+
+                address = address_of(one.relative)
+                return verdict_about(targets, backend, address, state, has_digest)
 
             for one, verdict in looks.each(found, ask, lambda one: not one.left_out):
                 add_step(overview, one.relative, one.size, verdict)

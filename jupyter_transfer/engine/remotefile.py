@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..backends.base import Backend, Digest, Entry, Validators
+from ..backends.etags import part_length
 from ..backends.sink import Sink, Span
 from ..errors import TransferError
 from .fetch import RENEWALS
@@ -117,8 +118,10 @@ class RemoteFile(Original):
     def sums(self, sink: Sink) -> SumsOnWay:
         """See `Original`; also what the source states, to compare with."""
         proof = self.remote.proof
-        wanted = {*sink.digests, *sink.states, *([proof.algorithm] if proof else [])}
-        self._sums = SumsOnWay(self.size, wanted)
+        stated = {proof.algorithm} if proof else set()
+        of_parts = {name for name in sink.digests if part_length(name)} - stated
+        wanted = {*sink.digests, *sink.states, *stated} - of_parts
+        self._sums = SumsOnWay(self.size, wanted, of_parts=of_parts)
         self._inflow.stop()
         self._inflow = Inflow(self._way, self.remote, self._sums)
         return self._sums

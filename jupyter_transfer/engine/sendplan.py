@@ -6,15 +6,19 @@ from ..backends.base import Backend
 from ..errors import TransferError
 from .original import State
 from .overview import Overview
-from .sendtarget import SendTargets, Verdict
+from .sendtarget import HasDigest, SendTargets, Verdict
 
 
 def verdict_about(
-    targets: SendTargets, backend: Backend, address: str, state: State
+    targets: SendTargets,
+    backend: Backend,
+    address: str,
+    state: State,
+    has_digest: HasDigest | None = None,
 ) -> Verdict | TransferError:
     """What would be done about a file; a policy that refuses it is an answer."""
     try:
-        return targets.decide(backend, address, state)
+        return targets.decide(backend, address, state, has_digest)
     except TransferError as error:
         if error.code not in ("exists", "is_a_directory"):
             raise

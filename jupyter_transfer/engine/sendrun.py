@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from ..backends import is_repository_name, said_of_repository
-from ..backends.base import Backend, Context
+from ..backends.base import Backend, Context, Digest
 from ..errors import TransferError
 from ..names import split_path
 from ..paths import Root
@@ -25,7 +25,7 @@ from .control import Control, Report, Stopped, Tally
 from .filling import Way
 from .filters import Filters
 from .lanes import LANES, SMALL, Lanes
-from .local import Identity, LocalFile
+from .local import Identity, LocalFile, digest_on_disk
 from .original import State
 from .outgoing import Finished, Lane, Outgoing
 from .retry import Retries
@@ -161,11 +161,24 @@ class SendRun(Run):
 
     def _outgoing(self, targets: SendTargets, address_of: Callable[[str], str]) -> Outgoing:
         assert self._journal is not None
-        return Outgoing(self._state_of, self._journal, targets, address_of, self._bring)
+        return Outgoing(
+            self._state_of,
+            self._journal,
+            targets,
+            address_of,
+            self._bring,
+            digest_of=self._digest_of,
+        )
 
     def _state_of(self, lane: Lane, way: Way, found: Found) -> State:
         """The state of a file now."""
         return Identity.of(self._root.stat(found.path))
+
+    def _digest_of(
+        self, lane: Lane, way: Way, found: Found, state: State, algorithm: str
+    ) -> Digest | None:
+        """A digest of a file, if it is in `state`; called in the thread of the lane."""
+        return digest_on_disk(self._root, found, algorithm, lane.control.check, state)
 
     def _bring(self, lane: Lane, way: Way, found: Found, target: Target) -> Sent:
         """Bring one file to the service; called in the thread of the lane."""

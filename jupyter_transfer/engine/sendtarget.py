@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
-from ..backends.base import Backend, Entry, Validators
+from ..backends.base import Backend, Digest, Entry, Validators
 from ..errors import TransferError
 from ..names import CONFLICTS, Conflict
 from .original import State
@@ -24,14 +24,20 @@ class Service(Protocol):
         """See `Backend.is_free`."""
 
 
+HasDigest = Callable[[Digest], bool]
+"""Whether the file that goes there has a digest; reads it for that, where it can be read."""
+
+
 @dataclass(frozen=True)
 class Verdict:
     """What to do about a file: ``send`` it to `target`, or nothing, because it is ``present`` there
-    or something else that has to be left alone (``skipped``); `entry` is what stands there now."""
+    or something else that has to be left alone (``skipped``); `entry` is what stands there now,
+    `digest` what proves that it is the file, where that was asked."""
 
     act: Literal["send", "present", "skipped"]
     target: Target
     entry: Entry | None = None
+    digest: Digest | None = None
 
 
 class SendTargets:
@@ -95,9 +101,11 @@ class SendTargets:
         """Whether nothing can stand at any address."""
         return bool(self._is_new)
 
-    def decide(self, backend: Service, address: str, local: State) -> Verdict:
+    def decide(
+        self, backend: Service, address: str, local: State, has_digest: HasDigest | None = None
+    ) -> Verdict:
         """What to do about the file `local` that goes to `address`; `backend` is asked what stands
-        there.
+        there, and `has_digest` where what was sent there has other validators by now.
 
         Raises ``exists`` where the policy says so, ``is_a_directory``.
         """
@@ -107,8 +115,11 @@ class SendTargets:
             if entry is None:
                 may_replace = self._conflict == "overwrite"
                 return Verdict("send", Target(candidate, may_replace))
-            if not entry.path.endswith("/") and self._is_present(candidate, local, entry):
-                return Verdict("present", Target(candidate), entry)
+            if not entry.path.endswith("/") and self._was_sent(candidate, local, entry):
+                if self._is_known(candidate, entry):
+                    return Verdict("present", Target(candidate), entry)
+                if has_digest is not None and entry.digest and has_digest(entry.digest):
+                    return Verdict("present", Target(candidate), entry, entry.digest)
             if self._conflict == "rename":
                 continue
             return self._decide_about(candidate, entry)
@@ -141,16 +152,22 @@ class SendTargets:
         row = self.delivered.get(address)
         if row is None or entry.size not in (None, row["size"]):
             return False
-        return not Validators.from_dict(row["validators"]).contradicts(entry.validators)
+        known = Validators.from_dict(row["validators"])
+        if known.provisional and not known.proves(entry.validators):
+            return row["mtime_ns"] is not None and entry.mtime_ns == row["mtime_ns"]
+        return not known.contradicts(entry.validators)
 
-    def _is_present(self, address: str, local: State, entry: Entry) -> bool:
-        """Whether what stands at `address` is this very file, sent earlier."""
+    def _was_sent(self, address: str, local: State, entry: Entry) -> bool:
+        """Whether this very file was sent to `address` earlier, and a file as large is there."""
+        row = self.delivered.get(address)
+        return row is not None and entry.size in (None, row["size"]) and local.is_in(row)
+
+    def _is_known(self, address: str, entry: Entry) -> bool:
+        """Whether what stands at `address` is certainly what we sent there."""
         row = self.delivered.get(address)
         if row is None or not self._is_untouched(address, entry):
             return False
-        if not local.is_in(row):
-            return False
-        if entry.digest is not None and (row["digest"] or "").startswith(entry.digest.algorithm):
-            return bool(row["digest"] == str(entry.digest))
-        known: Any = Validators.from_dict(row["validators"])
-        return bool(entry.validators.proves(known))
+        algorithm, _, value = (row["digest"] or "").partition(":")
+        if entry.digest is not None and algorithm == entry.digest.algorithm:
+            return value == entry.digest.value
+        return entry.validators.proves(Validators.from_dict(row["validators"]))

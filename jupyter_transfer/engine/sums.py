@@ -1,5 +1,6 @@
 """Checksums over the bytes of a file, by name: those of hashlib, the cyclic ones that object
-stores state of whole objects, and ``git-blob-sha1``, the name of a file as a blob of git.
+stores state of whole objects, ``git-blob-sha1``, the name of a file as a blob of git, and
+``s3-etag-…``, see `jupyter_transfer.backends.etags`.
 
 The cyclic ones find damage, not malice. Their quick implementations are optional (extra
 ``checksums``): without one, what it would have proven is "not verifiable".
@@ -13,6 +14,9 @@ from collections.abc import Callable
 from functools import cache, partial
 from importlib import import_module
 from typing import Protocol
+
+from ..backends.etags import PART_ALGORITHM, part_length
+from .partsums import PartsSum
 
 Update = Callable[[memoryview, int], int]
 """The checksum of what came before, continued by a piece."""
@@ -86,16 +90,25 @@ def _maker(algorithm: str) -> Callable[[], Sum] | None:
     return make
 
 
+def _inner(algorithm: str) -> str:
+    """What `algorithm` is made of."""
+    if algorithm == GIT_BLOB:
+        return "sha1"
+    return PART_ALGORITHM if part_length(algorithm) else algorithm
+
+
 def known(algorithm: str) -> bool:
     """Whether this machine can compute `algorithm`."""
-    return _maker("sha1" if algorithm == GIT_BLOB else algorithm) is not None
+    return _maker(_inner(algorithm)) is not None
 
 
 def new(algorithm: str, size: int) -> Sum:
     """A fresh checksum of `size` bytes; `algorithm` must be `known`."""
-    make = _maker("sha1" if algorithm == GIT_BLOB else algorithm)
+    make = _maker(_inner(algorithm))
     if make is None:
         raise ValueError(algorithm)
+    if length := part_length(algorithm):
+        return PartsSum(length)
     running = make()
     if algorithm == GIT_BLOB:
         running.update(memoryview(b"blob %d\0" % size))

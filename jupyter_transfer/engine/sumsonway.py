@@ -5,15 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ..backends.base import Digest
+from ..backends.sink import Span
 from . import sums
+from .partsums import PartDigests
 
 
 class SumsOnWay:
     """Digests (names of `sums`) of the bytes from `start` to `end`; those that this machine cannot
-    compute are left out."""
+    compute are left out.
 
-    def __init__(self, end: int, algorithms: Iterable[str], start: int = 0) -> None:
+    Parameters
+    ----------
+    of_parts: digests that are made of those of the pieces that were sent; see `piece`.
+    """
+
+    def __init__(
+        self,
+        end: int,
+        algorithms: Iterable[str],
+        start: int = 0,
+        *,
+        of_parts: Iterable[str] = (),
+    ) -> None:
         self._algorithms = sorted({name for name in algorithms if sums.known(name)})
+        self._parts = [PartDigests(name, end) for name in of_parts if sums.known(name)]
         self._start = start
         self._end = end
         self.restart()
@@ -41,8 +56,15 @@ class SumsOnWay:
                 total.update(data[len(data) - new :])
             self.position += new
 
+    def piece(self, span: Span, digest: Digest | None) -> None:
+        """`digest` is that of the bytes of `span`, which the service has."""
+        if digest is not None:
+            for parts in self._parts:
+                parts.take(span, digest)
+
     def finish(self, check: Callable[[], None]) -> list[Digest]:
         """The digests; none unless all bytes came by."""
+        found = [digest for parts in self._parts if (digest := parts.digest()) is not None]
         if self.position < self._end:
-            return []
-        return [Digest(name, total.hexdigest()) for name, total in self._sums.items()]
+            return found
+        return [Digest(name, total.hexdigest()) for name, total in self._sums.items()] + found

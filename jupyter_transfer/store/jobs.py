@@ -180,6 +180,18 @@ class JobQueries(Database):
         with self.transaction() as db:
             db.executemany("insert or replace into delivered values (?,?,?,?,?,?)", rows)
 
+    def delivered_renew(self, source: str, files: Iterable[dict[str, Any]]) -> None:
+        """What is known by now of `files`, those of them that `delivered_save` remembers."""
+        rows = [
+            (file["digest"], json.dumps(file["validators"]), file["path"], source, file["size"])
+            for file in files
+        ]
+        with self.transaction() as db:
+            db.executemany(
+                "update delivered set digest=?, validators=? where path=? and source=? and size=?",
+                rows,
+            )
+
     def delivered_list(
         self, source: str, after: str | None = None, limit: int = -1
     ) -> list[dict[str, Any]]:

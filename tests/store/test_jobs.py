@@ -95,3 +95,15 @@ def test_delivered(store):
         {**file, "size": 9, "source": "https://x.org/a"}
     ]
     assert store.delivered_list("https://x.org/b") == []
+
+
+def test_delivered_anew(store):
+    file = {"path": "x", "size": 1, "mtime_ns": 2, "digest": None, "validators": {"etag": '"a-1"'}}
+    store.delivered_save("src", [file])
+    found = {"size": 1, "mtime_ns": 2, "digest": "md5:00", "validators": {"etag": '"00"'}}
+    others = [{**found, "path": "y"}, {**found, "path": "x", "size": 2}]
+    store.delivered_renew("other", [{**found, "path": "x"}])
+    store.delivered_renew("src", others)  # what was never delivered is not from now on
+    assert store.delivered_list("src") == [{**file, "source": "src"}]
+    store.delivered_renew("src", [{**found, "path": "x"}])
+    assert store.delivered_list("src") == [{**found, "path": "x", "source": "src"}]

@@ -26,7 +26,7 @@ from ..run import JobRequest
 from ..sendjournal import Target
 from ..sendrun import SendRun
 from ..sendrun import discard as discard_send
-from ..sendtarget import SendTargets, Service, Verdict
+from ..sendtarget import HasDigest, SendTargets, Service, Verdict
 from ..toolrun import ToolSendRun
 from ..transport import Transport
 from ..walk import Found
@@ -59,7 +59,9 @@ class SyncSendTargets(SendTargets):
         """The file is finished; whether it was to replace another one."""
         return self._expected.pop(address, None) is not None
 
-    def decide(self, backend: Service, address: str, local: State) -> Verdict:
+    def decide(
+        self, backend: Service, address: str, local: State, has_digest: HasDigest | None = None
+    ) -> Verdict:
         """See `SendTargets.decide`."""
         item = self._expected.get(address)
         if item is None:
