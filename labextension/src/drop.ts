@@ -5,7 +5,7 @@
 import { Notification } from '@jupyterlab/apputils';
 import { busyWhile } from './busy';
 import type { Format } from './format';
-import type { IDrop, IUploadOptions } from './uploads';
+import type { IDrop, IUploadOptions, OpenFiles } from './uploads';
 import { readDrop } from './uploads';
 
 /** Names of unreadable folders in a message. */
@@ -18,11 +18,12 @@ const SHOWN = 5;
  */
 export async function takeDrop(
   data: DataTransfer,
+  openFiles: OpenFiles,
   format: Format
 ): Promise<IDrop> {
   const message = format.trans.__('Reading what was dropped…');
   // 20,000 files take several seconds.
-  const drop = await busyWhile(readDrop(data), message);
+  const drop = await busyWhile(readDrop(data, openFiles), message);
   if (drop.unreadable.length > 0) {
     warn(drop.unreadable, format);
   }

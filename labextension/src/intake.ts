@@ -39,8 +39,12 @@ export class Intake {
    * @throws Refusal when the server has no room for them.
    */
   async drop(data: DataTransfer, folder: string): Promise<IUploadBatch | null> {
-    const { format } = this._options;
-    const { items, emptyFolders, roots } = await takeDrop(data, format);
+    const { format, uploader } = this._options;
+    const { items, emptyFolders, roots } = await takeDrop(
+      data,
+      uploader.openFiles,
+      format
+    );
     const plan = await this._plan(items, folder);
     const onFolderFailed = folderWarning(format);
     const options = { emptyFolders, onFolderFailed, ...(roots && { roots }) };
@@ -153,7 +157,13 @@ export namespace Intake {
   export interface IOptions {
     readonly uploader: Pick<
       Uploader,
-      'digest' | 'discard' | 'giveBack' | 'leftovers' | 'reopen' | 'upload'
+      | 'digest'
+      | 'discard'
+      | 'giveBack'
+      | 'leftovers'
+      | 'openFiles'
+      | 'reopen'
+      | 'upload'
     >;
     readonly contents: Pick<Contents.IManager, 'get' | 'localPath'>;
     readonly conflict: () => ConflictDefault;

@@ -43,6 +43,19 @@ async function watch(page: Page): Promise<void> {
   });
 }
 
+/** Count the handles of files that the page itself asks for, from here on. */
+async function countHandles(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const { prototype } = FileSystemDirectoryHandle;
+    const { getFileHandle } = prototype;
+    (window as any).handles = 0;
+    prototype.getFileHandle = function (...given) {
+      (window as any).handles += 1;
+      return getFileHandle.apply(this, given);
+    };
+  });
+}
+
 function heap(page: Page): Promise<number> {
   return page.evaluate(() => (performance as any).memory.usedJSHeapSize);
 }
@@ -62,6 +75,7 @@ test('very many files arrive, and the page does not notice', async ({
   plantMany(desk);
   await panel.open();
   const before = await heap(page);
+  await countHandles(page);
   await drop(page, panel.node, [path.join(desk, 'many')]);
   await expect(panel.row('many')).toBeVisible({ timeout: 120_000 });
   await watch(page);
@@ -81,6 +95,8 @@ test('very many files arrive, and the page does not notice', async ({
   // Packs are put together beside the page.
   const threads = page.mainFrame().page().workers();
   expect(threads.map(thread => thread.url()).join()).toContain('upload_worker');
+  // To close what each of them keeps is a pause of the garbage collector.
+  expect(await page.evaluate(() => (window as any).handles)).toBe(0);
   // Told, not demanded: how long a task takes is the machine's business, too.
   console.log(
     `${FILES} files: long tasks ${await tasks(page)}, heap + ${most - before}`

@@ -14,7 +14,15 @@ describe('Intake', () => {
   let leftovers: ILeftover[] = [];
   const intake = (conflict: any, contents = contentsOf()) =>
     new Intake({
-      uploader: { upload, digest: null, discard, giveBack, reopen, leftovers },
+      uploader: {
+        upload,
+        digest: null,
+        discard,
+        giveBack,
+        openFiles: async () => null,
+        reopen,
+        leftovers
+      },
       contents,
       conflict: () => conflict,
       room: () => Promise.reject(new Error('404')),

@@ -38,6 +38,7 @@ describe('room for a batch', () => {
         digest: null,
         discard: jest.fn(),
         giveBack,
+        openFiles: async () => null,
         reopen,
         get leftovers() {
           return leftovers;

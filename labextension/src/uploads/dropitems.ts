@@ -3,6 +3,7 @@ import { EntryItem } from './entryitem';
 import { FileItem } from './fileitem';
 import { FolderItem } from './folderitem';
 import { isDebris } from './items';
+import type { OpenFiles } from './openfiles';
 import type { IFolderRoots, IUploadItem } from './tokens';
 
 /** What a person dropped. */
@@ -29,13 +30,16 @@ type Root = DroppedFolder | IUploadItem;
  * Everything is taken out of `dataTransfer` before this returns: the browser
  * empties it when the event handler ends.
  */
-export function readDrop(dataTransfer: DataTransfer): Promise<IDrop> {
+export function readDrop(
+  dataTransfer: DataTransfer,
+  openFiles: OpenFiles
+): Promise<IDrop> {
   const drop = { items: [], emptyFolders: [], unreadable: [] };
-  const roots = takeOut(dataTransfer);
+  const roots = takeOut(dataTransfer, openFiles);
   return readAll(roots, drop);
 }
 
-function takeOut(dataTransfer: DataTransfer): Root[] {
+function takeOut(dataTransfer: DataTransfer, openFiles: OpenFiles): Root[] {
   const roots: Root[] = [];
   for (const item of Array.from(dataTransfer.items ?? [])) {
     if (item.kind !== 'file') {
@@ -47,7 +51,7 @@ function takeOut(dataTransfer: DataTransfer): Root[] {
     if (entry?.isDirectory) {
       const folder = entry as FileSystemDirectoryEntry;
       const find = () => handle as Promise<FileSystemDirectoryHandle | null>;
-      roots.push(new DroppedFolder(entry.name, folder, find));
+      roots.push(new DroppedFolder(entry.name, folder, find, openFiles));
     } else if (entry) {
       const opener = entry as FileSystemFileEntry;
       const own = handle as Promise<FileSystemFileHandle | null>;

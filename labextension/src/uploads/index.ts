@@ -7,6 +7,7 @@ export { UploadError } from './errors';
 export { FileItem } from './fileitem';
 export type { ChecksumMode } from './hasher';
 export { isDebris, itemsOf, nameOf } from './items';
+export type { OpenFiles } from './openfiles';
 export { Pace } from './pace';
 export type {
   ConflictPolicy,

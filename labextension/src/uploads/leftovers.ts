@@ -1,6 +1,7 @@
 import { PathExt } from '@jupyterlab/coreutils';
 import { clientErrors } from './errors';
 import { FileItem } from './fileitem';
+import type { OpenFiles } from './openfiles';
 import { readFolders } from './readfolders';
 import type { ILeftover, IReopened } from './tokens';
 import type { IFolderTrace, ITrace } from './trace';
@@ -16,6 +17,7 @@ export class Leftovers {
   constructor(
     private _memory: UploadMemory,
     private _client: TusClient,
+    private _openFiles: OpenFiles,
     private _changed: () => void
   ) {
     _memory.claimed.connect((_, id) => this.remove(id));
@@ -105,7 +107,9 @@ export class Leftovers {
   private async _reopenFolder({
     roots
   }: IFolderTrace): Promise<IReopened | null> {
-    const items = await readFolders(roots!.handles).catch(() => []);
+    const items = await readFolders(roots!.handles, this._openFiles).catch(
+      () => []
+    );
     // Handles do not tell of all kinds of files: a drop does.
     return items.length < roots!.files ? null : { items, roots };
   }

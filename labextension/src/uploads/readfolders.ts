@@ -1,6 +1,7 @@
 import { DroppedFolder } from './droppedfolder';
 import { FolderItem } from './folderitem';
 import { isDebris } from './items';
+import type { OpenFiles } from './openfiles';
 import type { IUploadItem } from './tokens';
 
 /**
@@ -10,7 +11,8 @@ import type { IUploadItem } from './tokens';
  * Rejects when a folder was moved or removed, or the person says no.
  */
 export async function readFolders(
-  roots: readonly FileSystemDirectoryHandle[]
+  roots: readonly FileSystemDirectoryHandle[],
+  openFiles: OpenFiles
 ): Promise<IUploadItem[]> {
   const items: IUploadItem[] = [];
   for (const root of roots) {
@@ -18,7 +20,7 @@ export async function readFolders(
     if (state !== 'granted') {
       throw new DOMException('The person said no.', 'NotAllowedError');
     }
-    await read(root, root.name, items);
+    await read(root, root.name, items, openFiles);
   }
   return items;
 }
@@ -26,14 +28,16 @@ export async function readFolders(
 async function read(
   handle: FileSystemDirectoryHandle,
   path: string,
-  items: IUploadItem[]
+  items: IUploadItem[],
+  openFiles: OpenFiles
 ): Promise<void> {
-  const folder = new DroppedFolder(path, null, () => Promise.resolve(handle));
+  const find = () => Promise.resolve(handle);
+  const folder = new DroppedFolder(path, null, find, openFiles);
   const entries: AsyncIterable<FileSystemHandle> = (handle as any).values();
   for await (const entry of entries) {
     if (entry.kind === 'directory') {
       const below = entry as FileSystemDirectoryHandle;
-      await read(below, `${path}/${entry.name}`, items);
+      await read(below, `${path}/${entry.name}`, items, openFiles);
     } else if (!isDebris(entry.name)) {
       items.push(new FolderItem(folder, entry.name));
     }

@@ -1,6 +1,7 @@
 /** The thread behind `UploadWorker`. */
 
 import { sha256 } from '@noble/hashes/sha2.js';
+import { openFiles } from './openfiles';
 import { composeTar } from './tarpiece';
 import type { IWorkerAnswer, IWorkerRequest, Result } from './uploadworker';
 
@@ -15,10 +16,14 @@ port.onmessage = async ({ data }: MessageEvent<IWorkerRequest>) => {
 
 async function perform({
   compose,
+  open,
   sha256: blob
 }: IWorkerRequest): Promise<Result> {
   if (compose) {
     return composeTar(compose);
+  }
+  if (open) {
+    return openFiles(open);
   }
   const bytes = new Uint8Array(await blob!.arrayBuffer());
   return sha256(bytes).buffer as ArrayBuffer;

@@ -12,6 +12,7 @@ import { Hasher } from './hasher';
 import { IdbTraces } from './idbtraces';
 import { Leftovers } from './leftovers';
 import { PieceSizer } from './piecesizer';
+import type { OpenFiles } from './openfiles';
 import type { ITiming } from './timing';
 import { DEFAULT_TIMING } from './timing';
 import type {
@@ -55,8 +56,12 @@ export class Uploader implements IDisposable {
     this.digest = nativeDigest() ?? byWorker ?? null;
     const store = options.traces ?? new IdbTraces();
     this._memory = new UploadMemory(store, serverSettings.baseUrl, this.digest);
-    this._leftovers = new Leftovers(this._memory, this._client, () =>
-      this._scheduleChanged()
+    this.openFiles = worker.open.bind(worker);
+    this._leftovers = new Leftovers(
+      this._memory,
+      this._client,
+      this.openFiles,
+      () => this._scheduleChanged()
     );
     this._hasher =
       options.hasher ?? new Hasher(options.checksums ?? AUTO, this.digest);
@@ -69,6 +74,9 @@ export class Uploader implements IDisposable {
 
   /** SHA-256 of a blob, beside the page; null where nothing computes one. */
   readonly digest: Digest | null;
+
+  /** Opens files of dropped folders, beside the page. */
+  readonly openFiles: OpenFiles;
 
   get isDisposed(): boolean {
     return this._isDisposed;

@@ -1,10 +1,12 @@
+import type { IToOpen } from './openfiles';
 import type { ITarPiece } from './tarpiece';
 import { composeTar } from './tarpiece';
 
-/** A piece to be put together, or a blob to be hashed. */
+/** A piece to be put together, a blob to be hashed, or files to be opened. */
 export interface IWork {
   readonly compose?: ITarPiece;
   readonly sha256?: Blob;
+  readonly open?: IToOpen;
 }
 
 /** What the worker is asked; `id` comes back with the answer. */
@@ -13,7 +15,7 @@ export interface IWorkerRequest extends IWork {
 }
 
 /** What comes of it; null where that failed. */
-export type Result = Blob | ArrayBuffer | null;
+export type Result = Blob | ArrayBuffer | readonly (File | null)[] | null;
 
 /** What the worker answers. */
 export interface IWorkerAnswer {
@@ -54,6 +56,12 @@ export class UploadWorker {
     return (digest as ArrayBuffer | undefined) ?? null;
   }
 
+  /** Open files of a folder; null if there is no worker. */
+  async open(toOpen: IToOpen): Promise<readonly (File | null)[] | null> {
+    const files = await this._ask({ open: toOpen });
+    return (files as readonly (File | null)[] | null | undefined) ?? null;
+  }
+
   /** End the worker. */
   dispose(): void {
     this._spawn = () => null;
@@ -69,7 +77,13 @@ export class UploadWorker {
     const id = this._next++;
     return new Promise(resolve => {
       this._waiting.set(id, resolve);
-      worker.postMessage({ ...work, id });
+      try {
+        worker.postMessage({ ...work, id });
+      } catch {
+        // The browser does not hand that over to a thread.
+        this._waiting.delete(id);
+        resolve(undefined);
+      }
     });
   }
 

@@ -1,6 +1,15 @@
 import { FileItem } from '../fileitem';
-import { readDrop } from '../dropitems';
+import * as dropitems from '../dropitems';
+import type { OpenFiles } from '../openfiles';
+import { openFiles } from '../openfiles';
 import { entriesOf, handleFor, makeDrop } from './drops';
+
+/** As where there is no worker. */
+const NOBODY: OpenFiles = async () => null;
+
+function readDrop(data: DataTransfer, open = NOBODY): Promise<dropitems.IDrop> {
+  return dropitems.readDrop(data, open);
+}
 
 describe('readDrop', () => {
   it('reads folders to the bottom, in the order of the tree', async () => {
@@ -108,6 +117,49 @@ describe('readDrop', () => {
     expect(items.map(i => i.size)).toEqual([1, 1]);
     expect(await items[1].handle).toMatchObject({ kind: 'file', name: 'b' });
     expect(roots).toMatchObject({ handles: [{ kind: 'directory' }], files: 2 });
+  });
+
+  it('has files opened beside the page, those of one turn together', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `${n}`);
+    const tree = {
+      d: Object.fromEntries(names.map(name => [name, `in ${name}`])),
+      e: { 'a.txt': 'A' }
+    };
+    const drop = makeDrop(entriesOf({ top: tree }), [], handleFor(tree));
+    const beside = jest.fn(openFiles);
+    const { items } = await readDrop(drop, beside);
+    const files = await Promise.all(items.map(each => each.open()));
+    expect(beside.mock.calls.map(([{ names }]) => names)).toEqual([
+      names,
+      ['a.txt']
+    ]);
+    const texts = files.map(file => file.text());
+    expect(await Promise.all(texts)).toEqual([
+      ...names.map(name => `in ${name}`),
+      'A'
+    ]);
+    expect(await (await items[3].open()).text()).toBe('in 3');
+    expect(beside).toHaveBeenCalledTimes(3);
+  });
+
+  it('opens a file itself that cannot be opened beside the page', async () => {
+    const tree = { d: { 'a.lnk': 'A', b: 'B' } };
+    const drop = makeDrop(entriesOf(tree), [], handleFor(tree.d));
+    const { items } = await readDrop(drop, openFiles);
+    const texts = items.map(async i => (await i.open()).text());
+    expect(await Promise.all(texts)).toEqual(['A', 'B']);
+  });
+
+  it('makes no handle of a file in the page', async () => {
+    const tree = { a: 'A', b: 'B' };
+    const handle = handleFor(tree) as FileSystemDirectoryHandle;
+    const ask = jest.spyOn(handle, 'getFileHandle');
+    const drop = makeDrop(entriesOf({ d: tree }), [], handle);
+    const { items } = await readDrop(drop, async ({ names }) =>
+      names.map(name => new File([name], name))
+    );
+    await Promise.all(items.map(each => each.open()));
+    expect(ask).not.toHaveBeenCalled();
   });
 
   it('opens files by their entries that have no handle', async () => {

@@ -93,6 +93,29 @@ describe('UploadWorker', () => {
     expect(await worker.sha256(new Blob(['c']))).toBeNull();
   });
 
+  it('has files opened, and tells that nobody does', async () => {
+    const port = new Port();
+    const worker = new UploadWorker(() => port);
+    const toOpen = { folder: { name: 'd' } as any, names: ['a', 'b'] };
+    const opened = worker.open(toOpen);
+    expect(port.asked[0].open).toBe(toOpen);
+    const result = [new File(['A'], 'a'), null];
+    port.onmessage!.call(port as any, { data: { id: 0, result } } as any);
+    expect(await opened).toBe(result);
+    worker.dispose();
+    expect(await worker.open(toOpen)).toBeNull();
+  });
+
+  it('does without the thread for what cannot be handed over', async () => {
+    const port = new Port();
+    port.postMessage = () => {
+      throw new DOMException('no', 'DataCloneError');
+    };
+    const worker = new UploadWorker(() => port);
+    expect(await worker.open({ folder: {} as any, names: ['a'] })).toBeNull();
+    expect((await worker.compose(piece)).size).toBe(4000);
+  });
+
   it('leaves nobody waiting when it ends', async () => {
     const worker = new UploadWorker(() => new Port());
     const blob = worker.compose(piece);
