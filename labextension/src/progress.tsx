@@ -18,6 +18,7 @@ export interface IProgressProps {
 export function Progress(props: IProgressProps): JSX.Element {
   const { fraction, moving, label, text } = props;
   const percent = fraction === null ? undefined : Math.floor(fraction * 100);
+  const left = fraction === null ? 0 : (fraction - 1) * 100;
   const classes = ['jp-TransfersProgress'];
   if (fraction === null) {
     classes.push('jp-mod-unknown');
@@ -37,7 +38,7 @@ export function Progress(props: IProgressProps): JSX.Element {
     >
       <div
         className="jp-TransfersProgress-fill"
-        style={fraction === null ? undefined : { width: `${fraction * 100}%` }}
+        style={left === 0 ? undefined : { transform: `translateX(${left}%)` }}
       />
     </div>
   );

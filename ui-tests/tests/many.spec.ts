@@ -56,6 +56,22 @@ async function countHandles(page: Page): Promise<void> {
   });
 }
 
+/** The properties that animations in the panel change. */
+function animated(page: Page): Promise<string[]> {
+  return page.evaluate(() => {
+    const own = ['computedOffset', 'offset', 'easing', 'composite'];
+    return document.getAnimations().flatMap(({ effect }) => {
+      const { target } = effect as KeyframeEffect;
+      return target?.closest('.jp-TransfersRow')
+        ? (effect as KeyframeEffect)
+            .getKeyframes()
+            .flatMap(Object.keys)
+            .filter(name => !own.includes(name))
+        : [];
+    });
+  });
+}
+
 function heap(page: Page): Promise<number> {
   return page.evaluate(() => (performance as any).memory.usedJSHeapSize);
 }
@@ -80,9 +96,11 @@ test('very many files arrive, and the page does not notice', async ({
   await expect(panel.row('many')).toBeVisible({ timeout: 120_000 });
   await watch(page);
   let most = 0;
+  const changed = new Set<string>();
   await expect
     .poll(
       async () => {
+        (await animated(page)).forEach(name => changed.add(name));
         most = Math.max(most, await heap(page));
         return panel.row('many').getAttribute('data-phase');
       },
@@ -95,6 +113,8 @@ test('very many files arrive, and the page does not notice', async ({
   // Packs are put together beside the page.
   const threads = page.mainFrame().page().workers();
   expect(threads.map(thread => thread.url()).join()).toContain('upload_worker');
+  // Anything else is a layout of the page, sixty times a second.
+  expect([...changed]).toEqual(['transform']);
   // To close what each of them keeps is a pause of the garbage collector.
   expect(await page.evaluate(() => (window as any).handles)).toBe(0);
   // Told, not demanded: how long a task takes is the machine's business, too.

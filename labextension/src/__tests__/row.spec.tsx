@@ -79,7 +79,7 @@ describe('TransferRow', () => {
       '25%, 25 of 100 MB, 5 MB/s, 15 s left'
     );
     const fill = bar.firstElementChild as HTMLElement;
-    expect(fill.style.width).toBe('25%');
+    expect(fill.style.transform).toBe('translateX(-75%)');
   });
 
   it('counts no bytes of folders without files', () => {
