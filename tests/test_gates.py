@@ -100,6 +100,7 @@ GATES: dict[str, tuple[tuple[str, ...], set[str]]] = {
     ),
     "boto3": (("boto3",), {"backends/s3session.py"}),  # bound to the transport there
     "hub": (("huggingface_hub", "httpx2"), {"backends/hub_client.py"}),  # bound as well
+    "xet": (("hf_xet",), {"backends/xet_program.py"}),  # asks nobody but the bridge
     "sql": (("sqlite3",), {"store/database.py", "store/damage.py", "store/faults.py"}),
 }
 
@@ -157,7 +158,7 @@ SQL = re.compile(
 # Each may import those above it.
 LAYERS = [
     {"errors"},
-    {"names", "timetable", "ambient", "loginfiles", "cookiejars"},
+    {"names", "sizes", "timetable", "ambient", "loginfiles", "cookiejars"},
     {"tools", "secrets"},
     {"spec", "paths", "net", "directio", "records", "servers"},
     {"parts", "store", "events", "meter", "retries"}

@@ -27,6 +27,7 @@ from __future__ import annotations
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 from urllib.parse import quote, unquote, urlsplit
@@ -35,6 +36,7 @@ from ..errors import TransferError, wait_in
 from ..names import alternative_names, safe_name
 from ..net import Policy
 from ..secrets import Credential, Login
+from ..sizes import parse_size
 
 if TYPE_CHECKING:
     from .cache import Cache
@@ -88,6 +90,8 @@ class Option:
                 f"The option “{self.name}” has a value of the wrong kind.",
                 f"Give one of: {', '.join(self.choices)}." if self.choices else "",
             )
+        if self.type == "bytes":
+            parse_size(value, self.name)
         return value
 
 
@@ -334,6 +338,7 @@ class Caller(Protocol):
         login: Login | None = None,
         commands: Sequence[str] = (),
         content: Content | None = None,
+        into: Receiver | None = None,
     ) -> Answer:
         """Send the request; any status is an answer.
 
@@ -346,13 +351,24 @@ class Caller(Protocol):
 
         `headers` go to the origin of `url` only; redirects are followed unless `follow` is False.
         A body is left alone (and empty in the answer) if `wants`, asked with the headers, says
-        that it is of no use.
+        that it is of no use. With `into` it is not gathered (and empty in the answer, too), of
+        whatever length: `into` gets the head of the answer and says what each piece is handed to.
         Raises ``remote_lied`` for a body of more than `limit` bytes, `TransferError` when no
         answer comes, and whatever stops the job.
         """
 
     def check(self) -> None:
         """Raise what stops the job, if somebody asked for it: for whoever waits without calling."""
+
+    def beside(self, check: Callable[[], None]) -> AbstractContextManager[Caller]:
+        """Another one for another thread, with connections of its own, for the length of a
+        ``with`` block. What it moves does not count for the limit of the job. `check` is called all
+        the while and may raise."""
+
+
+Receiver = Callable[[Answer], Callable[[memoryview], None]]
+"""Told the head of an answer, it says what takes the pieces of the body, each of which is valid
+during that call only."""
 
 
 def pause(caller: Caller, seconds: float) -> None:

@@ -118,7 +118,7 @@ class SignedCaller:
     def __init__(self, caller: Caller, access: Access) -> None:
         self._caller = caller
         self._access = access
-        self.check = caller.check
+        self.check, self.beside = caller.check, caller.beside
 
     def call(self, url: str, **options: Any) -> Answer:
         """See `Caller`; the answer's address is again the one without the query."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from ..backends import find
-from ..backends.base import Answer, Backend, Content, Context
+from ..backends.base import Answer, Backend, Content, Context, Receiver
 from ..errors import TransferError
 from ..net import MAX_REDIRECTS, redirect_target
 from ..secrets import Login
@@ -47,6 +47,7 @@ class Client:
         login: Login | None = None,
         commands: Sequence[str] = (),
         content: Content | None = None,
+        into: Receiver | None = None,
     ) -> Answer:
         """See `jupyter_transfer.backends.base.Caller`."""
         target, sent = parse(url), dict(headers or {})
@@ -64,9 +65,9 @@ class Client:
                 login=login,
                 commands=commands,
             )
-            answer = self._perform(exchange, limit, wants)
-            location = answer.headers.get("location")
-            if not (follow and location and answer.status in _REDIRECTS):
+            answer = self._perform(exchange, limit, wants, into, follow=follow)
+            location = _onward(answer) if follow else None
+            if location is None:
                 return answer
             onward = redirect_target(target, location, SCHEMES)
             if onward.origin != target.origin:
@@ -82,19 +83,37 @@ class Client:
         """See `jupyter_transfer.backends.base.Caller`."""
         self._check()
 
+    @contextmanager
+    def beside(self, check: Callable[[], None]) -> Iterator[Client]:
+        """See `jupyter_transfer.backends.base.Caller`."""
+        with self._transport.beside() as transport:
+            yield Client(transport, check)
+
     def _perform(
         self,
         exchange: Exchange,
         limit: int,
         wants: Callable[[Mapping[str, str]], bool] | None,
+        into: Receiver | None,
+        *,
+        follow: bool,
     ) -> Answer:
         body = bytearray()
+        taken: Callable[[memoryview], None] | None = None
 
         def look(exchange: Exchange) -> None:
+            nonlocal taken
             if wants is not None and not wants(exchange.headers.as_dict()):
                 raise Enough
+            if into is not None:
+                head = _answer(exchange)
+                if not (follow and _onward(head)):
+                    taken = into(head)
 
         def collect(data: memoryview) -> None:
+            if taken is not None:
+                taken(data)
+                return
             if len(body) + len(data) > limit:
                 raise TransferError(
                     "remote_lied", f"The answer of “{exchange.url.host}” is longer than it may be."
@@ -109,14 +128,24 @@ class Client:
             exchange.other_key, exchange.error = False, None
         if exchange.error:
             raise exchange.error
-        return Answer(
-            exchange.status,
-            str(exchange.url),
-            exchange.headers.as_dict(),
-            bytes(body),
-            exchange.size,
-            exchange.modified,
-        )
+        return _answer(exchange, bytes(body))
+
+
+def _answer(exchange: Exchange, body: bytes = b"") -> Answer:
+    """What `exchange` got."""
+    return Answer(
+        exchange.status,
+        str(exchange.url),
+        exchange.headers.as_dict(),
+        body,
+        exchange.size,
+        exchange.modified,
+    )
+
+
+def _onward(answer: Answer) -> str | None:
+    """Where a redirect leads to."""
+    return answer.headers.get("location") if answer.status in _REDIRECTS else None
 
 
 @contextmanager

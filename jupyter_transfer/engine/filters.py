@@ -26,6 +26,7 @@ from typing import Any
 
 from ..backends.base import Entry
 from ..errors import TransferError
+from ..sizes import parse_size
 from .patterns import Patterns
 
 NAMES = ("include", "exclude", "filter", "min_size", "max_size", "min_age", "max_age")
@@ -33,8 +34,6 @@ NAMES = ("include", "exclude", "filter", "min_size", "max_size", "min_age", "max
 
 MAX_PATTERNS = 10_000
 
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgtp]?)(?:i?b)?", re.IGNORECASE)
-_SIZE_UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _AGE_STEP = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdwMy])")
 _AGE_UNITS = {
     "ms": 0.001,
@@ -155,18 +154,7 @@ def _rules(lines: list[str]) -> tuple[list[bool], list[str]]:
 
 def _size(options: Mapping[str, Any], name: str) -> int | None:
     value = options.get(name)
-    if value is None or value == "":
-        return None
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63:
-        return value
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        raise TransferError(
-            "bad_request",
-            f"The option “{name}” must be a number of bytes.",
-            "Give a number, with K, M, G or T behind it if you like: “5M” is 5 MiB.",
-        )
-    return int(float(match[1]) * 1024 ** _SIZE_UNITS[match[2].lower()])
+    return None if value is None or value == "" else parse_size(value, name)
 
 
 def _moment(options: Mapping[str, Any], name: str, now: float) -> int | None:

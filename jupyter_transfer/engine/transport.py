@@ -216,7 +216,8 @@ class Transport:
         connections: int | None = None,
     ) -> None:
         self._policy = policy
-        self._authorities = authorities(ca_file or ca_file_of_environment())
+        self._ca_file = ca_file or ca_file_of_environment()
+        self._authorities = authorities(self._ca_file)
         self._bandwidth = bandwidth or Bandwidth()
         self._timeouts = timeouts or Timeouts()
         self._multi = pycurl.CurlMulti()
@@ -239,6 +240,10 @@ class Transport:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def beside(self) -> Transport:
+        """One for another thread under the same policy, authorities and timeouts, with no limit."""
+        return Transport(self._policy, self._ca_file, timeouts=self._timeouts)
 
     # -- the life of an exchange --
 
