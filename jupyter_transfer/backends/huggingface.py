@@ -15,7 +15,8 @@ from urllib.parse import quote
 
 from .. import secrets
 from ..errors import TransferError
-from . import hub_address, hub_notes
+from ..sizes import parse_size
+from . import hub_address, hub_notes, xet
 from .base import Entry, Locator, Option, Validators
 from .hub import TARGET
 from .hub_address import COMMIT, HUB, HUBS, Place
@@ -56,6 +57,12 @@ class HuggingFaceBackend(HuggingFaceSending):
             help="Note in the folder, as the official client does (.cache/huggingface), which files"
             " it holds: then that fetches none of them again",
             default=False,
+            side="source",
+        ),
+        Option(
+            "xet_threshold",
+            "bytes",
+            help="Size from which on a file comes by Xet, where the hub has it there; else 50 GB",
             side="source",
         ),
         Option(
@@ -174,7 +181,7 @@ class HuggingFaceBackend(HuggingFaceSending):
         path = quote(place.path, safe="/", errors="surrogateescape")
         revision = quote(place.revision or "main", safe="")
         within = path if place.kind == "bucket" else f"{revision}/{path}"
-        return Locator(
+        plain = Locator(
             f"{place.page(self.hub)}/resolve/{within}",
             {"Authorization": f"Bearer {self.token}"} if self.token else {},
             size=entry.size,
@@ -182,6 +189,21 @@ class HuggingFaceBackend(HuggingFaceSending):
             digest=entry.digest,
             recheck=place.kind == "bucket",  # its store hands out what the bucket held
         )
+        stored = place.kind == "bucket" or (entry.digest and entry.digest.algorithm == "sha256")
+        if not stored or (entry.size or 0) <= xet.WHOLE:
+            return plain
+        return self._xet.locator(plain, entry, place)
+
+    @cached_property
+    def _xet(self) -> xet.Xet:
+        given = self.option("xet_threshold")
+        threshold = xet.LARGEST_PLAIN if given is None else parse_size(given, "xet_threshold")
+        return xet.Xet(self.client, self.caller, self.public, threshold, self.context.note)
+
+    def close(self) -> None:
+        """End what was started."""
+        if "_xet" in vars(self):
+            self._xet.close()
 
     # -- one commit --
 

@@ -11,8 +11,8 @@ from .huggingface import HubHandler, Refusal
 
 
 def xet_hash(blob: Blob) -> str:
-    """What stands for the hash of Xet."""
-    return blob.sha256[::-1]
+    """The hash of Xet, or what stands for it."""
+    return blob.xet or blob.sha256[::-1]
 
 
 class Bucket(HubHandler):

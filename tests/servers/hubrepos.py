@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 
+from .xet import Cas
+
 LFS_SUFFIXES = (".bin", ".safetensors", ".parquet")
 """As the ``.gitattributes`` of new repositories have them."""
 
@@ -24,10 +26,18 @@ def git_blob_sha1(data: bytes) -> str:
 
 @dataclass(frozen=True)
 class Blob:
-    """One file of a commit."""
+    """One file of a commit.
+
+    Parameters
+    ----------
+    xet: the hash that Xet has for it, if Xet holds it.
+    plain: whether there is an address beside it, at which it is one piece.
+    """
 
     data: bytes
     lfs: bool
+    xet: str | None = None
+    plain: bool = True
 
     @cached_property
     def sha256(self) -> str:
@@ -62,6 +72,8 @@ class Blob:
                 "size": len(self.data),
                 "pointerSize": len(self.pointer),
             }
+        if self.xet:
+            row["xetHash"] = self.xet
         return row
 
 
@@ -104,16 +116,20 @@ class Repo:
         *,
         lfs: bool | None = None,
         anew: bool = False,
+        cas: Cas | None = None,
+        plain: bool = True,
     ) -> str:
         """Add, replace or (None) remove `files`; the new commit. `lfs` None goes by the name;
-        `anew` begins with an empty tree."""
+        `anew` begins with an empty tree; `cas` is the store of Xet that holds those in LFS."""
         tree = {} if anew else dict(self.commits.get(self.refs.get(revision, ""), {}))
         for path, data in files.items():
             if data is None:
                 tree.pop(path)
             else:
                 large = path.endswith(LFS_SUFFIXES) or len(data) >= LFS_FROM
-                tree[path] = Blob(data, large if lfs is None else lfs)
+                in_lfs = large if lfs is None else lfs
+                xet = cas.put(data) if cas is not None and in_lfs else None
+                tree[path] = Blob(data, in_lfs, xet, plain or xet is None)
         return self.add(tree, revision)
 
     def add(self, tree: Tree, revision: str = "main") -> str:

@@ -24,6 +24,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from .hubrepos import Blob, Repo
+from .xet import Cas
 
 TOKEN, STRANGER = "hf_aTokenOfTheTests0123456789", "hf_aTokenOfAStranger0123456789"
 READER = "hf_aTokenThatOnlyReads0123456789"
@@ -69,6 +70,7 @@ class Hub:
     flipped: byte of files that the store sends wrong.
     store: what the store holds, by SHA-256.
     resolve_cache: whether small files are sent from a second address of the hub.
+    cas: what Xet holds (see xet.py).
     """
 
     repos: dict[tuple[str, str], Repo] = field(default_factory=dict)
@@ -83,6 +85,7 @@ class Hub:
     rate: float | None = None
     flipped: int | None = None
     resolve_cache: bool = False
+    cas: Cas = field(default_factory=Cas)
     url: str = ""
     store_url: str = ""
     store: dict[str, Blob] = field(default_factory=dict)
@@ -184,8 +187,12 @@ class Base(RequestHandler):
             super().log_exception(typ, value, tb)
 
     async def send_file(self, blob: Blob) -> None:
-        """Answer with `blob`, or the range of it that is asked for (RFC 9110 section 14)."""
-        data, size = blob.data, len(blob.data)
+        """Answer with `blob`, or the range of it that is asked for."""
+        await self.send_bytes(blob.data, rate=self.hub.rate, flipped=self.hub.flipped)
+
+    async def send_bytes(self, data: bytes, *, rate: float | None, flipped: int | None) -> None:
+        """Answer with `data`, or the range of it that is asked for (RFC 9110 section 14)."""
+        size = len(data)
         start, end = 0, size - 1
         self.set_header("Accept-Ranges", "bytes")
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.request.headers.get("Range", ""))
@@ -203,14 +210,14 @@ class Base(RequestHandler):
             return
         for position in range(start, end + 1, CHUNK):
             piece = data[position : min(position + CHUNK, end + 1)]
-            flip = (self.hub.flipped if self.hub.flipped is not None else -1) - position
+            flip = (flipped if flipped is not None else -1) - position
             if 0 <= flip < len(piece):
                 piece = piece[:flip] + bytes([piece[flip] ^ 1]) + piece[flip + 1 :]
             self.record.sent += len(piece)
             self.write(piece)
             await self.flush()
-            if self.hub.rate:
-                await asyncio.sleep(len(piece) / self.hub.rate)
+            if rate:
+                await asyncio.sleep(len(piece) / rate)
 
 
 class HubHandler(Base):
@@ -331,6 +338,13 @@ class Resolve(HubHandler):
         if blob.lfs:
             self.set_header("X-Linked-Size", str(len(blob.data)))
             self.set_header("X-Linked-ETag", f'"{blob.sha256}"')
+            if blob.xet:
+                route = f"{self.hub.url}/api/{kind or 'models'}/{id}/xet-read-token/{sha}"
+                self.set_header("X-Xet-Hash", blob.xet)
+                self.set_header("Link", f'<{route}>; rel="xet-auth", </>; rel="up"')
+            if not blob.plain:
+                self.set_status(200 if self.request.method == "HEAD" else 400)
+                return
             self.redirect(self.hub.signed(blob, name), status=302)
             return
         if self.hub.resolve_cache and not self.request.path.startswith("/api/"):
@@ -378,16 +392,18 @@ def running_hub() -> Iterator[Hub]:
     """A hub for the length of a ``with`` block."""
     from .hubbuckets import BUCKET_ROUTES  # they import this module
     from .hubuploads import UPLOAD_ROUTES
+    from .xetserver import GRANT_ROUTES
 
     hub = Hub()
-    with serving(hub, [*_ROUTES, *UPLOAD_ROUTES, *BUCKET_ROUTES]):
+    with serving(hub, [*_ROUTES, *UPLOAD_ROUTES, *BUCKET_ROUTES, *GRANT_ROUTES]):
         yield hub
 
 
 @contextmanager
 def serving(hub: Hub, routes: list[tuple[str, type[Base]]]) -> Iterator[None]:
-    """Serve `routes` of `hub`, and its store, in a thread of its own."""
-    from .hubuploads import StoreUpload  # it imports this module
+    """Serve `routes` of `hub`, its store and that of Xet, in a thread of its own."""
+    from .hubuploads import StoreUpload  # they import this module
+    from .xetserver import CAS_ROUTES
 
     ready, ends = threading.Event(), []
 
@@ -397,20 +413,21 @@ def serving(hub: Hub, routes: list[tuple[str, type[Base]]]) -> Iterator[None]:
         ends.append(lambda: loop.call_soon_threadsafe(ended.set))
         given = {"hub": hub, "origin": "hub"}
         servers = []
-        at_store = {**given, "origin": "store"}
+        at_store, at_cas = {**given, "origin": "store"}, {**given, "origin": "cas"}
         for rules in (
             [(path, handler, given) for path, handler in routes],
             [
                 (r"/([0-9a-f]{64})", Store, at_store),
                 (r"/upload/([0-9a-f]+)", StoreUpload, at_store),
             ],
+            [(path, handler, at_cas) for path, handler in CAS_ROUTES],
         ):
             (sock,) = bind_sockets(0, "127.0.0.1")
             application = Application(rules, log_function=lambda _: None)
             server = HTTPServer(application, max_buffer_size=1 << 30)
             server.add_sockets([sock])
             servers.append((server, f"http://127.0.0.1:{sock.getsockname()[1]}"))
-        hub.url, hub.store_url = (url for _, url in servers)
+        hub.url, hub.store_url, hub.cas.url = (url for _, url in servers)
         ready.set()
         await ended.wait()
         for server, _ in servers:

@@ -22,6 +22,7 @@ OPTIONAL = {
     "lab": "the panel in JupyterLab",
     "zh": "Chinese",
     "checksums": "checksums of S3 and its compatibles (CRC-32C, CRC-64)",
+    "huggingface": "files of Hugging Face above 50 GB, and those that only Xet holds",
     "keyring": "credentials in the keyring of the desktop",
     "rclone": "every service that rclone knows (rclone://)",
 }
