@@ -3,7 +3,8 @@
 ``rclone://remote/path`` is rclone's ``remote:path``, percent-encoded; ``rclone://remote//path`` is
 ``remote:/path``. Listings come from ``rclone lsjson``; files are read in ranges from a private
 ``rclone`` that serves them on a unix socket (see `rclone_server`). rclone opens the connections
-itself: neither the address policy nor the certificate authorities of this server hold for them.
+itself: the address policy judges only the hosts that a remote names (`rclone_addresses`), and the
+certificate authorities of this server do not hold.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, ClassVar
 from ..errors import TransferError
 from ..names import safe_name
 from ..tools import Child
-from . import rclone_remotes
+from . import rclone_addresses, rclone_remotes
 from .base import Ability, Backend, Context, Digest, Entry, Locator, Option, Validators
 from .rclone_errors import error_of_exit
 from .rclone_place import DIGESTS, NAME, Place, digest_of, size_of, time_of
@@ -245,7 +246,16 @@ class RcloneBackend(Backend):
             if not self.context.ambient:
                 rclone_remotes.require_own(options)
             self._variables = rclone_remotes.variables(place.remote, options, policy)
+        if not self._variables:
+            self._judge(place.remote)
         return self._variables
+
+    def _judge(self, remote: str) -> None:
+        """Judge the hosts of a remote of rclone.conf, once a job."""
+        known = self.context.shared.setdefault(RcloneBackend, set())
+        if remote not in known:
+            rclone_addresses.judge(remote, self.context.policy)
+            known.add(remote)
 
     def _served(self, place: Place) -> tuple[Place, str]:
         """The folder of which the file at `place` is served, and its path there."""

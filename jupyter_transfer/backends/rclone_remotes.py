@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
-from urllib.parse import urlsplit
 
 from ..errors import TransferError
 from ..net import Policy
 from ..secrets import MASKS, is_reference
 from .base import Option
+from .rclone_addresses import hosts
 from .rclone_program import IN_MEMORY, obscured, providers
 
 OPTIONS = (
@@ -43,7 +43,6 @@ _OF_ACCOUNT = re.compile(
 """Options by which a remote takes what lies around: variables, the machine's role, ssh-agent,
 tickets of Kerberos."""
 
-_HOST = re.compile(r"(.*_)?(host|url|endpoint|server|namenode|socks_proxy|http_proxy)")
 _SECRET = re.compile(r"pass|secret|token|(^|_)(key|pem|2fa)$|credential|sas_url|cookie|mnemonic")
 
 
@@ -67,7 +66,7 @@ def check(name: str, options: Mapping[str, Any], policy: Policy) -> None:
     exposed = next((option for option in plain if _SECRET.search(option)), None)
     if exposed is not None:
         raise _bad(f"“{exposed}” is a secret: give it in “remote_secrets”.")
-    for host, _ in _hosts({**plain, **hidden}):
+    for host, _ in hosts({**plain, **hidden}):
         policy.check_host(host)
 
 
@@ -116,7 +115,7 @@ def variables(name: str, options: Mapping[str, Any], policy: Policy) -> dict[str
             raise _bad(f"Remotes of the kind “{kind}” have no option “{option[:40]}”.")
         if known[option] and option in plain:
             raise _bad(f"“{option}” is a password: give it in “remote_secrets”.")
-    for host, port in _hosts(values):
+    for host, port in hosts(values):
         policy.check_behind_proxy(host, port)
     prefix = f"RCLONE_CONFIG_{name.upper()}_"
     made = {f"{prefix}TYPE": kind, **IN_MEMORY}
@@ -198,21 +197,6 @@ def _parsed(text: Any, name: str) -> dict[str, str]:
         else:
             raise _bad(f"“{name}” may hold texts, whole numbers, true and false only.")
     return result
-
-
-def _hosts(values: Mapping[str, str]) -> Iterator[tuple[str, int]]:
-    """Host and port of each option that names one."""
-    for option, value in values.items():
-        if not _HOST.fullmatch(option) or not value:
-            continue
-        for one in value.split(","):
-            try:
-                parts = urlsplit(one if "//" in one else f"//{one}")
-                host, port = parts.hostname, parts.port
-            except ValueError:
-                raise _bad(f"The option “{option}” is no address.") from None
-            if host:
-                yield host, port or 443
 
 
 def _bad(message: str) -> TransferError:

@@ -402,6 +402,7 @@ class SendContract:
     test_cancelled_leaves_nothing = SinkContract.test_a_job_that_is_cancelled_leaves_nothing
     test_a_name_that_is_taken = SinkContract.test_a_name_that_is_taken
     test_no_credential = SinkContract.test_a_job_without_the_right_credential
+    removes_folders = True
     test_deleting = SinkContract.test_deleting
     test_finding = SinkContract.test_finding
 

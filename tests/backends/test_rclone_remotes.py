@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -17,7 +21,7 @@ from jupyter_transfer.net import Policy
 from jupyter_transfer.secrets import redact
 from jupyter_transfer.tools import run
 
-from ..servers.rclone import rclone, served
+from ..servers.rclone import obscured, rclone, run_rclone, served, write_config
 from .test_rclone import FolderSite, folder  # noqa: F401 - a fixture
 
 CANARY = "canary-51c2-password"
@@ -26,6 +30,30 @@ CANARY = "canary-51c2-password"
 def remote(kind: str = "webdav", secrets: object = None, **options: object) -> dict[str, str]:
     made = {"remote_type": kind, "remote_options": json.dumps(options)}
     return made if secrets is None else {**made, "remote_secrets": json.dumps(secrets)}
+
+
+@contextmanager
+def listener() -> Iterator[tuple[int, list[object]]]:
+    """A port of the loopback, and who called it."""
+    calls: list[object] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        over = threading.Event()
+
+        def accept() -> None:
+            while not over.is_set():
+                with suppress(TimeoutError):
+                    connection, address = server.accept()
+                    connection.close()
+                    calls.append(address)
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield server.getsockname()[1], calls
+        finally:
+            over.set()
+            thread.join()
 
 
 @pytest.fixture
@@ -149,6 +177,16 @@ def test_names_that_variables_cannot_hold(address):
         ("sftp", "host", "0x7f.1"),
         ("ftp", "host", "[::1]"),
         ("hdfs", "namenode", "h:1,127.0.0.1:2"),
+        ("swift", "auth", "http://169.254.169.254/v3"),
+        ("storj", "satellite_address", "12Ea@127.0.0.1:7777"),
+        ("cloudinary", "upload_prefix", "http://169.254.169.254"),
+        ("filescom", "site", "169.254.169.254"),
+        ("google photos", "proxy", "http://127.0.0.1:8282"),
+        ("azureblob", "use_emulator", "true"),
+        ("azurefiles", "connection_string", "A=b;FileEndpoint=http://127.0.0.1/x;C=d"),
+        ("azurefiles", "connection_string", "UseDevelopmentStorage=true"),
+        ("azureblob", "account", "169.254.169.254/?"),
+        ("ftp", "something_new", "https://u:p@[::1]:1/x"),
     ],
 )
 def test_addresses_that_the_policy_refuses(kind, option, value):
@@ -162,6 +200,82 @@ def test_a_name_that_leads_to_a_refused_address(harness):
     harness.policy = Policy()
     outcome = harness.run("rclone://mine/x", **remote(url="http://localhost:1/"))
     assert (outcome.state, outcome.error.code) == ("failed", "address_refused")
+
+
+WRAPPED = {
+    "itself": {"it": {"type": "webdav", "url": "{url}"}},
+    "alias": {
+        "it": {"type": "alias", "remote": "in-ner:x"},
+        "in-ner": {"type": "webdav", "url": "{url}"},
+    },
+    "crypt": {
+        "it": {"type": "crypt", "remote": "b:c", "password": "{password}"},
+        "b": {"type": "alias", "remote": "in ner:"},
+        "in ner": {"type": "webdav", "url": "{url}"},
+    },
+    "union": {
+        "it": {"type": "union", "upstreams": '/tmp "in ner:a b:ro"'},
+        "in ner": {"type": "webdav", "url": "{url}"},
+    },
+    "combine": {
+        "it": {"type": "combine", "upstreams": "a=/tmp b=in:x"},
+        "in": {"type": "webdav", "url": "{url}"},
+    },
+    "in place": {"it": {"type": "alias", "remote": ":webdav,url='{url}',vendor=other:x"}},
+    "in place, over another": {
+        "it": {"type": "alias", "remote": 'in,url="{url}":x'},
+        "in": {"type": "webdav", "url": "https://example.org"},
+    },
+    "in a circle": {
+        "it": {"type": "alias", "remote": "b:"},
+        "b": {"type": "union", "upstreams": "it: in:"},
+        "in": {"type": "webdav", "url": "{url}"},
+    },
+}
+
+
+@pytest.mark.parametrize("how", WRAPPED)
+def test_a_remote_of_the_configuration_that_leads_to_a_refused_address(
+    harness,
+    monkeypatch,
+    tmp_path,
+    how,
+):
+    rclone()
+    monkeypatch.setenv("RCLONE_CONFIG", str(tmp_path / "rclone.conf"))
+    with listener() as (port, calls):
+        url = f"http://127.0.0.1:{port}/"
+        remotes = {
+            name: {key: value.format(url=url, password=obscured("x")) for key, value in one.items()}
+            for name, one in WRAPPED[how].items()
+        }
+        write_config(tmp_path / "rclone.conf", **remotes)
+        harness.policy = Policy()
+        for kind, ends in (("fetch", ("rclone://it/x", "")), ("send", ("f", "rclone://it/x"))):
+            (harness.folder / "f").write_text("x")
+            outcome = harness.run(*ends, kind=kind, id=kind)
+            assert (outcome.state, outcome.error.code) == ("failed", "address_refused")
+        assert calls == []
+
+
+def test_a_remote_of_the_environment_that_leads_to_a_refused_address(harness, monkeypatch):
+    rclone()
+    monkeypatch.setenv("RCLONE_CONFIG", "")
+    monkeypatch.setenv("RCLONE_CONFIG_MY_OWN_TYPE", "webdav")
+    monkeypatch.setenv("RCLONE_CONFIG_MY_OWN_URL", "http://169.254.169.254/")
+    harness.policy = Policy(local=True)
+    outcome = harness.run("rclone://my_own/x")
+    assert (outcome.state, outcome.error.code) == ("failed", "address_refused")
+
+
+def test_a_configuration_that_cannot_be_read(harness, monkeypatch, tmp_path):
+    rclone()
+    config = write_config(tmp_path / "rclone.conf", it={"type": "webdav", "url": "http://h"})
+    lock = ("config", "encryption", "set", "--password-command", "echo canary")
+    run_rclone(*lock, config=config)
+    monkeypatch.setenv("RCLONE_CONFIG", str(tmp_path / "rclone.conf"))
+    outcome = harness.run("rclone://it/x")
+    assert (outcome.state, outcome.error.code) == ("waiting", "needs_credentials")
 
 
 @pytest.mark.parametrize(
