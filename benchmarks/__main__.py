@@ -24,6 +24,7 @@ from . import (
     lfs,
     many,
     opened,
+    planning,
     queue,
     remote,
     startup,
@@ -66,6 +67,7 @@ CLAIMS = {
     "drop": Claim(drop.run, 100_000, 2000, 32 * KIB, unit="files"),
     "archive": Claim(archive.run, 2 * GIB, room=4),
     "queue": Claim(queue.run, 10_000, 200, 64 * KIB, unit="jobs"),
+    "planning": Claim(planning.run, 1_000_000, 20_000, unit="keys"),
     "kills": Claim(kills.run, 10_000, 200, 64 * KIB, unit="jobs", rounds=1),
     "latency": Claim(latency.run, GIB, room=20, seconds=20),
 }

@@ -119,6 +119,13 @@ class Worker:
         if end["state"] != "done":
             raise BrokenError(f"the job is {end['state']}: {end.get('error')}")
 
+    def plan(
+        self, kind: str, source: str, destination: str, options: dict[str, Any]
+    ) -> dict[str, Any]:
+        """The worker's answer about the plan of a job: its `result`, or an `error`."""
+        self.start(kind, source, destination, options, op="plan")
+        return self.await_event("plan")
+
     def start(
         self,
         kind: str,
@@ -126,8 +133,10 @@ class Worker:
         destination: str,
         options: dict[str, Any] | None = None,
         bandwidth: int | None = None,
+        *,
+        op: str = "run",
     ) -> None:
-        """Have one job begin; `bandwidth` in bytes a second."""
+        """Have one job begin, or be planned; `bandwidth` in bytes a second."""
         job = {
             "id": secrets.token_hex(16),
             "kind": kind,
@@ -137,7 +146,7 @@ class Worker:
             "bandwidth": bandwidth,
         }
         order = {
-            "op": "run",
+            "op": op,
             "job": job,
             "root": str(self.root),
             "allow_hidden": False,
