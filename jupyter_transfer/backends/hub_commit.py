@@ -121,10 +121,10 @@ class CommitBody:
 
     def _all(self) -> Iterator[bytes]:
         yield self._head
+        yield from self._gone  # first: another file may go below the path of one
         for sink in self._left:
             before, after = line_of(sink)
             yield before + (_encoded(sink) if isinstance(sink, CarriedSink) else b"") + after
-        yield from self._gone
 
     def read(self, count: int) -> memoryview:
         """See `Content`."""

@@ -404,6 +404,26 @@ def test_a_sync_deletes_in_the_same_commit(hub, repo, harness, send):
     assert done["d/README.md"] == "replace"
 
 
+def test_a_sync_in_which_a_file_becomes_a_folder(hub, repo, harness, send):
+    write(harness, {"a/b.txt": b"1", "c": b"2"})
+    repo.commit({"a": b"a file", "c": b"2"})
+    assert send(kind="sync").error.detail["delete"] == 1
+    outcome = send(kind="sync", approve=True)
+    assert outcome.state == "done", outcome.error
+    assert tree(repo) == {"a/b.txt": b"1", "c": b"2"}
+    assert list(repo.messages.values()) == ["Upload a/b.txt, delete 1 file"]
+
+
+def test_a_sync_in_which_a_folder_becomes_a_file(hub, repo, harness, send):
+    write(harness, {"a": b"a file", "c": b"2"})
+    repo.commit({"a/b.txt": b"1", "old": b"3"})
+    detail = send(kind="sync").error.detail
+    assert (detail["copy"], detail["fail"], detail["delete"], detail["folders"]) == (1, 1, 2, 0)
+    outcome = send(kind="sync", approve=True)
+    assert failed(outcome)[:2] == ("failed", "is_a_directory")
+    assert tree(repo) == {"a/b.txt": b"1", "old": b"3"}
+
+
 def test_a_sync_leaves_alone_what_changes_meanwhile(hub, repo, harness, send):
     write(harness, FILES)
     repo.commit({"old.txt": b"old"})

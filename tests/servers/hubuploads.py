@@ -174,6 +174,7 @@ class Commit(Writer):
         tree = dict(repo.commits[parent])
         for line in lines[1:]:
             self.apply(tree, line["key"], line["value"])
+            self.require_tree(tree)
         answer: dict[str, Any] = {"success": True}
         if self.as_request:
             repo.requests += 1
@@ -210,6 +211,15 @@ class Commit(Writer):
         if blob is None or len(blob.data) != value["size"]:
             raise Refusal(400, "", f"LFS pointer pointed to a file that does not exist: {path}")
         tree[path] = blob
+
+    @staticmethod
+    def require_tree(tree: Tree) -> None:
+        """git has no file and folder of one name."""
+        folders = {
+            "/".join(path.split("/")[:n]) for path in tree for n in range(1, path.count("/") + 1)
+        }
+        if both := sorted(folders & set(tree)):
+            raise Refusal(400, "", f"A file and a folder have one name: {both[0]}")
 
 
 class Discussions(HubHandler):

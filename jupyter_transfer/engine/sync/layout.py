@@ -71,7 +71,7 @@ class Layout:
             self._folders[-1].kept = True
         if self._over is not None:
             if self._over.goes:
-                self._plan.move("copy", pair, late=True)
+                self._plan.move("copy", pair, late=not self._rules.commits)
             else:
                 self._plan.fail("not_a_directory", source, self._over.path)
             return
@@ -116,7 +116,7 @@ class Layout:
             held, self._held = self._held, None
             source = held.pair.source
             assert source is not None
-            if held.covers and self._rules.holds_more(held.path):
+            if held.covers and (self._rules.commits or self._rules.holds_more(held.path)):
                 self._plan.fail("is_a_directory", source, held.path)
             else:
                 self._plan.move("copy", held.pair, late=held.covers)
@@ -130,7 +130,7 @@ class Layout:
             start = end + 1
 
     def _end(self, folder: _Folder) -> None:
-        if folder.doomed and not folder.kept:
+        if folder.doomed and not folder.kept and not self._rules.commits:
             self._plan.folders.add([folder.path])
         if self._folders:
             self._folders[-1].doomed |= folder.doomed

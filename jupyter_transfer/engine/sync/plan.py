@@ -38,6 +38,8 @@ class Rules:
     resumed: whether an earlier process of this job has begun with the file at a path: then it is
         moved, whatever is there, and was agreed to.
     folders: whether the destination has folders: where one stands there can be no file.
+    commits: whether files come and go there together, by a commit: then nothing has to go before,
+        and no folder stays empty; but none becomes a file.
     holds_more: whether the folder of the destination at a path holds what its listing leaves out.
     """
 
@@ -46,6 +48,7 @@ class Rules:
     after_a_look: Callable[[Pair, Entry | None], bool]
     resumed: Callable[[str], bool] = lambda path: False
     folders: bool = False
+    commits: bool = False
     holds_more: Callable[[str], bool] = lambda path: False
 
 

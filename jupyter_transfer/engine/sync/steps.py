@@ -10,6 +10,7 @@ from itertools import chain, islice
 from typing import Any
 
 from ...backends.base import Backend, Context, Digest, Entry
+from ...backends.committing import CommittingBackend
 from ...errors import TransferError
 from ...names import join_path
 from ...paths import Root
@@ -94,12 +95,14 @@ class Planner:
     def make(self) -> SyncPlan:
         """The plan. Raises whatever is wrong with either end."""
         ends, check = self._ends, self._control.check
+        commits = not ends.to_disk and isinstance(ends.backend, CommittingBackend)
         rules = Rules(
             at_once=lambda pair: self._comparison.at_once(*self._sides(pair), self._row(pair)),
             look=self._look,
             after_a_look=self._after_a_look,
             resumed=self._resumed,
-            folders=ends.to_disk or ends.backend.folders,
+            folders=ends.to_disk or ends.backend.folders or commits,
+            commits=commits,
             holds_more=self._holds_more,
         )
         if "send" not in ends.backend.can:  # it cannot be asked about a single file
