@@ -1,6 +1,7 @@
 """Claim: one large file comes from and goes to S3 and SFTP as fast as with their own programs.
 
-S3 is ``rclone serve s3``, SFTP an OpenSSH server of this script's own.
+S3 is ``rclone serve s3``, whose ETags are MD5s, and the gateway of JuiceFS, whose objects keep the
+ETags of the parts they came in; SFTP is an OpenSSH server of this script's own.
 """
 
 from __future__ import annotations
@@ -33,17 +34,19 @@ from .harness import (
 )
 from .processes import Server, free_port, running
 from .report import Report, find_beside, find_tool
-from .s3server import credentials, s3_server
+from .s3server import credentials, gateway, s3_server
 
 NAME = "big.bin"
 
 METHOD = """One file of random bytes between this disk and a server that keeps its files on the
-same one. *Ours* is a warm `python -m jupyter_transfer.worker`, driven as the server drives it, from
-the run message to its end: verified where the service gives a digest, and, when it comes here,
-published and on the disk. rclone runs with `--multi-thread-streams 4` and up with parts of 16 MiB,
-s5cmd with parts of 16 MiB, `sftp` with OpenSSH's own settings; each is timed from start to exit.
-*fdatasync* is that of the file that was made, here or there. Every file is compared byte for byte
-outside the timed part."""
+same one. *Ours* is a warm `python -m jupyter_transfer.worker`, driven as the server drives it,
+from the run message to its end: verified where the service gives a digest, and, when it comes
+here, published and on the disk; _not verified_ is the same with `checksum: off`. The object in
+parts came in parts of 8 MiB, and lies in the gateway of JuiceFS; the others in `rclone serve s3`.
+rclone runs with `--multi-thread-streams 4` and up with parts of 16 MiB, s5cmd with parts of 16
+MiB, `sftp` with OpenSSH's own settings; each is timed from start to exit. *fdatasync* is that of
+the file that was made, here or there. Every file is compared byte for byte outside the timed
+part."""
 
 _SSHD = """
 Port {port}
@@ -99,7 +102,7 @@ def run(folder: Path, size: int, rounds: int) -> bool:
         home = {"HOME": str(folder / "home")}
         worker = Worker(folder, env=credentials() | home)
         stack.callback(worker.close)
-        for title, make in (("S3", _s3), ("SFTP", _sftp)):
+        for title, make in (("S3", _s3), ("S3 in parts", _s3_parts), ("SFTP", _sftp)):
             try:
                 groups |= make(stack, folder, worker, size)
             except MissingError as error:
@@ -151,48 +154,77 @@ def _rival(command: Callable[[Path, Path], list[str]]) -> Move:
 # ---- S3 -----------------------------------------------------------------------------------------
 
 
-def _s3(stack: ExitStack, folder: Path, worker: Worker, size: int) -> dict[str, list[Variant]]:
-    bucket = folder / "store" / "bucket"
-    bucket.mkdir(parents=True)
-    os.link(folder / "here" / NAME, bucket / NAME)
-    server = stack.enter_context(s3_server(folder / "store"))
-    endpoint = server.url.rstrip("/")
+@dataclass(frozen=True)
+class _Bucket:
+    """A bucket, how each program gets at it, and the folder whose files it holds, under their
+    names."""
 
-    def job(source: Path, target: Path) -> tuple[Any, ...]:
-        options = {"endpoint": endpoint}
-        if target.parent == bucket:
+    endpoint: str
+    far: Path
+    provider: str
+
+    def job(self, source: Path, target: Path, **more: str) -> tuple[Any, ...]:
+        options = {"endpoint": self.endpoint, **more}
+        if target.parent == self.far:
             return "send", f"here/{source.name}", f"s3://bucket/{target.name}", options
         return "fetch", f"s3://bucket/{source.name}", f"here/{target.name}", options
 
-    def rclone(source: Path, target: Path) -> list[str]:
+    def unverified(self, source: Path, target: Path) -> tuple[Any, ...]:
+        return self.job(source, target, checksum="off")
+
+    def rclone(self, source: Path, target: Path) -> list[str]:
         command = [str(find_beside("rclone")), "copyto", "--config", os.devnull]
-        command += ["--s3-provider", "Rclone", "--s3-env-auth", "--s3-endpoint", endpoint]
+        command += ["--s3-provider", self.provider, "--s3-env-auth"]
+        command += ["--s3-endpoint", self.endpoint]
         command += ["--multi-thread-streams", "4", "--s3-chunk-size", "16Mi"]
         command.append("--s3-no-check-bucket")
-        return [*command, *_named(source, target, ":s3:bucket/")]
+        return [*command, *self._named(source, target, ":s3:bucket/")]
 
-    def s5cmd(source: Path, target: Path) -> list[str]:
-        command = ["s5cmd", "--endpoint-url", endpoint, "--log", "error", "cp", "-p", "16"]
-        return [*command, *_named(source, target, "s3://bucket/")]
+    def s5cmd(self, source: Path, target: Path) -> list[str]:
+        command = ["s5cmd", "--endpoint-url", self.endpoint, "--log", "error", "cp", "-p", "16"]
+        return [*command, *self._named(source, target, "s3://bucket/")]
 
-    def _named(source: Path, target: Path, prefix: str) -> list[str]:
+    def _named(self, source: Path, target: Path, prefix: str) -> list[str]:
         return [
-            f"{prefix}{path.name}" if path.parent == bucket else str(path)
+            f"{prefix}{path.name}" if path.parent == self.far else str(path)
             for path in (source, target)
         ]
 
-    groups = {}
-    for title, up in (("S3 down", False), ("S3 up", True)):
-        route = Route(server, folder / "here", bucket, up)
-        groups[title] = [
-            _variant(route, "ours", _ours(worker, job), size, ours=True),
-            _variant(route, "rclone", _rival(rclone), size),
-        ]
+    def group(self, route: Route, worker: Worker, size: int) -> list[Variant]:
+        """Everybody who moves the file by `route`."""
+        group = [_variant(route, "ours", _ours(worker, self.job), size, ours=True)]
+        if not route.up:
+            move = _ours(worker, self.unverified)
+            group.append(_variant(route, "ours, not verified", move, size, ours=True))
+        group.append(_variant(route, "rclone", _rival(self.rclone), size))
         if find_tool("s5cmd") is None:
-            groups[title].append(absent("s5cmd", "s5cmd is not installed"))
-        else:
-            groups[title].append(_variant(route, "s5cmd", _rival(s5cmd), size))
-    return groups
+            return [*group, absent("s5cmd", "s5cmd is not installed")]
+        return [*group, _variant(route, "s5cmd", _rival(self.s5cmd), size)]
+
+
+def _s3(stack: ExitStack, folder: Path, worker: Worker, size: int) -> dict[str, list[Variant]]:
+    far = folder / "store" / "bucket"
+    far.mkdir(parents=True)
+    os.link(folder / "here" / NAME, far / NAME)
+    server = stack.enter_context(s3_server(folder / "store"))
+    bucket = _Bucket(server.url.rstrip("/"), far, "Rclone")
+    return {
+        title: bucket.group(Route(server, folder / "here", far, up), worker, size)
+        for title, up in (("S3 down", False), ("S3 up", True))
+    }
+
+
+def _s3_parts(
+    stack: ExitStack, folder: Path, worker: Worker, size: int
+) -> dict[str, list[Variant]]:
+    far = folder / "parts"
+    far.mkdir()
+    server = stack.enter_context(gateway(folder / "gateway"))
+    bucket = _Bucket(server.url.rstrip("/"), far, "Minio")
+    worker.run(*bucket.job(folder / "here" / NAME, far / NAME))  # in parts of 8 MiB
+    os.link(folder / "here" / NAME, far / NAME)
+    route = Route(server, folder / "here", far, up=False)
+    return {"S3 down, an object in parts": bucket.group(route, worker, size)}
 
 
 # ---- SFTP ---------------------------------------------------------------------------------------

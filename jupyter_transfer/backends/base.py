@@ -259,6 +259,8 @@ class Locator:
     pieces: digests of the pieces of the file, used with `digest`.
     unverified: why there is no `digest` (a code of `jupyter_transfer.engine.verify`), where the
         backend knows it better than the headers of an answer tell.
+    presumed: whether `digest` is only presumed: bytes that have it are proven, of others nothing is
+        known.
     digest_of: ETag of the state that `digest` is of, where the service stated both: a file that has
         another one by now has another digest, too.
     if_match: whether requests for parts may carry ``If-Match`` with the ETag found first: the
@@ -278,6 +280,7 @@ class Locator:
     mirrors: tuple[str, ...] = ()
     pieces: Pieces | None = None
     unverified: str | None = None
+    presumed: bool = False
     digest_of: str | None = None
     if_match: bool = False
     stated: Callable[[Mapping[str, str]], Stated] | None = None
@@ -514,7 +517,7 @@ class Backend(ABC):
     def prove(self, entry: Entry, answer: Answer) -> Locator | None:
         """What more there is to prove `entry` by, or other places that hold it: asked once
         `answer`, the head of what its locator leads to, is known. Of the result only `digest`,
-        `size`, `mirrors` and `pieces` count; None for nothing."""
+        `presumed`, `size`, `mirrors` and `pieces` count; None for nothing."""
         return None
 
     def browse(self, address: str) -> Iterator[Entry]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..directio import DirectFile, buffers
 from ..errors import TransferError, from_os_error
 from .control import as_transfer_error
 from .journal import Journal, Syncer
+from .parthasher import PartHasher
 from .plan import Remote
 from .spans import Spans
 
@@ -19,6 +20,9 @@ _log = logging.getLogger(__name__)
 UNWRITTEN, UNRECORDED = 5 << 20, 48 << 20
 """Bytes that may have come in and not yet be written, those that are still gathered to a block
 among them, and be written and not yet recorded, before the network has to wait for the disk."""
+
+UNHASHED = 32 << 20
+"""Bytes in memory that may wait to be hashed, before the network has to wait."""
 
 UNSEEN = 2 << 20
 """Bytes that may be written and neither recorded nor noted with their CRC. What is noted outlives
@@ -39,10 +43,25 @@ writes of a whole MiB cost 1.6)."""
 
 @dataclass
 class _Block:
+    """Bytes on their way; the buffer is given back by the last of its users."""
+
     buffer: memoryview
     first: int
     end: int
     offset: int
+    users: int = 1
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hold(self) -> None:
+        with self.lock:
+            self.users += 1
+
+    def release(self) -> None:
+        with self.lock:
+            self.users -= 1
+            unused = not self.users
+        if unused:
+            buffers.back(self.buffer)
 
 
 class Drain:
@@ -52,12 +71,15 @@ class Drain:
     ----------
     journal: of the part that the blocks belong to.
     remote: the file that they are of.
+    hasher: takes the bytes, too; whoever made it closes it, after this.
     """
 
-    def __init__(self, journal: Journal, remote: Remote) -> None:
+    def __init__(self, journal: Journal, remote: Remote, hasher: PartHasher | None = None) -> None:
         part = journal.part
         # What is read again to be verified is better kept in memory.
-        direct = -1 if remote.proof is not None else part.open_direct(remote.size)
+        is_read = remote.proof is not None and hasher is None
+        direct = -1 if is_read else part.open_direct(remote.size)
+        self._hasher = hasher
         self._file = DirectFile(part.fd, direct)
         self._journal = journal
         self._syncer = Syncer(journal)
@@ -79,8 +101,11 @@ class Drain:
     def put(self, buffer: memoryview, first: int, end: int, offset: int) -> None:
         """Write the bytes of `buffer` from `first` to `end` to `offset`, and give it back then."""
         self._gathered -= end - first
+        block = _Block(buffer, first, end, offset)
+        if self._hasher is not None:
+            self._hasher.put(buffer[first:end], offset, block.hold, block.release)
         with self._change:
-            self._blocks.append(_Block(buffer, first, end, offset))
+            self._blocks.append(block)
             self._backlog += end - first
             self._change.notify()
             if self._backlog > FEW:
@@ -88,6 +113,8 @@ class Drain:
 
     def is_full(self) -> bool:
         """Whether the network has to wait for the disk."""
+        if self._hasher is not None and self._hasher.backlog > UNHASHED:
+            return True
         unwritten = self._gathered + self._backlog
         return unwritten > UNWRITTEN or self._syncer.backlog > UNRECORDED
 
@@ -125,7 +152,7 @@ class Drain:
                 _log.exception("A block could not be written")
                 self._error = as_transfer_error(error)
             finally:
-                buffers.back(block.buffer)
+                block.release()
             with self._change:
                 self._backlog -= block.end - block.first
                 self._change.notify()

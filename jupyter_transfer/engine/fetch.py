@@ -67,6 +67,8 @@ class FileFetch:
             except TransferError as error:
                 if error.code != "digest_mismatch":
                     raise
+                if remote.presumed:
+                    return replace(remote, digest=None, presumed=False), None
                 if not self._places.leave(error) and damaged > 1:
                     raise
                 self._mend(remote)

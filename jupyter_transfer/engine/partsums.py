@@ -62,6 +62,11 @@ class PartDigests:
         if digest.algorithm == PART_ALGORITHM and not within and span == self._span(number):
             self._values[number] = bytes.fromhex(digest.value)
 
+    def parts_of(self, span: Span) -> Iterator[tuple[int, Span]]:
+        """The numbers, from 0 on, and the spans of the parts that `span` touches."""
+        first, behind = span[0] // self._length, -(-span[1] // self._length)
+        return ((number, self._span(number)) for number in range(first, behind))
+
     def _span(self, number: int) -> Span:
         start = number * self._length
         return start, min(start + self._length, self._size)

@@ -98,7 +98,7 @@ class Places:
                 self._known = replace(self._known, digest=None)
             self._learn(remote)
         known = self._known
-        remote = replace(remote, digest=known.digest, pieces=known.pieces)
+        remote = replace(remote, digest=known.digest, presumed=known.presumed, pieces=known.pieces)
         if self._mirrors and _vouches(remote.proof):
             if None not in (remote.size, known.size) and remote.size != known.size:
                 host = remote.url.host
@@ -130,6 +130,7 @@ class Places:
         self._known = replace(
             locator,
             digest=locator.digest or more.digest or stated,
+            presumed=locator.digest is None and more.presumed,
             size=more.size if locator.size is None else locator.size,
             pieces=locator.pieces or more.pieces,
         )

@@ -58,7 +58,8 @@ class Remote:
     for why there is neither (see `verify`), `reader` reads what is the service's own in an answer.
     `if_match` says whether requests for parts carry ``If-Match``. `pieces` are digests of pieces;
     `mirrored` says that the digest alone tells what belongs together, wherever it is from;
-    `answer` is the head of what the probe got, names in lower case; `recheck` as in `Locator`.
+    `answer` is the head of what the probe got, names in lower case; `presumed` and `recheck` are as
+    in `Locator`.
     """
 
     url: Url
@@ -77,6 +78,7 @@ class Remote:
     login: Login | None = None
     reader: Reader | None = field(default=None, repr=False, compare=False)
     pieces: Pieces | None = field(default=None, repr=False)
+    presumed: bool = False
     mirrored: bool = False
     answer: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
     recheck: bool = False

@@ -13,12 +13,14 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..backends.etags import part_length
 from ..errors import TransferError
 from .drain import Drain
 from .fileprotocols import FILE_SCHEMES, FTP_SCHEMES, cannot_resume
 from .follower import Follower
+from .parthasher import PartHasher
 from .partial import EXPIRED, Expired, StartAgain, headers_of_part, verdict_of
-from .plan import error_of_status, status_of
+from .plan import Remote, error_of_status, status_of
 from .spans import Span
 from .sums import known
 from .task import Task
@@ -89,7 +91,7 @@ class RangedFetch:
         self._retries = task.retries
         self._tally = task.tally
         # FTP closes its connection when a part ends before the file does.
-        cut = remote.size if remote.url.scheme in FILE_SCHEMES else SEGMENT
+        cut = remote.size if remote.url.scheme in FILE_SCHEMES else _segment_of(remote)
         self._fresh = _segments(task.journal.spans.gaps(remote.size), max(cut, 1))
         self._again: deque[Span] = deque()
         self._live: list[_Segment] = []
@@ -101,7 +103,8 @@ class RangedFetch:
         self._allowed = min(FEW, self._most)
         self._not_before = 0.0
         self._handed_at = time.monotonic()
-        self._drain = Drain(task.journal, remote)
+        self._hasher = _hasher_of(task)
+        self._drain = Drain(task.journal, remote, self._hasher)
         self._full_at = 0.0
         self._task = task
         self._follower = _follower_of(task)
@@ -132,10 +135,13 @@ class RangedFetch:
                     self._transport.stop(segment.exchange)
             for segment in self._live:
                 segment.writer.close()
-            self._drain.close()
-            if self._follower is not None:
-                self._follower.close()
-        self._task.follower = self._follower
+            try:
+                self._drain.close()
+            finally:
+                for follower in (self._follower, self._hasher):
+                    if follower is not None:
+                        follower.close()
+        self._task.follower = self._follower or self._hasher
 
     def _hand_over(self) -> None:
         """Record what has come in: on a slow line a block takes too long to wait for."""
@@ -282,11 +288,30 @@ def _follower_of(task: Task) -> Follower | None:
     proof, size = task.remote.proof, task.remote.size or 0
     if proof is None or size < FOLLOWED or not known(proof.algorithm):
         return None
+    if part_length(proof.algorithm):
+        return None  # see `_hasher_of`
     return Follower(task.journal.part.fd, proof.algorithm, size)
 
 
+def _hasher_of(task: Task) -> PartHasher | None:
+    """What hashes the parts of which the digest is made, where it is."""
+    proof, size = task.remote.proof, task.remote.size or 0
+    if proof is None or not part_length(proof.algorithm) or not known(proof.algorithm):
+        return None
+    return PartHasher(task.journal.part.fd, proof.algorithm, size)
+
+
+def _segment_of(remote: Remote) -> int:
+    """Bytes that one request asks for: whole parts, where these are hashed as they come in."""
+    length = part_length(remote.proof.algorithm) if remote.proof else None
+    return SEGMENT if length is None else length * max(1, SEGMENT // length)
+
+
 def _segments(gaps: list[Span], size: int) -> Iterator[Span]:
-    """The gaps cut into segments of `size`, lazily: a file may have millions."""
+    """The gaps cut at multiples of `size`, lazily: a file may have millions of segments."""
     for first, end in gaps:
-        for start in range(first, end, size):
-            yield start, min(start + size, end)
+        start = first
+        while start < end:
+            stop = min(end, (start // size + 1) * size)
+            yield start, stop
+            start = stop

@@ -118,7 +118,7 @@ class RemoteFile(Original):
     def sums(self, sink: Sink) -> SumsOnWay:
         """See `Original`; also what the source states, to compare with."""
         proof = self.remote.proof
-        stated = {proof.algorithm} if proof else set()
+        stated = {proof.algorithm} if proof and not self.remote.presumed else set()
         of_parts = {name for name in sink.digests if part_length(name)} - stated
         wanted = {*sink.digests, *sink.states, *stated} - of_parts
         self._sums = SumsOnWay(self.size, wanted, of_parts=of_parts)
@@ -198,7 +198,7 @@ class RemoteFile(Original):
         if self._inflow.confirmed:
             return
         proof = self.remote.proof
-        if proof is not None:
+        if proof is not None and not self.remote.presumed:
             found = {one.algorithm: one for one in self._sums.finish(self._way.control.check)}
             self._compare(proof, found.get(proof.algorithm))
         if self.remote.recheck and not self._proven:
@@ -230,8 +230,12 @@ class RemoteFile(Original):
     def doubt(self, stated: Digest | None) -> str | None:
         """See `Original`."""
         if not self._proven and (stated is None or stated != self.remote.proof):
-            return self.remote.unverified or "resumed"
+            return self.remote.unverified or self._doubt
         return None if stated is not None else "no_digest"
+
+    @property
+    def _doubt(self) -> str:
+        return self.remote.doubt if self.remote.presumed else "resumed"
 
     def close(self) -> None:
         """End what is under way."""

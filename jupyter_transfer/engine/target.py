@@ -35,6 +35,10 @@ class Described(Protocol):
     def proof(self) -> Digest | None:
         """The digest that its bytes must have."""
 
+    @property
+    def presumed(self) -> bool:
+        """Whether that is only presumed; see `Locator`."""
+
 
 @dataclass(frozen=True)
 class Listed:
@@ -43,6 +47,7 @@ class Listed:
     size: int | None
     validators: Validators
     digest: Digest | None
+    presumed: bool = False
 
     @classmethod
     def of(cls, entry: Entry) -> Listed:
@@ -226,10 +231,10 @@ def matches(row: Row, remote: Described) -> bool | None:
     proof = remote.proof
     if proof is not None and row["digest"] is not None:
         algorithm, _, value = row["digest"].partition(":")
-        if algorithm == proof.algorithm:
+        if algorithm == proof.algorithm and not remote.presumed:
             return Digest(algorithm, value) == proof
     if row.get("sure"):
         return True
-    if remote.digest is None and known.proves(remote.validators):
+    if (remote.digest is None or remote.presumed) and known.proves(remote.validators):
         return True
     return None

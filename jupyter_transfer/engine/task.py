@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .control import Control, Tally
 from .follower import Follower
 from .journal import Journal
+from .parthasher import PartHasher
 from .plan import Remote
 from .retry import Retries
 from .transport import Transport
@@ -23,4 +24,4 @@ class Task:
     control: Control
     tally: Tally
     retries: Retries = field(default_factory=Retries)
-    follower: Follower | None = None
+    follower: Follower | PartHasher | None = None

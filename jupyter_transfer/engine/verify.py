@@ -33,6 +33,7 @@ from ..backends.base import Digest, Pieces
 from ..errors import TransferError
 from . import sums
 from .follower import Follower
+from .parthasher import PartHasher
 from .transport import Headers
 
 SWITCHED_OFF = "switched_off"
@@ -161,7 +162,7 @@ def verify(
     size: int,
     digest: Digest | None,
     check: Callable[[], None],
-    follower: Follower | None = None,
+    follower: Follower | PartHasher | None = None,
 ) -> bool | None:
     """Compare the file behind `fd` with `size` and `digest`; `follower` has read some of it.
 
