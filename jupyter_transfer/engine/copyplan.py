@@ -29,7 +29,7 @@ class CopyPlan(CopyRun):
             title = lane.backend.name_for(request.destination)
             work = self._look(lane)
             context = destination_of(request, self._context)
-            with Looks(request.destination, context, self._control) as looks:
+            with Looks(request.destination, context, self._control, lane.backend) as looks:
 
                 def ask(backend: Backend, one: FoundEntry) -> Verdict | TransferError:
                     try:

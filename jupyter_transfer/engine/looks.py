@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from ..backends import find
 from ..backends.base import Backend, Context
+from ..errors import TransferError
 from .client import opened
 from .control import Control, Tally
 from .filling import Way
@@ -33,15 +34,21 @@ class Looks:
     Parameters
     ----------
     address: whose backend answers.
+    own: the backend of the thread that asks, which has a connection to it: it answers where no
+        second one is allowed.
     """
 
-    def __init__(self, address: str, context: Context, control: Control) -> None:
+    def __init__(
+        self, address: str, context: Context, control: Control, own: Backend | None = None
+    ) -> None:
         self._address = address
         self._context = context
         self._control = control
         kind = find(address)
         most = 1 if kind.tool else kind.parallel
-        self._count = min(most, control.connections or most)
+        limit = control.connections
+        self._alone = own if limit == 1 else None
+        self._count = most if limit is None else max(1, min(most, limit - 1))
         self._open = ExitStack()
         self._own = threading.local()
         self._lock = threading.Lock()
@@ -64,6 +71,9 @@ class Looks:
 
         Raises what `ask` raises, after retries by error class, and `Stopped`.
         """
+        if self._alone is not None:
+            yield from self._one_by_one(self._alone, items, ask, wanted)
+            return
         waiting: deque[tuple[Item, Future[Found] | None]] = deque()
 
         def answered() -> tuple[Item, Found | None]:
@@ -88,6 +98,25 @@ class Looks:
                 yield answered()
         while waiting:
             yield answered()
+
+    def _one_by_one(
+        self,
+        backend: Backend,
+        items: Iterable[Item],
+        ask: Callable[[Backend, Item], Found],
+        wanted: Callable[[Item], bool],
+    ) -> Iterator[tuple[Item, Found | None]]:
+        for item in items:
+            self._control.check()
+            retries, found = Retries(), None
+            while wanted(item):
+                try:
+                    found = ask(backend, item)
+                except TransferError as error:
+                    self._control.sleep(retries.wait_for(error))
+                else:
+                    break
+            yield item, found
 
     def _ask(self, ask: Callable[[Backend, Item], Found], item: Item) -> Found:
         if not hasattr(self._own, "way"):

@@ -198,7 +198,7 @@ def _plan_send(root: Root, request: JobRequest, context: Context, control: Contr
             found = files_below(root, path, filters)
             address_of = targets.address_of_many
             way.patiently(targets.expect_nothing)
-        with Looks(request.destination, context, control) as looks:
+        with Looks(request.destination, context, control, backend) as looks:
 
             def ask(backend: Backend, one: Found) -> Verdict | TransferError:
                 state = Identity(one.size, one.mtime_ns or 0, 0)

@@ -220,8 +220,13 @@ class SendRun(Run):
         self._tell()
 
     def _lanes_for(self, lane: Lane) -> int:
-        """Small files that may be under way at a time."""
-        return min(self.lanes, lane.backend.parallel, self._control.connections or LANES)
+        """Small files that may be under way at a time, each over a connection beside our own."""
+        most = self._control.connections
+        if most is None:
+            most = LANES
+        elif not lane.backend.sends_at_once:  # else ours is shared out with the pool
+            most -= 1
+        return min(self.lanes, lane.backend.parallel, most)
 
     def _send_many(self, lane: Lane, outgoing: Outgoing, files: Iterable[Found]) -> None:
         """Small files in the pool and in lanes; large ones meanwhile here, over several

@@ -165,6 +165,8 @@ export function actionText(
       return planned ? trans.__('to delete') : trans.__('deleted');
     case 'replace':
       return planned ? trans.__('to replace') : trans.__('replaced');
+    case 'fail':
+      return trans.__('cannot be copied');
     case 'copy':
       return planned ? trans.__('to copy') : trans.__('copied');
     default:

@@ -85,6 +85,8 @@ def test_a_folder_that_holds_more_than_is_seen_stays(side: Side, hidden: str):  
     request = JobRequest("plan", side.address, "mirror", {}, (), "sync")
     shown = plan(side.harness.root, request, side.harness.context({}), Control())
     assert (shown["plan"]["copy"], shown["plan"]["fail"]) == (1, 1)
+    assert detail_of(side.sync())["fail"] == 1
+    assert side.actions() == {"a": "fail", "a/x": "delete", "new": "copy"}
     outcome = side.sync(approve=True)
     assert outcome.state == "failed"
     assert outcome.error is not None

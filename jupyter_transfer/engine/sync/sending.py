@@ -146,7 +146,7 @@ class SyncSending(PlannedRun, SendRun):
         self._send_many(lane, outgoing, self._moves(plan.steps(), lane))
         if self._errors:
             return  # what did not arrive may be what the destination still has
-        with Looks(self._request.destination, context, self._control) as looks:
+        with Looks(self._request.destination, context, self._control, lane.backend) as looks:
             self._delete(looks.each(plan.doomed(), _look), lane)
         for folder in plan.emptied():
             self._control.check()

@@ -25,6 +25,7 @@ from ..verify import verify
 from . import consent
 from .compare import Comparison
 from .items import Item, kept_items, remote_items, require_folder, sent_items
+from .layout import in_the_way
 from .options import trash_of
 from .plan import Pair, Rules, SyncPlan, make_plan
 from .shown import Lost
@@ -107,7 +108,7 @@ class Planner:
         )
         if "send" not in ends.backend.can:  # it cannot be asked about a single file
             return make_plan(self._sources(), self._targets(), rules, None, check)
-        with Looks(ends.address, self._context, self._control) as looks:
+        with Looks(ends.address, self._context, self._control, ends.backend) as looks:
             return make_plan(self._sources(), self._targets(), rules, looks, check)
 
     # -- the ends --
@@ -238,9 +239,12 @@ def agreed(
 
 
 def planned_rows(plan: SyncPlan, name: Name) -> Iterable[Message]:
-    """The rows of the steps of a plan, deletions first."""
+    """The rows of the steps of a plan, deletions and what is impossible first."""
     for item in plan.doomed():
         yield row(**name(item.path), size=item.size, state="planned", action="delete")
+    for path, size, code, way in islice(plan.failures, consent.MOST_MOVES):
+        why = in_the_way(code, way).as_dict()
+        yield row(**name(path), size=size, state="planned", action="fail", error=why)
     for source, target in islice(chain(plan.steps(), plan.late_steps()), consent.MOST_MOVES):
         assert source is not None
         action = "copy" if target is None else "replace"
