@@ -16,9 +16,10 @@ import io
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from html import escape
+from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -27,7 +28,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from IPython.display import HTML, display
 
 from . import servers
-from .cells.bundle import upload_bundle
+from .cells.bundle import jobs_bundle, upload_bundle
 from .cells.completing import BACKGROUND
 from .cells.front import Cell
 from .cells.group import Transfers
@@ -36,12 +37,14 @@ from .cells.lines import commands, is_yaml, yaml_expanded
 from .cli.applying import apply
 from .cli.codes import DONE
 from .cli.main import main
-from .cli.words import counts, heading, remark
 from .client import Client
 from .errors import TransferError
 from .secrets import redact
 
 Json = dict[str, Any]
+
+MOST_JOBS = 100
+"""Jobs that ``%transfers`` shows."""
 
 _WHERE = ("--local", "--server")
 
@@ -65,21 +68,28 @@ class TransferMagics(Magics):
             knows=any(word.partition("=")[0] in _WHERE for word in words),
         )
         with _told(cell_):
-            if cell is None:
-                _run(options, "%transfer", cell_)
-            elif is_yaml(cell):
-                _apply(yaml_expanded(cell, self._names()), options, cell_)
-            else:
-                _get_all(list(commands(cell, self._names())), options, cell_)
+            self._begin(options, cell, cell_)
         if cell is None or len(cell_.transfers) == 1:
             return cell_.transfers[-1] if cell_.transfers else None
         return Transfers(cell_.transfers) if cell_.transfers else None
 
+    def _begin(self, options: list[str], cell: str | None, cell_: Cell) -> None:
+        if cell is None:
+            _run(options, "%transfer", cell_)
+        elif is_yaml(cell):
+            _apply(yaml_expanded(cell, self._names()), options, cell_)
+        else:
+            _get_all(list(commands(cell, self._names())), options, cell_)
+
     @line_magic
     def transfers(self, line: str) -> None:
-        """The jobs of the server, newest first; ``%transfers running``: those in that state."""
+        """The jobs of the server, newest first, live; ``%transfers running``: those in that state
+        now."""
         with _told():
-            _show(job.data for job in _client().jobs(line.strip() or None))
+            found = (job.data for job in _client().jobs(line.strip() or None))
+            shown = list(islice(found, MOST_JOBS))
+            more = sum(1 for _ in found)
+            display(jobs_bundle(shown, more), raw=True)  # type: ignore[no-untyped-call]
 
     @line_magic
     def upload(self, line: str) -> None:
@@ -195,20 +205,6 @@ def _served_folder(path: str) -> str:
         f"{found[0].root}.",
         "Name one that does: %upload FOLDER.",
     )
-
-
-def _show(jobs: Iterable[Json]) -> None:
-    listed = list(jobs)
-    rows = "".join(
-        f"<tr><td><code>{escape(job['id'][:8])}</code></td><td>{escape(job['state'])}</td>"
-        f"<td style='text-align:left'>{escape(heading(job))}</td>"
-        f"<td style='text-align:left'>{escape(remark(job) or counts(job))}</td></tr>"
-        for job in listed
-    )
-    plain = "\n".join(f"{job['id'][:8]}  {job['state']:9}  {heading(job)}" for job in listed)
-    bundle = {"text/plain": plain, "text/html": f"<table>{rows}</table>"}
-    none = {"text/plain": "No transfers."}
-    display(bundle if listed else none, raw=True)  # type: ignore[no-untyped-call]
 
 
 def _link(client: Client, paths: list[str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_transfer.cells.bundle import JOB, UPLOAD
+from jupyter_transfer.cells.bundle import JOB, JOBS, UPLOAD
 
 from .cli.conftest import nginx  # noqa: F401 - a fixture
 from .servers.chaos import noise
@@ -228,6 +228,23 @@ def test_an_interrupted_kernel_elsewhere_goes_on(elsewhere, source):
     assert cell.error is None, cell.text
     assert kernel.run("print(*states)").text == "paused paused cancelled\n"
     assert [name for name in os.listdir(folder) if "off" in name] == []
+
+
+def test_the_jobs_of_the_server(kernel, server, source):
+    kernel.run(f"job = %transfer get {source('listed.bin', b'listed')}")
+    (listed,) = kernel.run("%transfers").data(JOBS)
+    newest = listed["jobs"][0]
+    assert (newest["state"], newest["source"].rpartition("/")[2]) == ("done", "listed.bin")
+    assert "owner" not in newest
+    assert "options" not in newest
+    kernel.run(f"job = %transfer get {source('second.bin', b'second')}")
+    kernel.run("import jupyter_transfer.magics as module\nmost, module.MOST_JOBS = 100, 1")
+    cell = kernel.run("%transfers done")
+    kernel.run("module.MOST_JOBS = most")
+    (listed,) = cell.data(JOBS)
+    assert [job["source"].rpartition("/")[2] for job in listed["jobs"]] == ["second.bin"]
+    assert listed["more"] >= 1
+    assert f"and {listed['more']} more" in cell.data("text/plain")[0]
 
 
 def test_no_token_in_outputs_history_tracebacks_and_reprs(kernel, server, source, nginx):  # noqa: F811

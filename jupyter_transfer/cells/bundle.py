@@ -3,6 +3,7 @@ and HTML and text for all others."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -17,6 +18,10 @@ Json = dict[str, Any]
 JOB = "application/vnd.jupyter-transfer.job+json"
 """A job as it was when the kernel last looked: ``where`` it runs (``server`` or ``kernel``), when
 that was (``at``, ISO 8601), and `FIELDS` of it."""
+
+JOBS = "application/vnd.jupyter-transfer.jobs+json"
+"""Several jobs of the server, the newest first: ``jobs``, each as that of `JOB` with ``at``, and
+``more``, how many others it lists."""
 
 UPLOAD = "application/vnd.jupyter-transfer.upload+json"
 """A place to drop files: ``folder`` of the server, below its root, "" for the root."""
@@ -53,9 +58,33 @@ def bundle_of(job: Json, where: str) -> Json:
         "version": VERSION,
         "where": "kernel" if where == HERE else "server",
         "at": now(),
-        "job": {name: job.get(name) for name in FIELDS},
+        "job": _kept(job),
     }
     return {JOB: data, "text/html": html_of(job), "text/plain": plain_of(job)}
+
+
+def jobs_bundle(jobs: Sequence[Json], more: int = 0) -> Json:
+    """The contract's JSON of `jobs` of the server as a MIME bundle; `more` are left out."""
+    if not jobs:
+        return {"text/plain": "No transfers."}
+    listed = [redact_all(job) for job in jobs]
+    rows = "".join(
+        f"<tr><td><code>{escape(job['id'][:8])}</code></td><td>{escape(job['state'])}</td>"
+        f"<td style='text-align:left'>{escape(heading(job))}</td>"
+        f"<td style='text-align:left'>{escape(remark(job) or counts(job))}</td></tr>"
+        for job in listed
+    )
+    lines = [f"{job['id'][:8]}  {job['state']:9}  {heading(job)}" for job in listed]
+    rest = f"… and {more} more: jupyter transfer jobs." if more else ""
+    return {
+        JOBS: {"version": VERSION, "at": now(), "jobs": [*map(_kept, listed)], "more": more},
+        "text/html": f"<table>{rows}</table>{escape(rest)}",
+        "text/plain": "\n".join(filter(None, [*lines, rest])),
+    }
+
+
+def _kept(job: Json) -> Json:
+    return {name: job.get(name) for name in FIELDS}
 
 
 def plain_of(job: Json) -> str:

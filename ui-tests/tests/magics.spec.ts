@@ -26,17 +26,22 @@ test('a cell shows the row of its job, which survives the page', async ({
   const data = noise(6 * MiB);
   const address = source.add('cell.bin', data);
   source.rate = MiB / 32;
-  plantNotebook(shown, 'a.ipynb', `%transfer get ${address} --bg`);
+  const line = `%transfer get ${address} --bg`;
+  plantNotebook(shown, 'a.ipynb', line, '%transfers');
   await openNotebook(page, `${tmpPath}/a.ipynb`);
   await runAll(page);
-  const cell = page.locator(CELL);
+  const cell = page.locator(CELL).first();
+  // The list that %transfers shows is as alive as the row above it.
+  const listed = page.locator(CELL).nth(1).locator('.jp-TransfersRow').first();
   const row = cell.locator('.jp-TransfersRow');
   await expect(row).toHaveAttribute('data-phase', 'copying');
   await expect(cell.getByRole('progressbar')).toBeVisible();
-  await expect(page.locator(OUTPUT)).toHaveCount(1);
+  await expect(listed).toHaveAttribute('data-phase', 'copying');
+  await expect(page.locator(OUTPUT)).toHaveCount(2);
   await page.screenshot({ path: info.outputPath('running.png') });
-  await cell.getByRole('button', { name: 'Pause cell.bin' }).click();
+  await listed.getByRole('button', { name: 'Pause cell.bin' }).click();
   await expect(row).toHaveAttribute('data-phase', 'paused');
+  await expect(listed).toHaveAttribute('data-phase', 'paused');
   await page.notebook.save();
   // Galata waits for the launcher, unless it is told; the type is Playwright's.
   await page.reload({ waitForIsReady: false } as object);
@@ -44,6 +49,7 @@ test('a cell shows the row of its job, which survives the page', async ({
   source.rate = null;
   await cell.getByRole('button', { name: 'Resume cell.bin' }).click();
   await expect(row).toHaveAttribute('data-phase', 'done');
+  await expect(listed).toHaveAttribute('data-phase', 'done');
   expect(await violations(page, CELL)).toEqual([]);
   expect(fs.readFileSync(path.join(shown, 'cell.bin'))).toEqual(data);
   await panel.open();

@@ -11,7 +11,7 @@ import { ITranslator } from '@jupyterlab/translation';
 import { Format } from '../format';
 import { ITransfers } from '../tokens';
 import { JobCell } from './jobcell';
-import { JOB_MIME, UPLOAD_MIME } from './mime';
+import { JOB_MIME, JOBS_MIME, UPLOAD_MIME } from './mime';
 import { UploadCell } from './uploadcell';
 
 /** Before the HTML that other front ends show. */
@@ -35,6 +35,14 @@ export const cells: JupyterFrontEndPlugin<void> = {
       {
         safe: true,
         mimeTypes: [JOB_MIME],
+        createRenderer: () => new JobCell({ model, commands, format })
+      },
+      RANK
+    );
+    rendermime.addFactory(
+      {
+        safe: true,
+        mimeTypes: [JOBS_MIME],
         createRenderer: () => new JobCell({ model, commands, format })
       },
       RANK

@@ -1,6 +1,6 @@
 /**
- * A job in the output of a cell: a row as in the panel, live as long as the
- * server lists the job, else as the kernel saw it last.
+ * The jobs in the output of a cell: rows as in the panel, live as long as the
+ * server lists them, else as the kernel saw them last.
  */
 
 import type { IRenderMime } from '@jupyterlab/rendermime';
@@ -8,27 +8,10 @@ import { VDomRenderer } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
 import type { Format } from '../format';
-import { isFinished } from '../job';
-import { fromJob } from '../jobrow';
 import type { TransferModel } from '../model';
-import { TransferRow } from '../row';
-import type { IAbilities, ITransfer } from '../transfer';
-import type { ICellJob } from './mime';
-import { JOB_MIME, readJob } from './mime';
-
-/** The kernel tells of a job that moves more often than that. */
-const SILENCE = 60_000;
-
-const NOTHING: IAbilities = {
-  pause: false,
-  resume: false,
-  cancel: false,
-  retry: false,
-  approve: false,
-  review: false,
-  authenticate: false,
-  remove: false
-};
+import type { ICellJobs } from './mime';
+import { JOB_MIME, JOBS_MIME, readJob, readJobs } from './mime';
+import { SeenJob, SILENCE } from './seenjob';
 
 export class JobCell
   extends VDomRenderer<TransferModel>
@@ -47,14 +30,12 @@ export class JobCell
   }
 
   async renderModel(mime: IRenderMime.IMimeModel): Promise<void> {
-    const seen = readJob(mime.data[JOB_MIME]);
-    const isNew = seen?.job.id !== this._seen?.job.id;
+    const told = read(mime);
+    const seen = told?.jobs.map(job => new SeenJob(job)) ?? null;
+    const ids = (jobs: SeenJob[] | null) => jobs?.map(job => job.id).join();
+    const isNew = ids(seen) !== ids(this._seen);
     this._seen = seen;
-    this._row = seen && {
-      ...fromJob(seen.job, null),
-      arrived: false,
-      can: NOTHING
-    };
+    this._more = told?.more ?? 0;
     clearTimeout(this._timer);
     this._timer = window.setTimeout(() => this.update(), SILENCE);
     if (isNew) {
@@ -62,7 +43,7 @@ export class JobCell
     }
     this.update();
     if (seen && !this._asked) {
-      if (seen.where === 'server' && !this._live) {
+      if (seen.some(job => job.isServers && !job.live(this.model))) {
         await this.model!.refresh();
       }
       this._asked = true;
@@ -71,78 +52,41 @@ export class JobCell
   }
 
   protected render(): JSX.Element {
-    const live = this._live;
-    const row = live ?? this._row;
     const { trans } = this._format;
-    if (live) {
-      this._keep(live);
-    }
-    if (!row) {
+    if (!this._seen) {
       return (
         <p className="jp-TransfersCell-note">
           {trans.__('This output is of another version of jupyter_transfer.')}
         </p>
       );
     }
-    const note = this._note();
+    const options = {
+      model: this.model,
+      format: this._format,
+      asked: this._asked,
+      run: this._run,
+      take: this._take
+    };
     return (
-      <div
-        className={this._live ? '' : 'jp-mod-past'}
-        onFocus={this._take}
-        onContextMenuCapture={this._take}
-      >
-        <ul className="jp-TransfersCell-list">
-          <TransferRow
-            key={row.key}
-            transfer={row}
-            format={this._format}
-            current={true}
-            run={this._run}
-          />
-        </ul>
-        {note && <p className="jp-TransfersCell-note">{note}</p>}
-      </div>
+      <>
+        {this._seen.map(job => job.render(options))}
+        {this._more > 0 && (
+          <p className="jp-TransfersCell-note">
+            {trans._n(
+              'And one more, which the panel shows.',
+              'And %2 more, which the panel shows.',
+              this._more,
+              this._format.count(this._more)
+            )}
+          </p>
+        )}
+      </>
     );
   }
 
-  /** What is shown when the server has forgotten the job. */
-  private _keep(row: ITransfer): void {
-    this._row = { ...row, arrived: false, can: NOTHING };
-    this._seen = this._seen && { ...this._seen, at: Date.now() };
-  }
-
-  /** The row of the panel. */
-  private get _live(): ITransfer | undefined {
-    return this._seen ? this.model?.get(`job:${this._seen.job.id}`) : undefined;
-  }
-
-  /** Why there are no buttons, and how old this is. */
-  private _note(): string | null {
-    const { _format: format, _seen: seen } = this;
-    const { trans } = format;
-    if (!seen || this._live || !this._asked) {
-      return null;
-    }
-    const { at, job, where } = seen;
-    const moment = format.dateTime(at);
-    if (where === 'kernel') {
-      return isFinished(job.state) || Date.now() - at < SILENCE
-        ? trans.__('Moved by the kernel, not by the server.')
-        : trans.__('Moved by the kernel; as it was at %1.', moment);
-    }
-    if (this.model?.problem) {
-      return trans.__('The server does not answer; as it was at %1.', moment);
-    }
-    return trans.__(
-      'Not on the list of this server (any more); as it was at %1.',
-      moment
-    );
-  }
-
-  /** Menus and shortcuts act on this row now. */
-  private _take = (): void => {
-    if (this._seen && this.model) {
-      this.model.currentKey = `job:${this._seen.job.id}`;
+  private _take = (key: string): void => {
+    if (this.model) {
+      this.model.currentKey = key;
     }
   };
 
@@ -150,13 +94,21 @@ export class JobCell
     void this._commands.execute(command, { key });
   };
 
-  /** Whether the server was asked for a job that is not on the list here. */
+  /** Whether the server was asked for jobs that are not on the list here. */
   private _asked = false;
   private _commands: CommandRegistry;
   private _format: Format;
-  private _row: ITransfer | null = null;
-  private _seen: ICellJob | null = null;
+  private _more = 0;
+  private _seen: SeenJob[] | null = null;
   private _timer: number | undefined;
+}
+
+function read({ data }: IRenderMime.IMimeModel): ICellJobs | null {
+  if (data[JOBS_MIME] !== undefined) {
+    return readJobs(data[JOBS_MIME]);
+  }
+  const job = readJob(data[JOB_MIME]);
+  return job && { jobs: [job], more: 0 };
 }
 
 /** What outputs are drawn with. */

@@ -7,6 +7,8 @@ import type { IJob, IJobProgress, IJobReason, JobState } from '../job';
 
 export const JOB_MIME = 'application/vnd.jupyter-transfer.job+json';
 
+export const JOBS_MIME = 'application/vnd.jupyter-transfer.jobs+json';
+
 export const UPLOAD_MIME = 'application/vnd.jupyter-transfer.upload+json';
 
 /** A job as the kernel saw it last. */
@@ -61,6 +63,26 @@ export function readJob(value: unknown): ICellJob | null {
       phase: text(data.phase) || null,
       revision: number(data.revision) ?? 0
     }
+  };
+}
+
+/** Jobs in an output, and how many others there were. */
+export interface ICellJobs {
+  readonly jobs: readonly ICellJob[];
+  readonly more: number;
+}
+
+/** The jobs in an output of `%transfers`; null if it is none that can be shown. */
+export function readJobs(value: unknown): ICellJobs | null {
+  const output = dataOf(value);
+  if (!output || !Array.isArray(output.jobs)) {
+    return null;
+  }
+  const { at, more } = output;
+  const jobs = output.jobs.map(job => readJob({ at, job, where: 'server' }));
+  return {
+    jobs: jobs.filter(job => job !== null),
+    more: Math.max(0, number(more) ?? 0)
   };
 }
 

@@ -11,7 +11,7 @@ import type { IJob } from '../../job';
 import { TransferModel } from '../../model';
 import type { IUploadBatch } from '../../uploads/tokens';
 import { JobCell } from '../jobcell';
-import { JOB_MIME, UPLOAD_MIME } from '../mime';
+import { JOB_MIME, JOBS_MIME, UPLOAD_MIME } from '../mime';
 import { UploadCell } from '../uploadcell';
 
 const ID = 'b'.repeat(32);
@@ -124,6 +124,27 @@ describe('outputs of cells', () => {
       expect(text()).toContain('1 MB');
       expect(text()).toContain('Moved by the kernel, not by the server.');
       expect(feed.refresh).not.toHaveBeenCalled();
+    });
+
+    it('shows many jobs, each as alive as the server lets it be', async () => {
+      const other = 'c'.repeat(32);
+      const jobs = [job(ID), job(other, { state: 'done' })];
+      const at = '2026-11-27T17:00:00Z';
+      feed.list(running(ID, 50, 100));
+      await draw(make(), mime(JOBS_MIME, { at, jobs, more: 3 }));
+      const rows = cell.node.querySelectorAll('.jp-TransfersCell-job');
+      expect(rows[0].textContent).toContain('Copying');
+      expect(rows[0].textContent).not.toContain('as it was');
+      expect(rows[1].textContent).toContain('Not on the list of this server');
+      expect(rows[1].classList).toContain('jp-mod-past');
+      expect(text()).toContain('And 3 more, which the panel shows.');
+      ran.mockClear();
+      rows[0].querySelector<HTMLElement>('button')!.click();
+      expect(ran).toHaveBeenCalledWith(`job:${ID}`);
+      feed.list(job(ID, { state: 'done' }), jobs[1]);
+      await settle();
+      expect(text()).not.toContain('Copying');
+      expect(cell.node.querySelector('.jp-mod-past')).toBeNull();
     });
 
     it('says so when it understands nothing', async () => {

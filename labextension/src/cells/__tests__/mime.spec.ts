@@ -1,5 +1,5 @@
 import { job, progress } from '../../__tests__/samples';
-import { readFolder, readJob } from '../mime';
+import { readFolder, readJob, readJobs } from '../mime';
 
 const ID = 'a'.repeat(32);
 
@@ -47,5 +47,20 @@ describe('readFolder', () => {
     [7, null]
   ])('of %p is %p', (folder, read) => {
     expect(readFolder({ folder })).toBe(read);
+  });
+});
+
+describe('readJobs', () => {
+  it('reads the jobs that can be shown', () => {
+    const jobs = [job(ID), { id: 7 }, null, job('b'.repeat(32))];
+    const told = readJobs({ at: '2026-11-27T17:00:00Z', jobs, more: -1 });
+    expect(told?.jobs.map(seen => seen.where)).toEqual(['server', 'server']);
+    expect(told?.jobs[1].at).toBe(Date.UTC(2026, 10, 27, 17));
+    expect(told?.more).toBe(0);
+  });
+
+  it('refuses what is no list', () => {
+    expect(readJobs({ jobs: {} })).toBeNull();
+    expect(readJobs(undefined)).toBeNull();
   });
 });
