@@ -30,10 +30,19 @@ def __getattr__(name: str) -> Any:
 def load_ipython_extension(shell: Any) -> None:
     """The magics, by ``%load_ext jupyter_transfer``."""
     from .cells.completing import install  # noqa: PLC0415 - only notebooks need it
+    from .cells.history import guard  # noqa: PLC0415
     from .magics import TransferMagics  # noqa: PLC0415
 
     shell.register_magics(TransferMagics)
     install(shell)
+    guard(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Leave the history alone again, by ``%unload_ext jupyter_transfer``."""
+    from .cells.history import unguard  # noqa: PLC0415 - only notebooks need it
+
+    unguard(shell)
 
 
 def _jupyter_labextension_paths() -> list[dict[str, str]]:

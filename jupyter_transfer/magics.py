@@ -32,6 +32,7 @@ from .cells.bundle import jobs_bundle, upload_bundle
 from .cells.completing import BACKGROUND
 from .cells.front import Cell
 from .cells.group import Transfers
+from .cells.history import note_of
 from .cells.job import Transfer
 from .cells.lines import commands, is_yaml, yaml_expanded
 from .cli.applying import apply
@@ -67,8 +68,11 @@ class TransferMagics(Magics):
             gathers=cell is not None and not is_yaml(cell),
             knows=any(word.partition("=")[0] in _WHERE for word in words),
         )
-        with _told(cell_):
-            self._begin(options, cell, cell_)
+        try:
+            with _told(cell_):
+                self._begin(options, cell, cell_)
+        finally:
+            sys.stderr.write(note_of(self.shell))
         if cell is None or len(cell_.transfers) == 1:
             return cell_.transfers[-1] if cell_.transfers else None
         return Transfers(cell_.transfers) if cell_.transfers else None

@@ -187,7 +187,7 @@ def options_in(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _opened(name: str, value: Any) -> Any:
-    if name.removeprefix(PREFIX) not in _secrets() or is_reference(value):
+    if name.removeprefix(PREFIX) not in secret_options() or is_reference(value):
         return value
     if value == ASK:
         return ask_secret(f"{name.replace('_', ' ')}: ")
@@ -197,6 +197,7 @@ def _opened(name: str, value: Any) -> Any:
     )
 
 
-def _secrets() -> frozenset[str]:
+def secret_options() -> frozenset[str]:
+    """Names of the options that no command may hold the value of."""
     declared = (o for backend in load_all().values() for o in backend.options)
     return frozenset({"password", *(o.name for o in declared if o.secret)})
