@@ -12,6 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
+from click import Context
+
+from jupyter_transfer.cli.main import COMMANDS, main
 
 from ..servers.chaos import noise
 from ..servers.ftp import PASSWORD, USER, running_ftp
@@ -230,6 +233,24 @@ def test_a_secret_comes_from_the_environment(shell, ftp):
     assert (shell.folder / "a.txt").read_bytes() == b"a"
     kept = b"".join(p.read_bytes() for p in shell.home.rglob("*") if p.is_file())
     assert PASSWORD.encode() not in kept
+
+
+def test_plain_lines_where_no_terminal_is(shell, nginx, site):
+    put(site / "a.bin", noise(2 * MIB))
+    shell.variables |= {"TERM": "xterm-256color", "FORCE_COLOR": "1"}
+    done = shell.run("get", f"{nginx.url}/slow/{site.name}/a.bin")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert not {"\x1b", "\r", "━"} & set(done.stderr)
+    first, *_, last = done.stderr.splitlines()
+    assert "a.bin" in first
+    assert last.startswith("Done: 2.0 MiB of 2.0 MiB")
+
+
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"completion"}))
+def test_every_command_can_tell_it_to_a_program(name):
+    command = main.get_command(Context(main), name)
+    assert command is not None
+    assert any("--json" in one.opts for one in command.params)
 
 
 # ---- the other verbs ----------------------------------------------------------------------------
