@@ -21,6 +21,8 @@ SECRET = "canary-71ab.x%2F"
         "%transfer get s3://b/k --tokken x --my-token ?",
         "%transfer get https://h/x --headers 'Authorization: Bearer ?'",
         '%transfer get rclone://x/ --remote-secrets \'{"pass": "?"}\'',
+        '%transfer get rclone://x/ --remote-options \'{"pass": "?"}\'',
+        "x = {'token': tok}\n%transfer get https://u:?@h/x",
         "%transfer get https://u:?@h/x",
         "%transfer get https://?@h/x",
         "%transfer get sftp://u:?@h/x",
@@ -57,6 +59,7 @@ def test_a_secret_in_clear(cell):
     "cell",
     [
         "client.get(url, token='canary')",
+        "def f(token: str): ...\nx = {'token': tok, 'password': p}\nj = %transfer get https://h/x",
         "%transfer get https://h/x --token env:TOKEN",
         "%transfer get https://h/x --token {token}",
         "%transfer get https://h/x --token $token",

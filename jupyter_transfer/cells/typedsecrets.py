@@ -36,6 +36,8 @@ _NAMED = [
 ]
 """Options of a DataCube."""
 
+_LINE = re.compile(r"^[^\n]*%transfer\b(?:[^\n]*\\\n)*[^\n]*", re.MULTILINE)
+
 _USERINFO = re.compile(r"""(?P<scheme>[a-zA-Z][\w+.-]*)://(?P<info>[^\s/?#"'<>@]*)@""")
 
 _PARAMETER = re.compile(r"""[?&](?P<name>[^\s&#="'<>]+)=(?P<value>[^\s&#"'<>\\)]+)""")
@@ -49,7 +51,7 @@ _KINDS_OF_TOKENS = re.compile(
 )
 
 _CALLED = re.compile(
-    r"(?:.*_)?(?:token|password|passwd|passphrase|secret|credentials?|secret_key|api_?key"
+    r"(?:.*_)?(?:token|password|passwd|passphrase|pass|pwd|secret|credentials?|secret_key|api_?key"
     r"|private_key|authorization|cookie)"
 )
 
@@ -90,10 +92,10 @@ def hide(text: str, secrets: list[str]) -> str:
 
 
 def _all(text: str) -> Iterator[Found]:
-    for pattern in (_FLAG, _FIELD, *_NAMED):
-        for match in pattern.finditer(text):
-            if _is_secret_name(match["name"]) and _is_clear(match["value"]):
-                yield _within_quotes(match)
+    for match in _FLAG.finditer(text):
+        if _is_secret_name(match["name"]) and _is_clear(match["value"]):
+            yield _within_quotes(match)
+    yield from _of_fields(text)
     for match in _USERINFO.finditer(text):
         name, colon, password = match["info"].partition(":")
         start, end = match.span("info")
@@ -108,6 +110,17 @@ def _all(text: str) -> Iterator[Found]:
         yield from _of_login(match["rest"], match.start("rest"))
     for match in _KINDS_OF_TOKENS.finditer(text):
         yield Found(*match.span())
+
+
+def _of_fields(text: str) -> Iterator[Found]:
+    """Those of YAML and JSON; in Python, which may stand around a command, a name is no value."""
+    whole = text.lstrip().startswith("%%transfer") or "run_cell_magic" in text
+    places = [(0, len(text))] if whole else [match.span() for match in _LINE.finditer(text)]
+    for start, end in places:
+        for pattern in (_FIELD, *_NAMED):
+            for match in pattern.finditer(text, start, end):
+                if _is_secret_name(match["name"]) and _is_clear(match["value"]):
+                    yield _within_quotes(match)
 
 
 def _of_login(words: str, offset: int) -> Iterator[Found]:
