@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from ..backends import is_remote, is_repository_name, said_of_repository
+from ..backends.elsewhere import remedy_for
 from ..spec import JobSpec
 from .codes import NEEDS
 from .completing import Moving, by
@@ -84,6 +85,8 @@ def require_remote(address: str) -> None:
         said = f"“{address}” is not the address of a service, such as s3://bucket."
         if is_repository_name(address):
             said += f" {said_of_repository(address)}"
+        elif "::" in address and (remedy := remedy_for(address.partition(":")[0])):
+            said += f" {remedy}"
         raise click.UsageError(said)
 
 

@@ -47,6 +47,12 @@ def test_the_command_says_it(address, way):
     assert way in done.stderr
 
 
+def test_a_chain_of_fsspec_is_told_to_go_without_its_layers():
+    done = CliRunner().invoke(main, ["get", "simplecache::s3://bucket/key"])
+    assert done.exit_code == 2
+    assert "layer of fsspec over another address" in done.stderr
+
+
 def test_rclone_has_all_these_types():
     told = subprocess.run([rclone(), "config", "providers"], capture_output=True, check=True)
     known = {provider["Name"] for provider in json.loads(told.stdout)}

@@ -95,6 +95,19 @@ def test_a_token_in_a_file(there, shell, server):
     assert TOKEN not in done.stdout + done.stderr
 
 
+def test_a_server_of_a_jupyterhub(shell, server):
+    """It is listed without a token; that of the hub, which it takes, is a variable."""
+    (info,) = (server.work / "runtime").glob("jpserver-*.json")
+    listed = {**json.loads(info.read_text()), "token": ""}
+    (shell.home / "runtime").mkdir(parents=True)
+    (shell.home / "runtime" / info.name).write_text(json.dumps(listed))
+    assert shell.run("jobs").returncode == 1
+    shell.variables["JUPYTERHUB_API_TOKEN"] = TOKEN
+    done = shell.run("jobs")
+    assert done.returncode == 0, done.stderr
+    assert TOKEN not in done.stdout + done.stderr
+
+
 def test_the_jobs_are_listed_and_acted_on(there, nginx, client):
     put(nginx.files / "slow.bin", noise(64 * MIB))
     job = client.get(f"{nginx.url}/slow/slow.bin", f"{there.folder.name}/", bandwidth="1M")
