@@ -12,6 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from .. import servers
 from ..client import Client
 from ..errors import TransferError
 from .completing import by, file_option
@@ -36,9 +37,11 @@ def of_server(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         client = client_for(None, server, token_file, ca_file)
         if client is None:
+            for found in servers.running():
+                Client(found, ca_file=ca_file).backends()  # raises why it cannot be used
             raise TransferError(
                 "not_found",
-                "No Jupyter server of yours with this extension runs on this machine.",
+                "No Jupyter server of yours runs on this machine.",
                 "Start JupyterLab, or name a server: --server URL.",
             )
         command(client, **values)

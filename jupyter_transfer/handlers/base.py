@@ -112,7 +112,11 @@ class TransferHandler(APIHandler):
         if permissions is None:
             raise TransferError("method_not_allowed", "This address has no such method.")
         if self.current_user is None:
-            raise TransferError("forbidden", "You are not signed in.", "Sign in to this server.")
+            raise TransferError(
+                "forbidden",
+                "You are not signed in.",
+                "Sign in to this server; commands take its token in a file: --token-file FILE.",
+            )
         for action, resource in permissions:
             await self.require(action, resource)
 

@@ -101,7 +101,9 @@ def test_a_server_of_a_jupyterhub(shell, server):
     listed = {**json.loads(info.read_text()), "token": ""}
     (shell.home / "runtime").mkdir(parents=True)
     (shell.home / "runtime" / info.name).write_text(json.dumps(listed))
-    assert shell.run("jobs").returncode == 1
+    refused = shell.run("jobs")
+    assert refused.returncode == 1
+    assert "--token-file" in refused.stderr, refused.stderr
     shell.variables["JUPYTERHUB_API_TOKEN"] = TOKEN
     done = shell.run("jobs")
     assert done.returncode == 0, done.stderr
