@@ -6,15 +6,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
+from posixpath import commonpath
 from typing import Any
 from urllib.parse import quote
 
 from ..errors import TransferError
+from .hub_address import Place
 from .hub_client import HubClient
 from .hub_errors import nobody_writes
 from .hub_known import Branch, Known
 from .hub_listing import File, Folder
 from .sink import SourceFile
+
+SEVERAL = 50
+"""Paths from which on their folder is listed rather than each of them asked for."""
+
+LISTED = 1000
+"""Rows of one answer of the hub about a folder."""
 
 SAMPLE = 512
 """Bytes of the start of a file by which the hub tells text from other data."""
@@ -36,6 +45,8 @@ class HuggingFaceBranch(Branch):
     create: whether a repository that is not there is made; `private`: seen by its members only.
     request: whether what is sent becomes a pull request.
     """
+
+    exact = True
 
     def __init__(
         self,
@@ -76,7 +87,35 @@ class HuggingFaceBranch(Branch):
             raise
 
     def _at(self, head: str, paths: Sequence[str]) -> Mapping[str, File | Folder]:
+        if SEVERAL <= len(paths) < LISTED:
+            listed = self._below(head, commonpath([path.rpartition("/")[0] for path in paths]))
+            if listed is not None:
+                return {path: listed[path] for path in paths if path in listed}
         return self.client.at(replace(self.place, revision=head), paths)
+
+    def _below(self, head: str, folder: str) -> dict[str, File | Folder] | None:
+        """All that lies below `folder`, or below one above it, if one answer can tell: of a new
+        folder that is nothing, and then none of its files need be asked for."""
+        known, above = self.known.folders, folder
+        while True:
+            commit, listed = known.get(above, ("", {}))
+            if commit == head or listed is None:
+                return listed
+            if not above:
+                break
+            above = above.rpartition("/")[0]
+        rows = self._listed(replace(self.place.below(folder, is_folder=True), revision=head))
+        known[folder] = head, rows
+        return rows
+
+    def _listed(self, place: Place) -> dict[str, File | Folder] | None:
+        try:
+            rows = list(islice(self.client.tree(place, recursive=True), LISTED))
+        except TransferError as error:
+            if error.code != "remote_not_found":
+                raise
+            return {}
+        return {row.path: row for row in rows} if len(rows) < LISTED else None
 
     def follow(self, pull_request: str) -> None:
         """What comes now belongs to a pull request, known by the address of its page. Raises

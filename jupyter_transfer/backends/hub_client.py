@@ -22,8 +22,8 @@ from .hub_address import Place
 from .hub_errors import error_of
 from .hub_listing import LONGEST, Facts, File, Folder, patiently
 
-ASKED_AT_ONCE = 500
-"""Paths of one question."""
+ASKED_AT_ONCE = 900
+"""Paths of one question: fields of a form, of which servers usually take 1,000."""
 
 REQUESTS = 20
 """Pull requests among which one is looked for, at most."""

@@ -7,7 +7,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import TransferError
 from .hub_address import COMMIT, Place
@@ -35,6 +35,8 @@ class Known:
     request: str | None = None
     tried: bool = False
     there: dict[str, File | Folder | None] = field(default_factory=dict)
+    folders: dict[str, tuple[str, dict[str, File | Folder] | None]] = field(default_factory=dict)
+    """By the paths of folders a commit and all that lies below in it; None where it is a lot."""
     modes: dict[str, Any] = field(default_factory=dict)
     """How files are sent, where the hub says that."""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -47,6 +49,9 @@ class Branch(ABC):
     ----------
     create: whether a repository that is not there is made.
     """
+
+    exact: ClassVar[bool] = False
+    """Whether what lies at a head never becomes anything else."""
 
     def __init__(self, known: Known, *, create: bool) -> None:
         self.known = known
@@ -93,10 +98,12 @@ class Branch(ABC):
             return [known.there.get(path) for path in paths]
 
     def renew(self) -> str:
-        """The commit that the branch stands for now; what was known before is forgotten."""
-        with self.known.lock:
-            self.known.head, self.known.asked = self._head_now(), True
-            self.known.there.clear()
+        """The commit that the branch stands for now; what was known of another one is forgotten."""
+        known = self.known
+        with known.lock:
+            before, known.head, known.asked = known.head, self._head_now(), True
+            if not self.exact or before != known.head:
+                known.there.clear()
             return self.prepare()
 
     def prepare(self) -> str:

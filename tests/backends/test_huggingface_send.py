@@ -431,3 +431,32 @@ def test_a_sync_leaves_alone_what_changes_meanwhile(hub, repo, harness, send):
     outcome = send(kind="sync", approve=True)
     assert failed(outcome)[:2] == ("failed", "remote_changed")
     assert tree(repo) == {"old.txt": b"new"}
+
+
+def asked_about(hub):
+    """How often the hub was asked for what."""
+    words = ("/preupload/", "/paths-info/", "/tree/", "/commit/")
+    return {word.strip("/"): sum(word in one.path for one in hub.asked) for word in words}
+
+
+def test_many_files_take_few_requests(hub, repo, harness, send):
+    files = {f"n{n % 3}/{n}.txt": b"%d" % n for n in range(600)}
+    write(harness, files)
+    assert send(path="/new").verified is True
+    assert tree(repo) == {f"new/{path}": data for path, data in files.items()}
+    assert asked_about(hub) == {"preupload": 3, "paths-info": 1, "tree": 2, "commit": 1}
+    write(harness, {"n0/0.txt": b"other", "n1/more.txt": b"more"})
+    hub.forget()
+    assert send(path="/new", id="again", conflict="overwrite").verified is True
+    assert tree(repo)["new/n0/0.txt"] == b"other"
+    assert [row["state"] for row in harness.report.files].count("present") == 599
+    assert asked_about(hub)["paths-info"] == 2
+
+
+def test_a_folder_of_too_many_files_is_not_listed(hub, repo, harness, send):
+    repo.commit({f"there/{n}.txt": b"%d" % n for n in range(1001)})
+    write(harness, {f"{n}.txt": b"%d" % n for n in range(900, 1100)})
+    hub.forget()
+    assert send(path="/there").verified is True
+    assert [row["state"] for row in harness.report.files].count("present") == 101
+    assert (asked_about(hub)["tree"], asked_about(hub)["paths-info"]) == (1, 3)
