@@ -127,10 +127,14 @@ class CommitBody:
             yield before + (_encoded(sink) if isinstance(sink, CarriedSink) else b"") + after
 
     def read(self, count: int) -> memoryview:
-        """See `Content`."""
-        while not self._rest and self.position < self.size:
-            self._rest = memoryview(next(self._lines))
-        piece, self._rest = self._rest[:count], self._rest[count:]
+        """See `Content`; as much as is asked for, because each piece becomes a packet."""
+        lines: list[bytes | memoryview] = [self._rest]
+        there = len(self._rest)
+        while there < count and self.position + there < self.size:
+            lines.append(next(self._lines))
+            there += len(lines[-1])
+        whole = memoryview(b"".join(lines)) if len(lines) > 1 else self._rest
+        piece, self._rest = whole[:count], whole[count:]
         self.position += len(piece)
         return piece
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from jupyter_transfer.backends.hub_commit import CommitBody
 from jupyter_transfer.backends.huggingface import HuggingFaceBackend
 from jupyter_transfer.engine.job import JobRequest
 from jupyter_transfer.engine.planning import plan
@@ -460,3 +461,16 @@ def test_a_folder_of_too_many_files_is_not_listed(hub, repo, harness, send):
     assert send(path="/there").verified is True
     assert [row["state"] for row in harness.report.files].count("present") == 101
     assert (asked_about(hub)["tree"], asked_about(hub)["paths-info"]) == (1, 3)
+
+
+def test_the_lines_of_a_commit_are_read_in_pieces_of_any_size():
+    body = CommitBody({"key": "header", "value": {}}, [], [f"{n}.txt" for n in range(1000)])
+    whole = bytes(body.read(1 << 20))
+    assert (len(whole), bytes(body.read(1))) == (body.size, b"")
+    assert len(whole.splitlines()) == 1001
+    body.seek(0)
+    pieces = [bytes(body.read(1000)) for _ in range(-(-body.size // 1000))]
+    assert b"".join(pieces) == whole
+    assert {len(piece) for piece in pieces[:-1]} == {1000}
+    body.seek(777)
+    assert bytes(body.read(100)) == whole[777:877]
