@@ -4,7 +4,9 @@ which files go by LFS, and pull requests."""
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from posixpath import commonpath
@@ -12,6 +14,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ..errors import TransferError
+from .git_lfs import TYPE
 from .hub_address import Place
 from .hub_client import HubClient
 from .hub_errors import nobody_writes
@@ -21,6 +24,9 @@ from .sink import SourceFile
 
 SEVERAL = 50
 """Paths from which on their folder is listed rather than each of them asked for."""
+
+SMALL = 1 << 20
+"""Bytes of a file up to which it is read beforehand, so that the store is asked about many."""
 
 LISTED = 1000
 """Rows of one answer of the hub about a folder."""
@@ -35,6 +41,16 @@ class Mode:
 
     lfs: bool
     ignored: bool = False
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A file as it was when the store was asked about it, and the `row` that the store answered."""
+
+    size: int
+    mtime_ns: int | None
+    oid: str
+    row: Any
 
 
 class HuggingFaceBranch(Branch):
@@ -163,6 +179,49 @@ class HuggingFaceBranch(Branch):
                 for path, source in asked:
                     known.modes[path] = _mode(path, source, told.get(path))
             return [known.modes[path] for path, _ in files]
+
+    def expect(self, files: Sequence[tuple[str, SourceFile]]) -> None:
+        """Ask the store at once about the small ones of `files` that go to it and are new there:
+        `expected` tells what it said."""
+        known, oids = self.known, dict[str, str]()
+        meant = [
+            (path, source)
+            for path, source in files
+            if known.modes[path].lfs and source.size <= SMALL and known.there.get(path) is None
+        ]
+        for path, source in meant:
+            assert source.read is not None
+            with suppress(TransferError):  # who sends it will say so
+                oids[path] = hashlib.sha256(source.read(None)).hexdigest()
+        if len(oids) < 2:
+            return
+        rows = self.batch({oids[path]: source.size for path, source in meant if path in oids})
+        for path, source in meant:
+            # Of two that are the same the second asks when the first may be there.
+            if (row := rows.pop(oids.get(path, ""), None)) is not None:
+                one = Expected(source.size, source.mtime_ns, oids[path], row)
+                known.expected[path] = one
+
+    def expected(self, path: str, source: SourceFile) -> Expected | None:
+        """What the store has said of a file, once; None where it was not asked about this one."""
+        found: Expected | None = self.known.expected.pop(path, None)
+        is_it = found and (found.size, found.mtime_ns) == (source.size, source.mtime_ns)
+        return found if is_it else None
+
+    def batch(self, objects: Mapping[str, int]) -> dict[str, Any]:
+        """What the store says of `objects`, sizes by their SHA-256, that are to be sent to it
+        (git-lfs, docs/api/batch.md). Raises ``remote_lied``."""
+        payload = {
+            "operation": "upload",
+            "transfers": ["basic", "multipart"],
+            "objects": [{"oid": oid, "size": size} for oid, size in objects.items()],
+            "hash_algo": "sha256",
+            "ref": {"name": self.name},
+        }
+        prefix = f"{self.client.hub}/{self.place.prefix}{self.place.repo}"
+        url = f"{prefix}.git/info/lfs/objects/batch"
+        answer = self.client.ask(self.place, url, payload, TYPE)
+        return {str(row.get("oid")): row for row in _rows(answer, "objects")}
 
     def _preupload(self, files: Sequence[tuple[str, SourceFile]]) -> dict[str, Any]:
         rows = []

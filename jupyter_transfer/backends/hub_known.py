@@ -39,6 +39,8 @@ class Known:
     """By the paths of folders a commit and all that lies below in it; None where it is a lot."""
     modes: dict[str, Any] = field(default_factory=dict)
     """How files are sent, where the hub says that."""
+    expected: dict[str, Any] = field(default_factory=dict)
+    """What the store has said of files that are about to be sent, by their paths."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 

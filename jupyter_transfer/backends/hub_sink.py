@@ -1,7 +1,8 @@
 """Files on their way into a commit of the hub: small ones wait for it, large ones go to its store
 by LFS (git-lfs, docs/api/batch.md, with the hub's own transfer ``multipart``).
 
-The store keeps bytes by their SHA-256, so a file that it has already is not sent. Parts of a file
+The store keeps bytes by their SHA-256, so a file that it has already is not sent. For many small
+ones it is asked at once (`HuggingFaceBranch.expect`). Parts of a file
 that is sent in parts are the store's as long as one process goes on: the hub tells nobody later
 which of them arrived.
 """
@@ -83,29 +84,26 @@ class LfsSink(HubSink):
         """See `Sink`; reads the file, for the store is asked by its SHA-256."""
         if state is not None and self._sent and not self._done:
             return [self._span(number) for number in self._sent]
-        if not self._oid:
-            assert self.source.prefix is not None
-            self._oid = self.source.prefix(self.source.size, "sha256").value
-        self._ask()
+        expected = None if self._oid else self.branch.expected(self.path, self.source)
+        if expected is not None:
+            self._oid = expected.oid
+            self._follow(expected.row)
+        else:
+            if not self._oid:
+                assert self.source.prefix is not None
+                self._oid = self.source.prefix(self.source.size, "sha256").value
+            self._ask()
         return [(0, self.source.size)] if self._done else []
 
     def _ask(self) -> None:
         """Ask where the file goes; `_done` where the store has it."""
-        place, hub = self.branch.place, self.branch.client.hub
-        payload = {
-            "operation": "upload",
-            "transfers": ["basic", "multipart"],
-            "objects": [{"oid": self._oid, "size": self.source.size}],
-            "hash_algo": "sha256",
-            "ref": {"name": self.branch.name},
-        }
-        url = f"{hub}/{place.prefix}{place.repo}.git/info/lfs/objects/batch"
-        answer = self.branch.client.ask(place, url, payload, TYPE)
+        self._follow(self.branch.batch({self._oid: self.source.size}).get(self._oid))
+
+    def _follow(self, row: Any) -> None:
         try:
-            row = next(row for row in answer["objects"] if row["oid"] == self._oid)
             actions = row.get("actions") or {}
             self._take(row.get("error"), actions.get("upload"), actions.get("verify"))
-        except (TypeError, KeyError, AttributeError, ValueError, StopIteration):
+        except (TypeError, KeyError, AttributeError, ValueError):
             raise TransferError("remote_lied", "The hub does not say where a file goes.") from None
 
     def _take(self, error: Any, upload: Any, verify: Any) -> None:

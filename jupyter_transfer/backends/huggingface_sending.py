@@ -83,6 +83,7 @@ class HuggingFaceSending(HubSending):
         branch.prepare()
         branch.look(path for path, _ in meant)
         modes = branch.modes(meant)
+        branch.expect([one for one, mode in zip(meant, modes, strict=True) if not mode.ignored])
         taken = {path for (path, _), mode in zip(meant, modes, strict=True) if not mode.ignored}
         return [place.path in taken for place in places]
 

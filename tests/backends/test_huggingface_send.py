@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from jupyter_transfer.backends.hub_branch import HuggingFaceBranch
 from jupyter_transfer.backends.hub_commit import CommitBody
 from jupyter_transfer.backends.huggingface import HuggingFaceBackend
 from jupyter_transfer.engine.job import JobRequest
@@ -474,3 +475,30 @@ def test_the_lines_of_a_commit_are_read_in_pieces_of_any_size():
     assert {len(piece) for piece in pieces[:-1]} == {1000}
     body.seek(777)
     assert bytes(body.read(100)) == whole[777:877]
+
+
+def test_the_store_is_asked_about_many_small_files_at_once(hub, repo, harness, send):
+    files = {f"{n}.bin": noise(1000, seed=n) for n in range(30)}
+    write(harness, files)
+    assert send().verified is True
+    assert tree(repo) == files
+    asked = [one for one in hub.asked if one.path.endswith("/objects/batch")]
+    assert len(asked) == 1
+    assert hub.received() == 30_000
+    hub.forget()
+    assert send(path="/again", id="again").verified is True
+    assert hub.received() == 0
+    assert len([one for one in hub.asked if one.path.endswith("/objects/batch")]) == 1
+
+
+def test_a_small_file_that_changes_after_the_store_was_asked(hub, repo, harness, send, monkeypatch):
+    write(harness, {"a.bin": b"a" * 1000, "b.bin": b"b" * 1000})
+    expect = HuggingFaceBranch.expect
+
+    def change(branch, files):
+        expect(branch, files)
+        write(harness, {"b.bin": b"c" * 1000})
+
+    monkeypatch.setattr(HuggingFaceBranch, "expect", change)
+    assert send().verified is True
+    assert tree(repo) == {"a.bin": b"a" * 1000, "b.bin": b"c" * 1000}
