@@ -17,13 +17,14 @@ from jupyter_server.services.contents.filemanager import FileContentsManager
 from tornado.ioloop import IOLoop
 from traitlets import Bool, Dict, Enum, Int, List, Unicode, Union, default
 
-from . import events
+from . import events, signin
 from .abandoned import Abandoned
 from .admission import JobAdmission
 from .allowances import Allowances
 from .ambient import Ambient
 from .archives.extractlimits import ExtractCaps
 from .archives.manager import Archives
+from .backends import find
 from .datacube import Reference
 from .errors import TransferError
 from .handlers import routes
@@ -253,7 +254,8 @@ class TransferApp(ExtensionApp):
     async def look(
         self, operation: str, url: str, options: dict[str, Any], held: Held, ambient: Ambient
     ) -> dict[str, Any]:
-        """Have a worker look at `url`: ``probe`` it, or ``browse`` what lies below it.
+        """Have a worker look at `url`: ``probe`` it, ``browse`` what lies below it, or see for whom
+        its service takes us (``login``).
 
         Raises what the worker finds wrong.
         """
@@ -265,6 +267,10 @@ class TransferApp(ExtensionApp):
             "ambient": ambient != "none",
         }
         return await self._pool.ask(operation, message, LOOK_TIMEOUT)
+
+    async def keep_login(self, url: str, whoami: dict[str, Any], held: Held) -> bool:
+        """See `signin.keep`."""
+        return await asyncio.to_thread(signin.keep, find(url).name, whoami, held)
 
     async def plan(self, spec: JobSpec, held: Held, ambient: Ambient) -> dict[str, Any]:
         """What the job `spec` would do; nothing is moved. Raises what the worker finds wrong."""

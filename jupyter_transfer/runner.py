@@ -14,6 +14,7 @@ from typing import Any
 
 from . import ambient
 from .allowances import NO_LIMITS, Allowance
+from .backends.signing import way_in
 from .errors import TransferError
 from .jobs import JobTable
 from .meter import Meter
@@ -221,12 +222,15 @@ class Runner:
 
 
 def _forgotten(job: Job) -> TransferError:
-    return TransferError(
+    error = TransferError(
         "needs_credentials",
         "The credentials were kept in memory only, and the server was restarted.",
         "Enter them again; the transfer goes on from where it stopped.",
         detail={"options": job.options.get("credential_options") or ["password"]},
     )
+    asked = {"source": job.source, "destination": job.destination, "options": job.options}
+    error.detail = {**error.detail, **way_in(asked, error)}
+    return error
 
 
 def _is_published(file: Message) -> bool:

@@ -26,11 +26,13 @@ import signal
 import sys
 import threading
 from collections.abc import Collection
+from dataclasses import asdict
 from typing import Any
 
 from .ambient import explained
 from .backends import load_all, secret_names
 from .backends.base import Context
+from .backends.signing import way_in
 from .engine.browse import browse
 from .engine.control import Control, Message, as_transfer_error
 from .engine.delivered import Delivered
@@ -39,6 +41,7 @@ from .engine.planning import plan
 from .engine.preview import preview
 from .engine.pushrun import clone_status
 from .engine.references import resolved, values_of
+from .engine.signin import sign_in
 from .errors import TransferError
 from .joboptions import JOB_SECRETS
 from .net import Policy
@@ -199,7 +202,7 @@ class Worker:
             self._discard(message)
         elif operation == "left":
             self._left(message)
-        elif operation in ("probe", "browse"):
+        elif operation in ("probe", "browse", "login"):
             self._look(operation, message)
         elif operation == "plan":
             self._plan(message)
@@ -231,6 +234,9 @@ class Worker:
         else:
             outcome = run.run()
             self._finished = run, root
+        if outcome.error is not None:
+            found = way_in(message["job"], outcome.error)
+            outcome.error.detail = {**outcome.error.detail, **found}
         with self._lock:
             self._control = None
         self._end(outcome)
@@ -273,6 +279,8 @@ class Worker:
             context = context_of_message(message, {"source": message["url"], **message})
             if operation == "browse":
                 result = browse(message["url"], context)
+            elif operation == "login":
+                result = asdict(sign_in(message["url"], context))
             else:
                 result = preview(message["url"], context)
         except Exception as failure:

@@ -160,7 +160,7 @@ LAYERS = [
     {"errors"},
     {"names", "sizes", "timetable", "ambient", "loginfiles", "cookiejars"},
     {"tools", "secrets"},
-    {"spec", "paths", "net", "directio", "records", "servers"},
+    {"spec", "paths", "net", "directio", "records", "servers", "signin"},
     {"parts", "store", "events", "meter", "retries"}
     | {"joboptions", "decisions", "schedule", "history"},
     {"jobs", "backends", "allowances", "client", "archives"},

@@ -418,6 +418,24 @@ class Context:
     """What the backends of one job keep for each other; they may be in several threads."""
 
 
+@dataclass(frozen=True)
+class Whoami:
+    """For whom a service takes somebody.
+
+    Parameters
+    ----------
+    service: its host.
+    name: the account; "" where it does not tell.
+    kept_as: by which name its official client keeps the secret, if by one.
+    keeps: whether that client would ask this service with what it keeps.
+    """
+
+    service: str
+    name: str = ""
+    kept_as: str = ""
+    keeps: bool = True
+
+
 Ability = Literal["fetch", "send", "delete", "copy", "browse"]
 
 
@@ -456,6 +474,10 @@ class Backend(ABC):
     """Whether it has folders: where one stands there can be no file of its name, and one that is
     empty stays. Then it has `remove_folder`, if it can `delete`."""
 
+    signs_in_by: ClassVar[tuple[str, ...]] = ()
+    """Options by which a person signs in, where the service tells whom it takes them for: then
+    there is `whoami`."""
+
     any_name: ClassVar[bool] = False
     """Whether a file may be sent there under any relative path: none leads out of its folder."""
 
@@ -468,6 +490,11 @@ class Backend(ABC):
         """How surely this backend serves `address`: 0 not at all, 1 by its scheme, more when the
         address is recognised otherwise. The highest claim wins."""
         return int(urlsplit(address).scheme.lower() in cls.schemes)
+
+    @classmethod
+    def signs_in_with(cls, address: str) -> tuple[str, ...]:
+        """See `signs_in_by`; empty where nobody does at `address`."""
+        return cls.signs_in_by
 
     @classmethod
     def service_of(cls, address: str) -> str:
@@ -484,6 +511,7 @@ class Backend(ABC):
             "schemes": list(cls.schemes),
             "options": [option.as_dict() for option in cls.options],
             "can": sorted(cls.can),
+            "signs_in_by": list(cls.signs_in_by),
         }
 
     @classmethod
@@ -505,6 +533,14 @@ class Backend(ABC):
         """
         for option in self.options:
             option.read(self.context.options)
+
+    def whoami(self, address: str) -> Whoami:
+        """For whom the service of `address` takes whoever has the secret of this job.
+
+        Raises ``needs_credentials`` where it does not know the secret, ``bad_request`` where there
+        is none, or nobody signs in by one.
+        """
+        raise TransferError("bad_request", f"{self.title}: nobody signs in there by a token.")
 
     @abstractmethod
     def entries(self, address: str) -> Iterator[Entry]:

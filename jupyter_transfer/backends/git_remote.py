@@ -13,7 +13,7 @@ from ..net import Url
 from ..paths import Root
 from ..secrets import Credential, Login
 from . import git_access, git_lfs, git_refs
-from .base import Context, Option
+from .base import Context, Option, Whoami
 from .git_clone import Shape
 from .git_place import SCHEMES, Place, is_repository
 from .git_program import NO_HOME, Git, base_environment, program
@@ -29,6 +29,7 @@ class GitRemote(TreeBackend):
     store = ".git/lfs"
     title = "Git repository"
     schemes = SCHEMES
+    signs_in_by = ("username", "token")
     options: ClassVar[tuple[Option, ...]] = (
         Option("ref", help="Branch, tag or commit; else the one in the address, or the default"),
         Option("depth", "integer", help="Only so many commits of the history", side="source"),
@@ -85,6 +86,11 @@ class GitRemote(TreeBackend):
         return super().claims(address)
 
     @classmethod
+    def signs_in_with(cls, address: str) -> tuple[str, ...]:
+        """As `Backend.signs_in_with`; keys, not tokens, lead into SSH."""
+        return () if Place.parse(address).ssh else cls.signs_in_by
+
+    @classmethod
     def service_of(cls, address: str) -> str:
         """As `Backend.service_of`: the host, whatever the form of the address."""
         return super().service_of(address).removeprefix("git+")
@@ -123,6 +129,18 @@ class GitRemote(TreeBackend):
             "tags": refs.count("tag"),
             "lfs": lfs,
         }
+
+    def whoami(self, address: str) -> Whoami:
+        """See `Backend`: the host is asked about the repository of `address`."""
+        self.check(address)
+        place = self._parsed(address)
+        if place.ssh:
+            return super().whoami(address)
+        credential = git_access.given(self._optional, self.context.credential, place.url.host)
+        if credential is None:
+            raise TransferError("bad_request", "There is no token.", "Type it, or paste it.")
+        git_refs.ask(self.caller, place, headers_of(credential), self._service)
+        return Whoami(place.url.host, credential.username)
 
     # -- details --
 

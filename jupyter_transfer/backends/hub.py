@@ -43,6 +43,7 @@ class HubBackend(Backend):
 
     can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse"})
     who = ("endpoint", "token")
+    signs_in_by = ("token",)
 
     public: ClassVar[str]
     """The address of the hub that is meant where none is named."""
@@ -142,11 +143,15 @@ class HubBackend(Backend):
             return str(token).strip()
         if given := self.context.credential:
             return given.token or given.password or given.username or None
-        own = self.hub in (self.public, self.named())
-        if not own or not self.context.ambient:
+        if not self.is_own or not self.context.ambient:
             return None
         found = self.login()
         return found.token if found else None
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is the hub that the official client would ask."""
+        return self.hub in (self.public, self.named())
 
     # -- what is there --
 

@@ -15,9 +15,10 @@ from urllib.parse import quote
 
 from .. import secrets
 from ..errors import TransferError
+from ..net import parse_url
 from ..sizes import parse_size
-from . import hub_address, hub_notes, xet
-from .base import Entry, Locator, Option, Validators
+from . import hub_address, hub_notes, hub_whoami, xet
+from .base import Entry, Locator, Option, Validators, Whoami
 from .hub import TARGET
 from .hub_address import COMMIT, HUB, HUBS, Place
 from .hub_cache import HubCache
@@ -122,6 +123,15 @@ class HuggingFaceBackend(HuggingFaceSending):
     def client(self) -> HubClient:
         """See `HubBackend`."""
         return HubClient(self.hub, self.token, self.caller)
+
+    def whoami(self, address: str) -> Whoami:
+        """See `Backend`; of the address no more is heeded than that it is one of the hub."""
+        url, page = f"{self.hub}/api/whoami-v2", f"{self.hub}/settings/tokens"
+        told = hub_whoami.ask(self.caller, url, self.token, page)
+        name = hub_whoami.text(told, "name")
+        token = hub_whoami.text(told, "auth", "accessToken", "displayName")
+        host = parse_url(self.hub, ("https", "http")).host
+        return Whoami(host, name, token or name, self.is_own)
 
     # -- what is there --
 

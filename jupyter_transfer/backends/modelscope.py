@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 from .. import secrets
 from ..errors import TransferError
-from . import modelscope_address
-from .base import Entry, Locator, Option
+from ..net import parse_url
+from . import hub_whoami, modelscope_address
+from .base import Entry, Locator, Option, Whoami
 from .hub import TARGET
 from .hub_address import COMMIT, Place
 from .hub_listing import File
@@ -101,6 +102,13 @@ class ModelScopeBackend(ModelScopeSending):
     def client(self) -> ModelScopeClient:
         """See `HubBackend`."""
         return ModelScopeClient(self.hub, self.token, self.caller, self.context.note)
+
+    def whoami(self, address: str) -> Whoami:
+        """See `Backend`; of the address no more is heeded than that it is one of the hub."""
+        url = f"{self.hub}/openapi/v1/users/me"
+        told = hub_whoami.ask(self.caller, url, self.token, self.client.token_page)
+        host = parse_url(self.hub, ("https", "http")).host
+        return Whoami(host, hub_whoami.text(told, "data", "username"), keeps=self.is_own)
 
     # -- what is there --
 

@@ -7,7 +7,6 @@ of Hugging Face, a profile of AWS, ``.netrc``, rclone's own configuration. Secre
 
 from __future__ import annotations
 
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,15 +16,12 @@ from urllib.parse import urlsplit
 import click
 
 from ..backends import find, modelscope_address
-from ..backends.base import Answer
-from ..backends.hub_address import HUB
-from ..engine.client import Client
-from ..engine.transport import Transport
+from ..backends.base import Context, Whoami
+from ..engine.signin import sign_in
 from ..errors import TransferError
 from ..secrets import (
     from_hugging_face,
     from_modelscope,
-    hugging_face_endpoint,
     modelscope_endpoint,
     save_aws,
     save_hugging_face,
@@ -80,18 +76,7 @@ class HuggingFace(Login):
 
     def check(self, given: Entered) -> str:
         """See `Login`."""
-        hub = (given.endpoint or hugging_face_endpoint() or HUB).rstrip("/")
-        answer = _asked(f"{hub}/api/whoami-v2", given)
-        if answer.status in (401, 403):
-            raise _refused(hub)
-        if answer.status != 200:
-            raise TransferError("remote_refused", f"{hub} answered with status {answer.status}.")
-        try:
-            told = json.loads(answer.body)
-            shown = (told.get("auth") or {}).get("accessToken") or {}
-            return str(shown.get("displayName") or told["name"])
-        except (ValueError, KeyError, AttributeError):
-            raise TransferError("remote_lied", f"{hub} does not tell whose token it is.") from None
+        return _asked("hf://", given).kept_as
 
     def keep(self, given: Entered, name: str) -> list[str]:
         """See `Login`."""
@@ -112,13 +97,7 @@ class ModelScope(Login):
 
     def check(self, given: Entered) -> str:
         """See `Login`."""
-        hub = self._hub(given)
-        answer = _asked(f"{hub}/openapi/v1/users/me", given)
-        if answer.status in (401, 403):
-            raise _refused(hub)
-        if answer.status != 200:
-            raise TransferError("remote_refused", f"{hub} answered with status {answer.status}.")
-        return ""
+        return _asked("modelscope://", given).kept_as
 
     def keep(self, given: Entered, name: str) -> list[str]:
         """See `Login`."""
@@ -203,11 +182,18 @@ LOGINS: Mapping[str, Login] = {
 """Backend -> its login. rclone asks for its own."""
 
 
-def _asked(url: str, given: Entered) -> Answer:
-    with Transport(POLICY, given.ca_file) as transport:
-        return Client(transport, lambda: None).call(
-            url, headers={"Authorization": f"Bearer {given.secret}"}, limit=1 << 20
-        )
+def _asked(address: str, given: Entered) -> Whoami:
+    options = {"token": given.secret}
+    if given.endpoint:
+        options["endpoint"] = given.endpoint
+    try:
+        return sign_in(address, Context(options, POLICY, given.ca_file))
+    except TransferError as error:
+        if error.code == "needs_credentials":
+            raise TransferError(
+                error.code, error.message, f"Nothing was kept. {error.remedy}"
+            ) from None
+        raise
 
 
 def _host(address: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..backends import broken, load_all
 from ..errors import TransferError
+from ..secrets import Held
 from ..spec import MAX_ADDRESS
 from .base import TransferHandler, allow
 
@@ -15,17 +16,20 @@ class LookHandler(TransferHandler):
 
     async def look(self, operation: str) -> dict[str, Any]:
         """What a worker sees at the ``url`` of the body, with its ``options``."""
-        body = self.json_body()
+        address, options, held = await self.asked(self.json_body())
+        return await self.transfer.look(operation, address, options, held, await self.ambient())
+
+    async def asked(self, body: Any) -> tuple[str, dict[str, Any], Held]:
+        """The address and the options of a `body`, and what it holds that is secret."""
         url = body.get("url") if isinstance(body, dict) else None
         if not isinstance(url, str) or not url.strip() or len(url) > MAX_ADDRESS:
             raise TransferError("bad_request", "The field “url” must be an address.")
         options = body.get("options", {})
         if not isinstance(options, dict):
             raise TransferError("bad_request", "The field “options” must be an object.")
-        transfer = self.transfer
-        address, options, held = transfer.admission.remote(url.strip(), options)
+        address, options, held = self.transfer.admission.remote(url.strip(), options)
         await self.require_references(options)
-        return await transfer.look(operation, address, options, held, await self.ambient())
+        return address, options, held
 
 
 class ProbeHandler(LookHandler):
@@ -47,6 +51,26 @@ class BrowseHandler(LookHandler):
         """Answer ``{url, options}`` with backend, title, entries (path, address, folder, size,
         mtime_ns) and complete."""
         self.write_json(await self.look("browse"))
+
+
+class LoginHandler(LookHandler):
+    """``login``: whether a service takes a secret, which may then be kept for this server."""
+
+    @allow(("write", "transfers"))
+    async def post(self) -> None:
+        """Answer ``{url, options, keep}`` with the service (its host) and the name of the account;
+        ``used`` is whether transfers will come with what was kept (null: nothing was). To keep it
+        is for those who may run code here: it becomes that of the account of this server."""
+        body = self.json_body()
+        keep = body.get("keep", False) if isinstance(body, dict) else False
+        if not isinstance(keep, bool):
+            raise TransferError("bad_request", "The field “keep” must be true or false.")
+        if keep:
+            await self.require("execute", "kernels")
+        address, options, held = await self.asked(body)
+        whoami = await self.transfer.look("login", address, options, held, await self.ambient())
+        used = await self.transfer.keep_login(address, whoami, held) if keep else None
+        self.write_json({"service": whoami["service"], "name": whoami["name"], "used": used})
 
 
 class BackendsHandler(TransferHandler):
@@ -82,6 +106,7 @@ class FormsHandler(TransferHandler):
 ROUTES = [
     (r"jupyter-transfer/probe/?", ProbeHandler),
     (r"jupyter-transfer/browse/?", BrowseHandler),
+    (r"jupyter-transfer/login/?", LoginHandler),
     (r"jupyter-transfer/backends/?", BackendsHandler),
     (r"jupyter-transfer/backends/([a-z0-9_-]+)/forms/?", FormsHandler),
 ]

@@ -19,6 +19,8 @@ import type {
   IJob,
   IJobList,
   IJobRequest,
+  ILogin,
+  ILoginRequest,
   IPlannedTransfer,
   IProbe,
   IRemoteKind,
@@ -246,6 +248,11 @@ export class TransferApi {
     options: Readonly<Record<string, unknown>> = {}
   ): Promise<IBrowse> {
     return this._json<IBrowse>('POST', 'browse', { url, options });
+  }
+
+  /** Whether a service takes a secret, which may then be kept; rejects if it does not. */
+  login(request: ILoginRequest): Promise<ILogin> {
+    return this._json<ILogin>('POST', 'login', request);
   }
 
   async backends(): Promise<readonly IBackend[]> {

@@ -179,6 +179,28 @@ export class Endpoint implements IDisposable {
       : result.state === 'failed' && result.error.code === 'needs_credentials';
   }
 
+  /** Whether a person can sign in there, and has to. */
+  get wantsSignIn(): boolean {
+    return (
+      this.needsCredentials &&
+      (this.backend?.signs_in_by?.length ?? 0) > 0 &&
+      !this._address.trim().startsWith('git+ssh:')
+    );
+  }
+
+  /** The person has signed in with these options; none where the server keeps them. */
+  signedIn(values: Readonly<Record<string, OptionValue>>): void {
+    Object.entries(values).forEach(([name, value]) =>
+      this.setOption(name, value)
+    );
+    if (Object.keys(values).length === 0) {
+      this.test();
+    }
+    if (this.browser.level.state === 'failed') {
+      this.browser.again();
+    }
+  }
+
   /** Whether it answers, and nothing is there yet. */
   get isVacant(): boolean {
     const { result } = this;

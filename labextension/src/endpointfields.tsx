@@ -3,6 +3,7 @@
  */
 
 import * as React from 'react';
+import type { TransferApi } from './api';
 import { BrowseList } from './browse';
 import type { Endpoint } from './endpoint';
 import type { Format } from './format';
@@ -11,6 +12,7 @@ import { Found } from './found';
 import type { IRemoteKind } from './job';
 import { OptionFields } from './optionfields';
 import { REMOTE_OPTIONS, RemoteFields } from './remotefields';
+import { SignInSection, toTell } from './signinview';
 import { TextInput } from './textinput';
 
 const EXAMPLE = 'https://…';
@@ -24,6 +26,7 @@ export interface IEndpointFieldsProps {
   readonly recent: readonly string[];
   /** The kinds of remotes that can be made up here. */
   readonly remoteKinds: () => Promise<readonly IRemoteKind[]>;
+  readonly api: Pick<TransferApi, 'login'>;
   readonly format: Format;
 }
 
@@ -52,6 +55,17 @@ export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
           </button>
         )}
       </div>
+      {backend && endpoint.wantsSignIn && (
+        <SignInSection
+          key={`${backend.name} ${endpoint.address}`}
+          api={props.api}
+          address={endpoint.address.trim()}
+          backend={backend}
+          given={endpoint.given}
+          format={format}
+          onDone={(secrets, login) => endpoint.signedIn(toTell(secrets, login))}
+        />
+      )}
       {backend && (
         <OptionFields
           key={backend.name}
@@ -60,7 +74,7 @@ export function EndpointFields(props: IEndpointFieldsProps): JSX.Element {
             ({ name }) => !REMOTE_OPTIONS.has(name) && !props.hidden?.has(name)
           )}
           values={endpoint.values}
-          needed={endpoint.needsCredentials}
+          needed={endpoint.needsCredentials && !endpoint.wantsSignIn}
           format={format}
           onChange={(name, value) => endpoint.setOption(name, value)}
         >

@@ -211,6 +211,37 @@ export interface IBackend {
   readonly options: readonly IBackendOption[];
   /** What it can: `fetch`, `send`, `delete`, `copy`, `browse`. */
   readonly can?: readonly string[];
+  /** Options by which a person signs in there. */
+  readonly signs_in_by?: readonly string[];
+}
+
+/** What `POST login` takes. */
+export interface ILoginRequest {
+  readonly url: string;
+  /** The secret among them. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Whether it is kept, for the account of the server, where the official client looks. */
+  readonly keep: boolean;
+}
+
+/** Answer of `POST login`: the service takes the secret. */
+export interface ILogin {
+  /** Its host. */
+  readonly service: string;
+  /** The account; '' where the service does not tell. */
+  readonly name: string;
+  /** Whether transfers come with what was kept; null if nothing was. */
+  readonly used: boolean | null;
+}
+
+/** In the detail of what a job waits with: where a person can sign in for it. */
+export interface ISignIn {
+  readonly address: string;
+  readonly backend: string;
+  /** How the job calls the options of the backend. */
+  readonly options: Readonly<Record<string, string>>;
+  /** What the job says of the service beside. */
+  readonly given: Readonly<Record<string, OptionValue>>;
 }
 
 /** A field of a form: an option as a backend declares it, or one that we know. */

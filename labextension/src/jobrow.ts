@@ -117,8 +117,11 @@ function nameOfJob(job: IJob): string {
   if (job.destination && !job.destination.endsWith('/')) {
     return baseName(job.destination);
   }
-  return baseName(job.source) || job.source;
+  return baseName(job.source.replace(REVISION, '')) || job.source;
 }
+
+/** The end of a page that shows a branch of a repository, which is not its name. */
+const REVISION = /(?<=^https?:\/\/[^/]+\/.+)\/tree\/[^/]+\/?$/;
 
 function isCached({ options }: IJob): boolean {
   return options?.target === 'cache';

@@ -21,6 +21,7 @@ import { fetchIcon, pauseIcon, sendIcon, transfersIcon } from './icons';
 import { CommandIDs } from './ids';
 import { splitName } from './names';
 import { Progress } from './progress';
+import { signInFor } from './signin';
 import type { ITransfer } from './transfer';
 import { fractionOf, isMoving, isOver } from './transfer';
 import { destinationText, numberTexts, progressText, stateText } from './words';
@@ -126,7 +127,9 @@ function Trouble(props: IPartProps): JSX.Element | null {
         }
       : can.authenticate
         ? {
-            label: trans.__('Enter Credentials…'),
+            label: signInFor(error)
+              ? trans.__('Sign In…')
+              : trans.__('Enter Credentials…'),
             command: CommandIDs.authenticate
           }
         : can.retry

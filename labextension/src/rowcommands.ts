@@ -24,8 +24,11 @@ import { reviewPlan, showFiles } from './filesdialog';
 import { pauseIcon } from './icons';
 import { CommandIDs } from './ids';
 import { jobId } from './model';
+import type { OptionValue } from './job';
 import { isAddress } from './names';
 import { planOf } from './planwords';
+import { signInFor } from './signin';
+import { askSignIn } from './signinview';
 import type { ITransfer } from './transfer';
 import { isOver } from './transfer';
 
@@ -139,13 +142,7 @@ function addStateCommands(context: ICommandContext): void {
     label: trans.__('Enter Credentials…'),
     applies: t => t.can.authenticate,
     act: async t => {
-      const secrets = await askCredentials({
-        name: t.name,
-        source: t.source,
-        destination: t.destination,
-        backends: await context.api.backends(),
-        format: context.format
-      });
+      const secrets = await secretsFor(t, context);
       return secrets && model.authenticate(t.key, secrets);
     }
   });
@@ -185,6 +182,27 @@ function addStateCommands(context: ICommandContext): void {
     applies: t => t.can.cancel || t.can.remove,
     act: t => (t.can.cancel ? model.cancel(t.key) : model.remove(t.key))
   });
+}
+
+/** What a transfer waits for, asked for; null when the person thought better of it. */
+async function secretsFor(
+  { name, source, destination, error }: ITransfer,
+  { api, format }: ICommandContext
+): Promise<Record<string, OptionValue> | null> {
+  const backends = await api.backends();
+  const place = signInFor(error);
+  const backend = backends.find(each => each.name === place?.backend);
+  if (!place || !backend) {
+    return askCredentials({ name, source, destination, backends, format });
+  }
+  const { address, given, options } = place;
+  const secrets = await askSignIn({ api, address, backend, given }, format);
+  return (
+    secrets &&
+    Object.fromEntries(
+      Object.entries(secrets).map(([key, value]) => [options[key], value])
+    )
+  );
 }
 
 function addResultCommands(context: ICommandContext): void {

@@ -27,7 +27,13 @@ import type { ConflictPolicy } from './uploads/tokens';
 export interface IFormOptions {
   readonly api: Pick<
     TransferApi,
-    'probe' | 'browse' | 'clone' | 'dryRun' | 'backends' | 'remoteKinds'
+    | 'probe'
+    | 'browse'
+    | 'clone'
+    | 'dryRun'
+    | 'backends'
+    | 'login'
+    | 'remoteKinds'
   >;
   readonly format: Format;
   readonly conflict: ConflictPolicy;
@@ -181,6 +187,7 @@ export abstract class TransferForm
         hidden={hidden}
         recent={recent}
         remoteKinds={() => api.remoteKinds()}
+        api={api}
         format={format}
       />
     );

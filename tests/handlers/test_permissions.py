@@ -41,6 +41,7 @@ TABLE = {
     r"jupyter-transfer/clone/?": ("clone", {"GET": [READ, GET_FILES]}),
     r"jupyter-transfer/probe/?": ("probe", {"POST": [WRITE]}),
     r"jupyter-transfer/browse/?": ("browse", {"POST": [WRITE]}),
+    r"jupyter-transfer/login/?": ("login", {"POST": [WRITE]}),
     r"jupyter-transfer/backends/?": ("backends", {"GET": [READ]}),
     r"jupyter-transfer/backends/([a-z0-9_-]+)/forms/?": ("backends/http/forms", {"GET": [READ]}),
     r"jupyter-transfer/room/?": ("room", {"GET": [PUT_FILES]}),

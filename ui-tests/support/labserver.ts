@@ -21,13 +21,19 @@ export class LabServer {
   private constructor(
     readonly port: number,
     /** Holds everything of this server. */
-    private _folder: string
+    private _folder: string,
+    private _environment: Record<string, string>
   ) {}
 
-  static async start(): Promise<LabServer> {
+  /**
+   * @param environment - Further variables, by the home folder of the account.
+   */
+  static async start(
+    environment: (home: string) => Record<string, string> = () => ({})
+  ): Promise<LabServer> {
     const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'transfer-ui-'));
     fs.mkdirSync(path.join(folder, 'root'));
-    const server = new LabServer(await freePort(), folder);
+    const server = new LabServer(await freePort(), folder, environment(folder));
     await server.start();
     return server;
   }
@@ -74,7 +80,8 @@ export class LabServer {
           JUPYTER_RUNTIME_DIR: path.join(this._folder, 'runtime'),
           UI_TEST_FOLDER: this._folder,
           UI_TEST_PORT: String(this.port),
-          UI_TEST_TOKEN: this.token
+          UI_TEST_TOKEN: this.token,
+          ...this._environment
         }
       }
     );

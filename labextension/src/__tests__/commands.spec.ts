@@ -36,6 +36,7 @@ describe('commands', () => {
     startJob: jest.fn(async () => job('new')),
     probe: jest.fn(),
     dryRun: jest.fn(),
+    login: jest.fn(async () => ({ service: 'h', name: '', used: null })),
     backends: jest.fn(async () => [SFTP]),
     dataCube: jest.fn(async (_id: string, _claim?: string) => 'kind: DataCube'),
     archive: jest.fn(async () => ({ url: '/base/archive?id=1' })),
@@ -217,6 +218,37 @@ describe('commands', () => {
     await done;
     expect(api.changeJob.mock.calls).toEqual([
       ['a', 'resume', { password: 'hush' }]
+    ]);
+  });
+
+  it('sign in at the end of a copy that wants it, by the names of the job', async () => {
+    const sign_in = {
+      address: 'hf://o/n',
+      backend: 'hub',
+      options: { token: 'dest_token' },
+      given: {}
+    };
+    const reason: any = {
+      code: 'needs_credentials',
+      message: '',
+      detail: { sign_in }
+    };
+    const { options } = SFTP;
+    api.backends.mockResolvedValueOnce([
+      {
+        ...{ name: 'hub', title: 'Hub', schemes: ['hf'] },
+        options: [{ ...options[1], name: 'token' }],
+        signs_in_by: ['token']
+      } as any
+    ]);
+    show(job('a', { kind: 'copy', state: 'waiting', reason }));
+    const done = commands.execute(CommandIDs.authenticate, { key: 'job:a' });
+    const dialog = await dialogShown('input');
+    type(dialog.querySelector('input')!, 'hush');
+    press(dialog, 'Sign In');
+    await done;
+    expect(api.changeJob.mock.calls).toEqual([
+      ['a', 'resume', { dest_token: 'hush' }]
     ]);
   });
 

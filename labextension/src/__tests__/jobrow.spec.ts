@@ -44,6 +44,16 @@ describe('fromJob', () => {
     expect(fromJob(job('a', { phase: null }), null).phase).not.toBe(phase);
   });
 
+  it.each([
+    ['https://hub.example/acme/owl/tree/main', 'owl'],
+    ['https://hub.example/acme/owl/tree/main/data', 'data'],
+    ['https://hub.example/tree/main', 'main'],
+    ['hf://acme/owl', 'owl']
+  ])('calls what comes from %s %s', (source, name) => {
+    const row = fromJob(job('a', { source, destination: 'd/' }), null);
+    expect(row.name).toBe(name);
+  });
+
   it('goes into the cache of a client, and shows no folder for it', () => {
     const change = { options: { target: 'cache' }, state: 'done' as const };
     const row = fromJob(job('a', { ...change, kind: 'fetch' }), null);
