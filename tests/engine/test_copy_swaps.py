@@ -154,7 +154,7 @@ def test_a_source_that_is_swapped_while_it_is_copied(
     while swapped < swaps:
         old, new = draw.sample(STATES, 2)
         source.put(old)
-        swap = Swap(source, new, draw.randrange(5 * MIB))
+        swap = Swap(source, new, draw.randrange(draw.choice((MIB // 2, 5 * MIB))))
         harness.report.on_progress = swap.look
         try:
             outcome = harness.run(
