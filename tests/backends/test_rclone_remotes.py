@@ -251,10 +251,10 @@ def test_a_remote_of_the_configuration_that_leads_to_a_refused_address(
         }
         write_config(tmp_path / "rclone.conf", **remotes)
         harness.policy = Policy()
-        for kind, ends in (("fetch", ("rclone://it/x", "")), ("send", ("f", "rclone://it/x"))):
-            (harness.folder / "f").write_text("x")
-            outcome = harness.run(*ends, kind=kind, id=kind)
-            assert (outcome.state, outcome.error.code) == ("failed", "address_refused")
+        (harness.folder / "f").write_text("x")
+        ends = ("f", "rclone://it/x") if how == "itself" else ("rclone://it/x", "")
+        outcome = harness.run(*ends, kind="send" if how == "itself" else "fetch")
+        assert (outcome.state, outcome.error.code) == ("failed", "address_refused")
         assert calls == []
 
 

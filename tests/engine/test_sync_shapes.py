@@ -161,9 +161,6 @@ def test_to_a_service(goal: Goal, there: Path):  # noqa: F811
     assert outcome.state == "done", outcome.error
     assert goal.read() == read(goal.source)
     assert folders(there) == folders(goal.source)
-    goal.rows.clear()
-    assert goal.sync().state == "done"
-    assert goal.harness.report.files == []
 
 
 @with_folders
