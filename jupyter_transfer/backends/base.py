@@ -571,6 +571,11 @@ class Backend(ABC):
         A backend that has one declares the option ``target`` (``folder`` or ``cache``)."""
         return None
 
+    def cache_notes(self, address: str) -> Iterator[tuple[str, str]]:
+        """What the service's own clients would note in that cache of the files of `address`: paths
+        below its folder, and texts. Nothing, where they note nothing."""
+        return iter(())
+
     def notes(self, address: str, landed: Collection[str]) -> Iterator[tuple[str, str]]:
         """What the service's own client would note in the folder that files of `address` have
         `landed` in, by their paths below it: paths there, and texts. Nothing, where it notes

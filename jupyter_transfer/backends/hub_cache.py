@@ -4,6 +4,7 @@ by what they hold, and by their names in each commit as links to these::
     models--owner--name/blobs/<etag>
     models--owner--name/snapshots/<commit>/config.json -> ../../blobs/<etag>
     models--owner--name/refs/main            the commit that it stood for
+    models--owner--name/trees/<commit>.json  all files of the commit
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class HubCache:
     def __init__(self, folder: str, place: Place) -> None:
         self._folder = folder
         self._revision = place.revision or "main"
-        self._repo = f"{place.kind or 'model'}s--{place.repo.replace('/', '--')}"
+        self._repo = repo_folder(place)
 
     @property
     def folder(self) -> str:
@@ -62,3 +63,8 @@ class HubCache:
             return None
         commit = hub_address.parse(entry.address).revision
         return f"{self._repo}/refs/{self._revision}", str(commit)
+
+
+def repo_folder(place: Place) -> str:
+    """The name of the folder of the repository of `place`."""
+    return f"{place.kind or 'model'}s--{place.repo.replace('/', '--')}"

@@ -259,8 +259,8 @@ def _item(row: Any) -> File | Folder:
     if not hasattr(row, "blob_id"):
         return Folder(row.path)
     if row.lfs is None:
-        return File(row.path, row.size, row.blob_id)
-    return File(row.path, row.lfs.size, row.blob_id, row.lfs.sha256)
+        return File(row.path, row.size, row.blob_id, xet=row.xet_hash)
+    return File(row.path, row.lfs.size, row.blob_id, row.lfs.sha256, xet=row.xet_hash)
 
 
 def _licence(told: Any) -> str | None:

@@ -29,7 +29,7 @@ class File:
     blob: its blob of git (SHA-1), where the hub tells that; else "".
     sha256: of its bytes; Hugging Face tells that of files in LFS only.
     touched: the commit that it is of, where the hub tells that of each file.
-    xet: the hash that Xet has for it, of files in buckets.
+    xet: the hash that Xet has for it, if Xet holds it.
     mtime_ns: when it was changed, of files in buckets; nanoseconds since 1970.
     """
 

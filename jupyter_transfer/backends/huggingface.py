@@ -21,7 +21,7 @@ from . import hub_address, hub_notes, hub_whoami, xet
 from .base import Entry, Locator, Option, Validators, Whoami
 from .hub import TARGET
 from .hub_address import COMMIT, HUB, HUBS, Place
-from .hub_cache import HubCache
+from .hub_cache import HubCache, repo_folder
 from .hub_client import HubClient
 from .hub_listing import Facts, File
 from .huggingface_sending import HuggingFaceSending
@@ -138,7 +138,7 @@ class HuggingFaceBackend(HuggingFaceSending):
     def entry(self, place: Place, file: File, path: str) -> Entry:
         """See `HubBackend`; of a file in a bucket no digest is known."""
         entry = super().entry(place, file, path)
-        if file.xet is None:
+        if place.kind != "bucket":
             return entry
         return replace(entry, validators=Validators(version=file.xet), mtime_ns=file.mtime_ns)
 
@@ -180,10 +180,25 @@ class HuggingFaceBackend(HuggingFaceSending):
             )
             return
         yield from hub_notes.ABOUT
+        commit, files = str(place.revision), self._files(place)
+        here = [file for file in files if file.path in landed]
+        for file in here:
+            yield hub_notes.of(file, commit)
+        if len(here) == len(files):  # else that client takes the folder for one that lacks some
+            yield hub_notes.tree(files, commit, hub_notes.FOLDER)
+
+    def cache_notes(self, address: str) -> Iterator[tuple[str, str]]:
+        """See `Backend`: the files of the whole commit, when it was the source."""
+        place = self.pinned(address, self.place(address))
+        if not place.path:
+            folder = repo_folder(place)
+            yield hub_notes.tree(self._files(place), str(place.revision), folder)
+
+    def _files(self, place: Place) -> list[File]:
+        """All files of the commit of `place`."""
         root = place.below("", is_folder=True)
-        for found in self.client.tree(root, recursive=True):
-            if isinstance(found, File) and found.path in landed:
-                yield hub_notes.of(found, str(place.revision))
+        rows = self.client.tree(root, recursive=True)
+        return [row for row in rows if isinstance(row, File)]
 
     def locate(self, entry: Entry) -> Locator:
         """The file at the hub, which knows where its bytes lie."""

@@ -21,7 +21,7 @@ from ..backends.cache import Cache
 from ..errors import TransferError
 from ..names import join_path
 from ..parts.ownfiles import made_folder
-from ..parts.pointers import point, put_text
+from ..parts.pointers import point, put_text, put_texts
 from ..paths import Root
 from .client import opened
 from .control import Control, Message
@@ -156,7 +156,7 @@ class CacheFetchRun(FetchRun):
         self._new_many(mine, connections).run(self._blobs(self._cache, entries))
         if not self._links and not self._errors:
             raise TransferError("remote_not_found", "There is nothing at this address.")
-        self._name_all()
+        self._name_all(setting.backend.cache_notes(setting.source))
 
     def _blobs(self, cache: Cache, entries: Iterator[Entry]) -> Iterator[Entry]:
         """Each file by the name of its bytes, those that several files have once."""
@@ -182,8 +182,9 @@ class CacheFetchRun(FetchRun):
         links = self._links.get(message["path"])
         super()._settle({**message, "path": links[0][0] if links else message["path"]}, error)
 
-    def _name_all(self) -> None:
-        """Give the bytes that are there their names."""
+    def _name_all(self, notes: Iterable[tuple[str, str]]) -> None:
+        """Give the bytes that are there their names; what their clients note comes before that."""
+        put_texts(self._root, notes)
         there = []
         for blob, links in self._links.items():
             with suppress(TransferError):

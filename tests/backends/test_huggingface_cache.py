@@ -177,6 +177,39 @@ def test_the_plan_knows_what_is_there(hub, harness, cache):
     assert "model.bin" in {one["path"] for one in found["entries"]}
 
 
+def test_offline_the_official_client_knows_whether_it_is_whole(hub, harness, cache):
+    """By the list that it leaves itself, which is the same."""
+    repo = hub.repo()
+    sha = repo.commit({**FILES, "large.bin": noise(5_000_000)}, cas=hub.cas)
+    outcome = harness.run(f"hf://{repo.id}", target="cache", include=["*.json"])
+    assert (outcome.state, outcome.error) == ("done", None)
+    code = f"""
+import os
+from huggingface_hub import errors
+def offline(**where):
+    try:
+        return hf.snapshot_download({repo.id!r}, local_files_only=True, **where)
+    except errors.IncompleteSnapshotError as error:
+        return sorted(os.listdir(error.snapshot_path))
+print(json.dumps([offline(), offline(allow_patterns="*.json")]))
+"""
+    lacking, some = asked(code)
+    assert lacking == ["config.json", "sub dir"]
+    assert Path(some).name == sha
+    assert harness.run(f"hf://{repo.id}", target="cache", id="all").state == "done"
+    hub.forget()
+    assert asked(code) == [some, some]
+    assert hub.asked == []
+    ours = json.loads((Path(some).parents[1] / f"trees/{sha}.json").read_text())
+    theirs = asked(f"""
+folder = hf.snapshot_download({repo.id!r}, cache_dir={str(cache.parent / "other")!r})
+with open(folder + "/../../trees/{sha}.json") as file:
+    print(json.dumps(json.load(file)))
+""")
+    assert ours == theirs
+    assert "xet_hash" in ours["files"]["large.bin"]
+
+
 # -- a folder, with the notes of the official client --
 
 
@@ -187,6 +220,8 @@ def test_the_official_client_knows_what_lies_in_the_folder(hub, harness, path):
     folder = harness.folder / "m"
     outcome = harness.run(f"hf://{repo.id}{path}", "m/" if path else "m", hub_metadata=True)
     assert (outcome.state, outcome.error) == ("done", None)
+    list_of_files = folder / f".cache/huggingface/trees/{repo.refs['main']}.json"
+    assert list_of_files.exists() == (path == "")
     hub.forget()
     code = f"""
 folder = hf.snapshot_download({repo.id!r}, local_dir={str(folder)!r},
