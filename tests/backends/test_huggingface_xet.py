@@ -21,7 +21,7 @@ from ..servers.worker import WorkerProcess, run_message
 
 pytestmark = pytest.mark.real_sizes  # a segment of some chunks would be mostly their ends
 
-LARGE = noise(33_000_011)
+LARGE = noise(21_000_011)
 SMALL = noise(6_000_003, seed=3)
 PRIVATE = {"private": True, "members": {"me"}}
 
@@ -130,31 +130,36 @@ def test_into_the_cache_of_the_real_client(hub, harness, only_xet, tmp_path):
 # -- what ends early --
 
 
-def test_a_worker_that_is_killed_goes_on(hub, only_xet, tmp_path):
-    folder, state = tmp_path / "work", str(tmp_path / "state")
+@pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.timeout(300)
+def test_a_worker_that_is_killed_goes_on(hub, tmp_path, kills):
+    data = noise(33_000_011 if kills == 1 else 500_000_003)
+    repo = hub.repo(**PRIVATE)
+    repo.commit({"f.bin": data}, cas=hub.cas, plain=False)
+    folder, held = tmp_path / "work", b""
     folder.mkdir()
-    hub.cas.rate = 12 << 20
-    more = {"state_dir": state, "secrets": {"token": TOKEN}}
-    message = run_message(folder, f"hf://{only_xet.id}/f.bin", **more)
+    more = {"state_dir": str(tmp_path / "state"), "secrets": {"token": TOKEN}}
+    message = run_message(folder, f"hf://{repo.id}/f.bin", bandwidth=16 << 20, **more)
+    for number in range(kills):
+        worker = WorkerProcess(tmp_path)
+        worker.send(**message)
+        point = len(data) * (number + 2) // (kills + 3)
+        while worker.wait_for("progress")["progress"]["bytes_done"] < point:
+            pass
+        (program,) = programs(worker.process.pid)
+        held += (program / "environ").read_bytes() + (program / "cmdline").read_bytes()
+        worker.kill()
     worker = WorkerProcess(tmp_path)
-    worker.send(**message)
-    while worker.wait_for("progress")["progress"]["bytes_done"] < len(LARGE) * 3 // 4:
-        pass
-    (program,) = programs(worker.process.pid)
-    secrets = [path.read_bytes() for path in (program / "environ", program / "cmdline")]
-    worker.kill()
-    hub.cas.rate = None
-    worker = WorkerProcess(tmp_path)
+    message["job"]["bandwidth"] = None
     worker.send(**message)
     end = worker.wait_for("end")
     worker.kill()
     assert (end["state"], end["verified"]) == ("done", True)
-    assert (folder / "f.bin").read_bytes() == LARGE
-    assert sent(hub, "cas") < len(LARGE) + (16 << 20)
+    assert (folder / "f.bin").read_bytes() == data
+    assert sent(hub, "cas") < 1.03 * len(data) + kills * (16 << 20)
     assert not runs(program)
-    held = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    for secret in (TOKEN, *hub.cas.tokens):
-        assert not any(secret.encode() in one for one in (*secrets, held))
+    held += b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert not any(one.encode() in held for one in (TOKEN, *hub.cas.tokens))
 
 
 def programs(parent):
@@ -223,7 +228,7 @@ def test_after_the_program_died_the_job_goes_on_where_it_was(hub, harness, only_
     hub.cas.rate = 12 << 20
     when(
         harness,
-        lambda done: done > 20_000_000,
+        lambda done: done > 8_000_000,
         lambda: os.kill(int(programs(os.getpid())[0].name), signal.SIGKILL),
     )
     outcome = harness.run(f"hf://{only_xet.id}/f.bin", "m", token=TOKEN)

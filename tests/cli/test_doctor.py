@@ -66,6 +66,7 @@ def test_a_machine_that_is_well(shell, nginx):
         "Jupyter",
         "places",
         "network",
+        "services",
     }
     states = {one["name"]: one["state"] for one in found}
     assert states["working folder"] == states["pycurl"] == states["libcurl"] == "ok"
@@ -100,6 +101,14 @@ def test_a_package_that_is_missing_or_too_old(text):
     found = parts._required(Requirement(text))
     assert found.state == "failed"
     assert f'pip install "{text}"' in found.remedy
+
+
+def test_an_extra_that_is_missing(monkeypatch):
+    monkeypatch.setattr(parts, "requires", lambda _: ['hf_xet>=999; extra == "huggingface"'])
+    monkeypatch.setattr(parts, "extras", lambda: frozenset({"huggingface"}))
+    found = of(list(parts.optional()), "huggingface")
+    assert (found.state, "hf_xet" in found.text) == ("missing", True)
+    assert 'pip install "jupyter_transfer[huggingface]"' in found.remedy
 
 
 def test_a_program_that_is_missing(monkeypatch, tmp_path):
