@@ -119,6 +119,15 @@ def test_a_bucket(hub, harness):
     assert sent(hub, "store") == 0
 
 
+def test_hf_xet_takes_no_proxy_for_the_way_to_its_bridge(hub, harness, monkeypatch):
+    repo = hub.repo()
+    repo.commit({"f.bin": SMALL}, cas=hub.cas, plain=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    outcome = harness.run(f"hf://{repo.id}/f.bin")
+    assert (outcome.state, outcome.error) == ("done", None)
+
+
 def test_into_the_cache_of_the_real_client(hub, harness, only_xet, tmp_path):
     outcome = harness.run(f"hf://{only_xet.id}/f.bin", target="cache", token=TOKEN)
     assert (outcome.state, outcome.error) == ("done", None)
