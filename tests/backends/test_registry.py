@@ -43,7 +43,9 @@ def test_what_no_backend_serves(address, code):
 def test_declared_data_is_whole_and_json(backend):
     described = backend.describe()
     assert json.loads(json.dumps(described)) == described
-    assert set(described) == {"name", "title", "schemes", "options", "can"}
+    assert set(described) == {"name", "title", "schemes", "options", "can", "signs_in_by"}
+    secret = {option["name"] for option in described["options"] if option["secret"]}
+    assert not described["signs_in_by"] or secret.intersection(described["signs_in_by"])
     assert set(described["can"]) & {"fetch", "send"}
     assert described["title"]
     assert described["schemes"]
