@@ -8,10 +8,12 @@ with a `TransferError`, never with an exception out of `run`.
 from __future__ import annotations
 
 import socket
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import pycurl
@@ -30,6 +32,7 @@ from .fileprotocols import (
     set_up_file_protocol,
 )
 from .limits import Bandwidth
+from .line import Form, Line, form_of
 from .window import NewSockets
 
 SCHEMES = ("http", "https")
@@ -176,7 +179,7 @@ class Exchange:
         """FTP and SFTP: bytes of the file, and when it was changed, in seconds since 1970."""
         self.enough = False
         self.paused = False
-        self.handle: Any = None
+        self.line: Line | None = None
 
     @property
     def retry_after(self) -> float | None:
@@ -226,7 +229,7 @@ class Transport:
         self._stirred = False
         self._sockets = NewSockets()
         self._live: dict[Any, Exchange] = {}
-        self._idle: list[Any] = []
+        self._idle: defaultdict[Form | None, list[Line]] = defaultdict(list)
         self._ended_early: list[Exchange] = []
         self._broken: list[Exchange] = []
         self._proxies: dict[tuple[str, str, int], str | None] = {}
@@ -255,12 +258,21 @@ class Transport:
         elif not exchange.unix_socket and exchange.url.host not in self._passed:
             self._policy.check_host(exchange.url.host)
             self._passed.add(exchange.url.host)
-        handle = self._idle.pop() if self._idle else pycurl.Curl()
-        exchange.handle = handle
-        self._set_up(handle, exchange, proxy)
-        self._live[handle] = exchange
-        self._multi.add_handle(handle)
+        line = self._line_for(exchange, proxy)
+        self._live[line.handle] = exchange
+        self._multi.add_handle(line.handle)
         self._stirred = True
+
+    def _line_for(self, exchange: Exchange, proxy: str | None) -> Line:
+        """A line that is set up for `exchange`: one of the same form, else any that is idle."""
+        form = form_of(exchange, proxy, self._buffer_size())
+        idle = self._idle[form] or next(filter(None, self._idle.values()), [])
+        line = idle.pop() if idle else Line(pycurl.Curl())
+        if line.take(exchange, form):
+            _set_up_address(line.handle, exchange)
+        else:
+            self._set_up(line, proxy)
+        return line
 
     def run(self, seconds: float) -> list[Exchange]:
         """Move bytes for about `seconds` at most; the exchanges that ended meanwhile."""
@@ -282,7 +294,7 @@ class Transport:
 
     def stop(self, exchange: Exchange) -> None:
         """End an exchange now; its connection is closed unless the answer was whole."""
-        if exchange.handle in self._live:
+        if exchange.line is not None:
             self._release(exchange)
 
     def perform(self, exchange: Exchange, check: Callable[[], None]) -> Exchange:
@@ -310,8 +322,8 @@ class Transport:
         """End everything and close all connections."""
         for exchange in list(self._live.values()):
             self._release(exchange)
-        for handle in self._idle:
-            handle.close()
+        for line in chain.from_iterable(self._idle.values()):
+            line.handle.close()
         self._idle.clear()
         self._multi.close()
         self._sockets.close()
@@ -328,16 +340,17 @@ class Transport:
             self._policy.check_behind_proxy(host, port)
             self._judged.add((host, port))
 
-    def _release(self, exchange: Exchange) -> None:
-        handle = exchange.handle
-        self._multi.remove_handle(handle)
-        del self._live[handle]
+    def _release(self, exchange: Exchange, *, went_well: bool = False) -> None:
+        line = exchange.line
+        assert line is not None
+        self._multi.remove_handle(line.handle)
+        del self._live[line.handle]
         if not self._live:
             self._sockets.close()  # of a connection that was given up nothing is to stay open
-        exchange.handle = None
+        exchange.line = None
         exchange.on_head = exchange.on_data = exchange.on_end = exchange.hold = None
-        handle.reset()  # drops the callbacks, and with them the cycle through the exchange
-        self._idle.append(handle)
+        line.free(went_well=went_well)
+        self._idle[line.form].append(line)
 
     def _ended(self) -> list[Exchange]:
         ended, self._broken = self._broken, []
@@ -354,12 +367,13 @@ class Transport:
         """Take an exchange down that libcurl has ended; whether it is for `run` to return."""
         exchange.code = code
         if exchange.url.scheme in FILE_SCHEMES:
-            learn(exchange.handle, exchange)
+            assert exchange.line is not None
+            learn(exchange.line.handle, exchange)
         if code and not exchange.enough and exchange.error is None:
             refused = exchange.refusal if code == pycurl.E_COULDNT_CONNECT else None
             exchange.error = refused or _error_of(exchange, code, text)
         on_end = exchange.on_end
-        self._release(exchange)
+        self._release(exchange, went_well=code == 0)
         if on_end is not None:
             self._stirred = True
             on_end(exchange)
@@ -370,12 +384,12 @@ class Transport:
         if (wait := self._wait()) > 0:
             return wait
         for exchange in list(self._live.values()):
-            if exchange.paused and exchange.handle is not None:
+            if exchange.paused and exchange.line is not None:
                 exchange.paused = False
                 # The bytes that libcurl held back arrive within this call. A callback may end
                 # the exchange then, which libcurl tells here and nowhere else.
                 try:
-                    exchange.handle.pause(pycurl.PAUSE_CONT)
+                    exchange.line.handle.pause(pycurl.PAUSE_CONT)
                 except pycurl.error as error:
                     if self._conclude(exchange, *error.args):
                         self._broken.append(exchange)
@@ -391,9 +405,10 @@ class Transport:
 
     # -- options --
 
-    def _set_up(self, handle: Any, exchange: Exchange, proxy: str | None) -> None:
+    def _set_up(self, line: Line, proxy: str | None) -> None:
+        handle, exchange = line.handle, line.current
         url = exchange.url
-        handle.setopt(pycurl.URL, str(url))
+        _set_up_address(handle, exchange)
         handle.setopt(pycurl.PROTOCOLS, _PROTOCOLS[url.scheme])
         handle.setopt(pycurl.FOLLOWLOCATION, 0)
         handle.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
@@ -414,8 +429,7 @@ class Transport:
         if url.scheme in FILE_SCHEMES:
             set_up_file_protocol(handle, exchange)
         else:
-            handle.setopt(pycurl.HTTPHEADER, _header_lines(exchange))
-            handle.setopt(pycurl.HEADERFUNCTION, _head_reader(exchange))
+            handle.setopt(pycurl.HEADERFUNCTION, _head_reader(line))
             _set_up_method(handle, exchange)
         if exchange.upload is not None:
             set_up_upload(handle, exchange, self._bandwidth, self._wait)
@@ -427,8 +441,8 @@ class Transport:
             handle.setopt(pycurl.UNIX_SOCKET_PATH, exchange.unix_socket)
         if url.scheme in ("https", *FTP_SCHEMES) or (proxy and proxy.startswith("https")):
             self._set_up_tls(handle)
-        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._socket_opener(exchange, proxy))
-        handle.setopt(pycurl.WRITEFUNCTION, self._body_reader(exchange), use_memoryview=True)
+        handle.setopt(pycurl.OPENSOCKETFUNCTION, self._socket_opener(line, proxy))
+        handle.setopt(pycurl.WRITEFUNCTION, self._body_reader(line), use_memoryview=True)
 
     def _set_up_tls(self, handle: Any) -> None:
         path, blob = self._authorities
@@ -447,8 +461,9 @@ class Transport:
 
     # -- callbacks: an exception out of one would be printed by pycurl and lost --
 
-    def _socket_opener(self, exchange: Exchange, proxy: str | None) -> Callable[..., Any]:
+    def _socket_opener(self, line: Line, proxy: str | None) -> Callable[..., Any]:
         def open_socket(_purpose: int, address: Any) -> Any:
+            exchange = line.current
             try:
                 if address.family == socket.AF_UNIX:
                     if exchange.unix_socket is None:
@@ -474,23 +489,23 @@ class Transport:
             self._sockets.add(opened)
         return opened
 
-    def _body_reader(self, exchange: Exchange) -> Callable[[memoryview], int | None]:
+    def _body_reader(self, line: Line) -> Callable[[memoryview], int | None]:
         bandwidth = self._bandwidth
-        on_data = exchange.on_data or _ignore
-        # libssh2 may hold bytes that the socket, which was read already, says nothing of.
-        more_may_wait = exchange.url.scheme == "sftp"
 
         def read(data: memoryview) -> int | None:
+            exchange = line.current
             held = exchange.hold is not None and exchange.hold()
             if held or (exchange.metered and self._wait() > 0):
                 exchange.paused = True
                 return int(pycurl.WRITEFUNC_PAUSE)
             if exchange.metered:
                 bandwidth.spend(len(data))
-            if more_may_wait:
+            if exchange.url.scheme == "sftp":
+                # libssh2 may hold bytes that the socket, which was read already, says nothing of.
                 self.stir()
             try:
-                on_data(data)
+                if exchange.on_data is not None:
+                    exchange.on_data(data)
             except Exception as error:
                 return _end(exchange, error)
             return None
@@ -509,6 +524,12 @@ def _error_of(exchange: Exchange, code: int, text: str) -> TransferError:
     host = exchange.url.host
     special = error_of_file(exchange, code, text) if exchange.url.scheme in FILE_SCHEMES else None
     return special or error_of(code, text, host)
+
+
+def _set_up_address(handle: Any, exchange: Exchange) -> None:
+    handle.setopt(pycurl.URL, str(exchange.url))
+    if exchange.url.scheme not in FILE_SCHEMES:
+        handle.setopt(pycurl.HTTPHEADER, _header_lines(exchange))
 
 
 def _header_lines(exchange: Exchange) -> list[str]:
@@ -537,24 +558,21 @@ def _set_up_method(handle: Any, exchange: Exchange) -> None:
         handle.setopt(pycurl.CUSTOMREQUEST, exchange.method)
 
 
-def _ignore(_data: memoryview) -> None:
-    return
-
-
 def _end(exchange: Exchange, error: Exception) -> int:
     """Let `exchange` end with `error`; the result makes libcurl stop."""
     exchange.fail(error)
     return 0
 
 
-def _head_reader(exchange: Exchange) -> Callable[[bytes], int | None]:
+def _head_reader(line: Line) -> Callable[[bytes], int | None]:
     """Takes the lines of a head; they are read when it is whole."""
-    lines: list[bytes] = []
+    lines = line.head
 
-    def read(line: bytes) -> int | None:
-        lines.append(line)
-        if line.strip():
+    def read(text: bytes) -> int | None:
+        lines.append(text)
+        if text.strip():
             return None
+        exchange = line.current
         _read_head(exchange, lines)
         lines.clear()
         if exchange.status >= 200 and exchange.on_head is not None:
