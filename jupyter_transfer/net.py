@@ -308,6 +308,7 @@ class Url:
         return f"{self.scheme}://{host}{port}{self.path}{query}"
 
 
+_UNCLEAR = re.compile(r"[\x00-\x20\x7f\\]")
 _PARTS = re.compile(r"([^/?#]*//[^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#.*)?")
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_.-]{1,253}\.?")
 
@@ -320,11 +321,7 @@ def parse_url(text: str, schemes: Collection[str]) -> Url:
 
     Raises ``invalid_address``, or ``unsupported_scheme`` for one that is not in `schemes`.
     """
-    if re.search(r"[\x00-\x20\x7f\\]", text):
-        raise _invalid("it holds a blank, a backslash or a control character")
-    parts = _PARTS.fullmatch(text)
-    origin, path, query = parts.groups("") if parts else (text, "", "")
-    scheme = origin.partition(":")[0].lower() if ":" in origin else ""
+    scheme, origin, path, query = _split(text)
     if scheme not in schemes:
         raise TransferError(
             "unsupported_scheme",
@@ -333,7 +330,18 @@ def parse_url(text: str, schemes: Collection[str]) -> Url:
             else "The address does not begin with a scheme such as https:.",
         )
     host, port = _parse_origin(origin)
-    return Url(scheme, host, port, _encode(path) or "/", _encode(query))
+    return Url(scheme, host, port, path, query)
+
+
+@lru_cache(maxsize=64)  # of one file several times in a row
+def _split(text: str) -> tuple[str, str, str, str]:
+    """Scheme (in lower case, "" if there is none), all up to the path, path and query of a URL."""
+    if _UNCLEAR.search(text):
+        raise _invalid("it holds a blank, a backslash or a control character")
+    parts = _PARTS.fullmatch(text)
+    origin, path, query = parts.groups("") if parts else (text, "", "")
+    scheme = origin.partition(":")[0].lower() if ":" in origin else ""
+    return scheme, origin, _encode(path) or "/", _encode(query)
 
 
 @lru_cache(maxsize=1024)  # thousands of files lie on one host

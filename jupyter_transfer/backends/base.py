@@ -185,6 +185,10 @@ class Validators:
         )
 
 
+UNKNOWN = Validators()
+"""Of a file of which nothing is known; one for all, for a job may have a million such."""
+
+
 @dataclass(frozen=True)
 class Digest:
     """A checksum of a whole file: its algorithm as `jupyter_transfer.engine.sums` names it, and its
@@ -226,7 +230,7 @@ class Entry:
     path: str
     address: str
     size: int | None = None
-    validators: Validators = field(default_factory=Validators)
+    validators: Validators = UNKNOWN
     digest: Digest | None = None
     guessed: bool = False
     mtime_ns: int | None = None
@@ -273,7 +277,7 @@ class Locator:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     size: int | None = None
-    validators: Validators = field(default_factory=Validators)
+    validators: Validators = UNKNOWN
     digest: Digest | None = None
     unix_socket: str | None = None
     login: Login | None = None

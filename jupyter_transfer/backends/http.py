@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote, urlsplit
 
@@ -106,7 +107,7 @@ class HttpBackend(Backend):
     def check(self, address: str) -> None:
         """As `Backend.check`; also ``bad_request`` for values that mean nothing."""
         super().check(address)
-        self._wish()
+        self._wish  # noqa: B018 - raises
         self._limits()
         url = _parse(address)
         self.context.policy.check_host(url.host)
@@ -188,7 +189,7 @@ class HttpBackend(Backend):
         """The address itself, with what the person is known by to its origin; what a Metalink
         says of it."""
         url = _parse(entry.address)
-        off = SWITCHED_OFF if self._wish().mode == "off" else None
+        off = SWITCHED_OFF if self._wish.mode == "off" else None
         _, mark, name = entry.address.partition("#")
         if mark and self._is_metalink(url):
             files = self._pages.metalink(str(url))
@@ -196,20 +197,23 @@ class HttpBackend(Backend):
             if file is None:
                 raise TransferError("remote_changed", "The Metalink names this file no more.")
             locator = file.locator()
-            url = _parse(locator.url)
-        else:
-            locator = Locator(str(url), digest=entry.digest)
-        return replace(
-            locator,
-            url=self._address_for(locator.url),
-            headers=self._headers_for(url),
+            return replace(
+                locator,
+                url=self._address_for(locator.url),
+                headers=self._headers_for(_parse(locator.url)),
+                unverified=off,
+            )
+        return Locator(
+            self._address_for(str(url)),
+            self._headers_for(url),
+            digest=entry.digest,
             unverified=off,
         )
 
     def prove(self, entry: Entry, answer: Answer) -> Locator | None:
         """Mirrors and the Metalink that the answer links to (RFC 6249); a checksum file beside a
         single file, where the person wants one to be looked for."""
-        if "#" in entry.address or self._wish().mode == "off":
+        if "#" in entry.address or self._wish.mode == "off":
             return None
         base, link = _parse(answer.url), answer.headers.get("link", "")
         mirrors = mirrors_in(link, base)
@@ -334,7 +338,7 @@ class HttpBackend(Backend):
 
     def _checksums(self) -> Checksums:
         if self._sums is None:
-            self._sums = Checksums(self._wish(), self._text)
+            self._sums = Checksums(self._wish, self._text)
         return self._sums
 
     def _text(self, address: str) -> str | None:
@@ -355,6 +359,7 @@ class HttpBackend(Backend):
                 )
         return Limits(depth, files, _bytes(self.option("max_bytes")))
 
+    @cached_property
     def _wish(self) -> Wish:
         """What is asked for as a proof. Raises ``bad_request``."""
         value = self.option("sha256")

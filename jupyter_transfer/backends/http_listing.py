@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
@@ -33,6 +33,9 @@ _SCHEMES = ("http", "https")
 _HEADINGS = ("index of", "directory listing", "directory: ", "folder listing")
 _PARENTS = ("[to parent directory]", "parent directory")
 _SAFE = "%/:?#[]@!$&'()*+,;=-._~|"
+
+_PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]*/?")
+"""A relative address that is one step down to every parser."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,16 @@ def _sorts(href: str) -> bool:
 
 def _children(links: Iterable[str], folder: Url) -> Iterator[Item]:
     seen: set[bytes] = set()
-    above = _segments(folder.path)[:-1]
+    above, base = _segments(folder.path)[:-1], _base(folder)
     for href in links:
-        segment = _step_down(href, folder, above)
-        if segment is None or unquote_to_bytes(segment.rstrip("/")) in seen:
+        segment = href if _PLAIN.fullmatch(href) else _step_down(href, folder, above)
+        if segment is None:
             continue
-        seen.add(unquote_to_bytes(segment.rstrip("/")))
-        yield _item(unquote(segment.rstrip("/"), errors="replace"), segment, folder)
+        name = segment.rstrip("/")
+        raw = unquote_to_bytes(name)
+        if raw not in seen:
+            seen.add(raw)
+            yield Item(unquote(name, errors="replace"), base + segment, segment.endswith("/"))
 
 
 def _step_down(href: str, folder: Url, above: list[bytes]) -> str | None:
@@ -147,11 +153,9 @@ def _segments(path: str) -> list[bytes]:
     return [unquote_to_bytes(segment) for segment in path.split("/")]
 
 
-def _item(name: str, segment: str, folder: Url, **facts: Any) -> Item:
-    """The address keeps the folder's own spelling in front."""
-    origin = str(folder).removesuffix(f"?{folder.query}").removesuffix(folder.path)
-    url = origin + folder.path + segment
-    return Item(name, url, segment.endswith("/"), **facts)
+def _base(folder: Url) -> str:
+    """What stands in front of a last segment: the folder's own spelling, without its query."""
+    return str(replace(folder, query=""))
 
 
 # ---- JSON ---------------------------------------------------------------------------------------
@@ -164,11 +168,12 @@ def _read_json(body: bytes, folder: Url) -> list[Item] | None:
         return None
     if not isinstance(rows, list):
         return None
-    items = [_read_row(row, folder) for row in rows]
+    base = _base(folder)
+    items = [_read_row(row, base) for row in rows]
     return None if None in items else [item for item in items if item is not None]
 
 
-def _read_row(row: Any, folder: Url) -> Item | None:
+def _read_row(row: Any, base: str) -> Item | None:
     """One row of nginx (`type`, `mtime`) or Caddy (`is_dir`, `mod_time`); None for a foreign
     one."""
     if not isinstance(row, dict) or not isinstance(row.get("name"), str) or not row["name"]:
@@ -185,10 +190,10 @@ def _read_row(row: Any, folder: Url) -> Item | None:
     segment = quote(name, safe="", errors="surrogatepass") + "/" * is_folder
     size = row.get("size")
     exact = isinstance(size, int) and not isinstance(size, bool) and 0 <= size < 2**63
-    return _item(
+    return Item(
         name,
-        segment,
-        folder,
+        base + segment,
+        is_folder,
         size=size if exact and not is_folder else None,
         mtime_ns=_moment(row.get("mtime") or row.get("mod_time")),
     )

@@ -28,6 +28,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 
 from ..backends.base import Digest, Pieces
 from ..errors import TransferError
@@ -101,7 +102,12 @@ def doubt_in(headers: Headers, *, whole: bool) -> str:
 def _tells(headers: Headers) -> bool:
     """Whether any field may be of a digest: of most answers none is, and looking for each kind
     costs more than all else about a small file."""
-    return _WORDS.search(" ".join(headers.names())) is not None
+    return _speak_of_digests(tuple(headers.names()))
+
+
+@lru_cache(maxsize=256)  # a server sends the same fields with each of a thousand files
+def _speak_of_digests(names: tuple[str, ...]) -> bool:
+    return _WORDS.search(" ".join(names)) is not None
 
 
 def _stated(headers: Headers, *, whole: bool) -> Iterator[Digest]:
