@@ -199,9 +199,10 @@ def describe(exchange: Exchange, locator: Locator, first: Url, name: str | None 
 
 def _digest_of(locator: Locator, there: Validators) -> Digest | None:
     """The digest of `locator`, unless it is that of another state than is `there`."""
-    if locator.digest_of and Validators(etag=locator.digest_of).contradicts(there):
+    digest, state = locator.digest, locator.digest_of
+    if digest is not None and state and Validators(etag=state).contradicts(there):
         return None
-    return locator.digest
+    return digest
 
 
 # ---- reading an answer ------------------------------------------------------------------------
