@@ -29,13 +29,15 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: Any) -> None:
     """The magics, by ``%load_ext jupyter_transfer``."""
-    from .cells.completing import install  # noqa: PLC0415 - only notebooks need it
+    from .cells.buttons import listen  # noqa: PLC0415 - only notebooks need it
+    from .cells.completing import install  # noqa: PLC0415
     from .cells.history import guard  # noqa: PLC0415
     from .magics import TransferMagics  # noqa: PLC0415
 
     shell.register_magics(TransferMagics)
     install(shell)
     guard(shell)
+    listen(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:

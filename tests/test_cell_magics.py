@@ -247,6 +247,25 @@ def test_the_jobs_of_the_server(kernel, server, source):
     assert f"and {listed['more']} more" in cell.data("text/plain")[0]
 
 
+def test_the_buttons_of_a_job_of_the_kernel(elsewhere, source):
+    kernel, folder = elsewhere
+    address = source("button.bin", noise(6 << 20), "/slow")
+    (begun,) = kernel.run(f"job = %transfer get --local --bg {address}").data(JOB)
+    id = begun["job"]["id"]
+    assert kernel.ask("jupyter_transfer", {"id": id}, {"action": "pause"}) == {"holds": True}
+    waits = "import time\nwhile job.state != '{}': time.sleep(0.05)"
+    kernel.run(waits.format("paused"))
+    odd = ({"action": "forget"}, {"action": 7}, {"action": "pause"})
+    assert kernel.ask("jupyter_transfer", {"id": id}, *odd) == {"holds": True}
+    kernel.ask("jupyter_transfer", {"id": id}, {"action": "resume"})
+    kernel.run(waits.format("running"))
+    kernel.ask("jupyter_transfer", {"id": id}, {"action": "cancel"})
+    kernel.run(waits.format("cancelled"))
+    assert [name for name in os.listdir(folder) if "button" in name] == []
+    for other in (id, "0" * 32, None):
+        assert kernel.ask("jupyter_transfer", {"id": other}) == {"holds": False}
+
+
 def test_no_token_in_outputs_history_tracebacks_and_reprs(kernel, server, source, nginx):  # noqa: F811
     kernel.run("%xmode Verbose")
     kernel.run(f"import os\nos.environ['SECRET'] = '{CANARY}'\nsecret = '{CANARY}'")

@@ -14,6 +14,7 @@ from ..cli.follow import Driven, Front, exit_code, halted_by_interrupts
 from ..cli.words import counts, heading
 from ..errors import TransferError
 from ..secrets import redact
+from .buttons import hold
 from .job import Transfer
 
 
@@ -47,6 +48,8 @@ class Cell(Front):
         """See `Front`."""
         transfer = Transfer(job)
         self.transfers.append(transfer)
+        if transfer.here:
+            hold(transfer)
         if self._gathers:
             return DONE
         self._tell_where(transfer)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from jupyter_client.blocking import BlockingKernelClient
 from jupyter_client.manager import KernelManager
@@ -96,6 +97,22 @@ class Kernel:
                 self._seen.setdefault(id, []).append(shown)
                 return data[mime]
         raise AssertionError("nothing of that type is shown")
+
+    def ask(self, target: str, data: Output, *messages: Output) -> Output:
+        """What the kernel says first on a new comm, on which `messages` are sent then."""
+        comm = uuid4().hex
+        session, channel = self._client.session, self._client.shell_channel
+        opened = {"comm_id": comm, "target_name": target, "data": data}
+        channel.send(session.msg("comm_open", opened))
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            message = self._client.get_iopub_msg(timeout=30)
+            content = message["content"]
+            if message["msg_type"] in ("comm_msg", "comm_close") and content["comm_id"] == comm:
+                for one in messages:
+                    channel.send(session.msg("comm_msg", {"comm_id": comm, "data": one}))
+                return dict(content["data"])
+        raise AssertionError("the kernel does not answer")
 
     def interrupt(self) -> None:
         """As the button of a notebook does."""

@@ -62,6 +62,32 @@ test('a cell shows the row of its job, which survives the page', async ({
   await page.screenshot({ path: info.outputPath('dark.png') });
 });
 
+test('a job of the kernel has buttons while the kernel holds it', async ({
+  page,
+  source,
+  shown,
+  tmpPath
+}) => {
+  const data = noise(2 * MiB);
+  source.rate = MiB / 32;
+  const address = source.add('own.bin', data);
+  const name = path.join(shown, 'own.bin');
+  plantNotebook(shown, 'c.ipynb', `%transfer get --local ${address} ${name}`);
+  await openNotebook(page, `${tmpPath}/c.ipynb`);
+  await runAll(page);
+  const cell = page.locator(CELL);
+  const row = cell.locator('.jp-TransfersRow');
+  await expect(row).toHaveAttribute('data-phase', 'copying');
+  // The cell waits for the job: the kernel answers on a subshell.
+  await cell.getByRole('button', { name: 'Pause own.bin' }).click();
+  await expect(row).toHaveAttribute('data-phase', 'paused');
+  source.rate = null;
+  await cell.getByRole('button', { name: 'Resume own.bin' }).click();
+  await expect(row).toHaveAttribute('data-phase', 'done');
+  await expect(cell.getByRole('button')).toHaveCount(0);
+  expect(fs.readFileSync(name)).toEqual(data);
+});
+
 test.describe('in Chinese', () => {
   test.use({
     mockSettings: {

@@ -6,9 +6,13 @@
 import type { IRenderMime } from '@jupyterlab/rendermime';
 import { VDomRenderer } from '@jupyterlab/ui-components';
 import type { CommandRegistry } from '@lumino/commands';
+import type { Message } from '@lumino/messaging';
 import * as React from 'react';
 import type { Format } from '../format';
+import { CommandIDs } from '../ids';
 import type { TransferModel } from '../model';
+import type { KernelAction } from './kerneljob';
+import { KernelJob, kernelOf } from './kerneljob';
 import type { ICellJobs } from './mime';
 import { JOB_MIME, JOBS_MIME, readJob, readJobs } from './mime';
 import { SeenJob, SILENCE } from './seenjob';
@@ -26,6 +30,7 @@ export class JobCell
 
   dispose(): void {
     clearTimeout(this._timer);
+    this._kernel?.dispose();
     super.dispose();
   }
 
@@ -41,6 +46,7 @@ export class JobCell
     if (isNew) {
       this._asked = false;
     }
+    this._listen();
     this.update();
     if (seen && !this._asked) {
       if (seen.some(job => job.isServers && !job.live(this.model))) {
@@ -64,6 +70,7 @@ export class JobCell
       model: this.model,
       format: this._format,
       asked: this._asked,
+      held: this._kernel?.holds === true,
       run: this._run,
       take: this._take
     };
@@ -84,6 +91,28 @@ export class JobCell
     );
   }
 
+  /** The document that the output is in, and its kernel, are known now. */
+  protected onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._listen();
+  }
+
+  /** Ask the kernel whether it holds the job that it moves. */
+  private _listen(): void {
+    const job = this._seen?.find(one => one.isKernels);
+    if (
+      this._kernel &&
+      (this._kernel.id !== job?.id || this._kernel.isDisposed)
+    ) {
+      this._kernel.dispose();
+      this._kernel = null;
+    }
+    const kernel = job && !this._kernel && kernelOf(this);
+    if (kernel) {
+      this._kernel = new KernelJob(kernel, job.id, () => this.update());
+    }
+  }
+
   private _take = (key: string): void => {
     if (this.model) {
       this.model.currentKey = key;
@@ -91,6 +120,11 @@ export class JobCell
   };
 
   private _run = (command: string, key: string): void => {
+    const action = ACTIONS[command];
+    if (action && this._kernel?.holds && key === `job:${this._kernel.id}`) {
+      this._kernel.act(action);
+      return;
+    }
     void this._commands.execute(command, { key });
   };
 
@@ -98,10 +132,18 @@ export class JobCell
   private _asked = false;
   private _commands: CommandRegistry;
   private _format: Format;
+  private _kernel: KernelJob | null = null;
   private _more = 0;
   private _seen: SeenJob[] | null = null;
   private _timer: number | undefined;
 }
+
+/** What a kernel understands of the buttons of a row. */
+const ACTIONS: Readonly<Record<string, KernelAction | undefined>> = {
+  [CommandIDs.pause]: 'pause',
+  [CommandIDs.resume]: 'resume',
+  [CommandIDs.cancel]: 'cancel'
+};
 
 function read({ data }: IRenderMime.IMimeModel): ICellJobs | null {
   if (data[JOBS_MIME] !== undefined) {

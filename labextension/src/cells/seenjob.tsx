@@ -29,7 +29,7 @@ const NOTHING: IAbilities = {
 export class SeenJob {
   constructor(seen: ICellJob) {
     this._seen = seen;
-    this._row = past(fromJob(seen.job, null));
+    this._row = { ...fromJob(seen.job, null), arrived: false };
   }
 
   get id(): string {
@@ -39,6 +39,11 @@ export class SeenJob {
   /** Whether the server may know more of it. */
   get isServers(): boolean {
     return this._seen.where === 'server';
+  }
+
+  /** Whether the kernel that moves it may be asked to pause it, and such. */
+  get isKernels(): boolean {
+    return !this.isServers && !isFinished(this._seen.job.state);
   }
 
   /** The row of the panel. */
@@ -51,15 +56,17 @@ export class SeenJob {
     const live = this.live(model);
     if (live) {
       // What is shown when the server has forgotten the job.
-      this._row = past(live);
+      this._row = { ...live, arrived: false };
       this._seen = { ...this._seen, at: Date.now() };
     }
-    const row = live ?? this._row;
+    const held = !live && this.isKernels && options.held;
+    const can = held ? byKernel(this._row.can) : NOTHING;
+    const row = live ?? { ...this._row, can };
     const note = live || !options.asked ? null : this._note(options);
     return (
       <div
         key={this.id}
-        className={`jp-TransfersCell-job ${live ? '' : 'jp-mod-past'}`}
+        className={`jp-TransfersCell-job ${live || held ? '' : 'jp-mod-past'}`}
         onFocus={() => take(row.key)}
         onContextMenuCapture={() => take(row.key)}
       >
@@ -78,12 +85,13 @@ export class SeenJob {
   }
 
   /** Why there are no buttons, and how old this is. */
-  private _note({ model, format }: ISeenOptions): string {
+  private _note(options: ISeenOptions): string {
+    const { model, format } = options;
     const { at, job, where } = this._seen;
     const { trans } = format;
     const moment = format.dateTime(at);
     if (where === 'kernel') {
-      return isFinished(job.state) || Date.now() - at < SILENCE
+      return isFinished(job.state) || options.held || Date.now() - at < SILENCE
         ? trans.__('Moved by the kernel, not by the server.')
         : trans.__('Moved by the kernel; as it was at %1.', moment);
     }
@@ -106,11 +114,14 @@ export interface ISeenOptions {
   readonly format: Format;
   /** Whether the server was asked for jobs that are not on the list here. */
   readonly asked: boolean;
+  /** Whether the kernel does what the buttons say. */
+  readonly held: boolean;
   readonly run: (command: string, key: string) => void;
   /** Menus and shortcuts act on this row now. */
   readonly take: (key: string) => void;
 }
 
-function past(row: ITransfer): ITransfer {
-  return { ...row, arrived: false, can: NOTHING };
+/** What a kernel can do with a job of its own. */
+function byKernel({ pause, resume, cancel }: IAbilities): IAbilities {
+  return { ...NOTHING, pause, resume, cancel };
 }

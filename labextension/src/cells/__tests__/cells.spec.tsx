@@ -2,7 +2,7 @@ import type { IRenderMime } from '@jupyterlab/rendermime';
 import { nullTranslator } from '@jupyterlab/translation';
 import { CommandRegistry } from '@lumino/commands';
 import { Signal } from '@lumino/signaling';
-import { Widget } from '@lumino/widgets';
+import { Panel, Widget } from '@lumino/widgets';
 
 import { batch, job, progress, running } from '../../__tests__/samples';
 import { Format } from '../../format';
@@ -73,7 +73,10 @@ describe('outputs of cells', () => {
   const seen = (one: IJob, where = 'server') =>
     mime(JOB_MIME, { where, at: '2026-11-27T17:00:00Z', job: one });
 
-  beforeEach(() => feed.list());
+  beforeEach(() => {
+    feed.list();
+    ran.mockClear();
+  });
   afterEach(() => cell.dispose());
   afterAll(() => model.dispose());
 
@@ -126,6 +129,59 @@ describe('outputs of cells', () => {
       expect(feed.refresh).not.toHaveBeenCalled();
     });
 
+    it('lets the kernel of its notebook act on what that moves', async () => {
+      const comm = {
+        isDisposed: false,
+        subshellStarted: Promise.resolve(),
+        onMsg: (_: unknown) => undefined,
+        onClose: () => undefined,
+        open: jest.fn(() => ({ done: Promise.resolve() })),
+        send: jest.fn(() => ({ done: Promise.resolve() })),
+        close: jest.fn(() => {
+          comm.isDisposed = true;
+          return { done: Promise.resolve() };
+        })
+      };
+      const kernel = {
+        connectionStatus: 'connected',
+        info: Promise.resolve(),
+        supportsSubshells: true,
+        handleComms: true,
+        createComm: jest.fn(() => comm)
+      };
+      const panel = Object.assign(new Panel(), {
+        sessionContext: { session: { kernel } }
+      });
+      Widget.attach(panel, document.body);
+      const made = make();
+      await made.renderModel(seen(running(ID, 1, 2), 'kernel'));
+      panel.addWidget(made);
+      cell = made;
+      await settle();
+      const buttons = () => cell.node.querySelectorAll<HTMLElement>('button');
+      expect(kernel.createComm).toHaveBeenCalledWith('jupyter_transfer');
+      expect(comm.open).toHaveBeenCalledWith({ id: ID });
+      expect(cell.node.querySelector('.jp-mod-past')).not.toBeNull();
+      comm.onMsg({ content: { data: { holds: true } } });
+      await settle();
+      expect(cell.node.querySelector('.jp-mod-past')).toBeNull();
+      expect(text()).toContain('Moved by the kernel, not by the server.');
+      const [pause, cancel] = buttons();
+      pause.click();
+      cancel.click();
+      expect(comm.send.mock.calls).toEqual([
+        [{ action: 'pause' }],
+        [{ action: 'cancel' }]
+      ]);
+      expect(ran).not.toHaveBeenCalledWith(`job:${ID}`);
+      comm.onClose();
+      await settle();
+      expect(cell.node.querySelector('.jp-mod-past')).not.toBeNull();
+      await made.renderModel(seen(job(ID, { state: 'done' }), 'kernel'));
+      expect(comm.close).toHaveBeenCalled();
+      panel.dispose();
+    });
+
     it('shows many jobs, each as alive as the server lets it be', async () => {
       const other = 'c'.repeat(32);
       const jobs = [job(ID), job(other, { state: 'done' })];
@@ -138,7 +194,6 @@ describe('outputs of cells', () => {
       expect(rows[1].textContent).toContain('Not on the list of this server');
       expect(rows[1].classList).toContain('jp-mod-past');
       expect(text()).toContain('And 3 more, which the panel shows.');
-      ran.mockClear();
       rows[0].querySelector<HTMLElement>('button')!.click();
       expect(ran).toHaveBeenCalledWith(`job:${ID}`);
       feed.list(job(ID, { state: 'done' }), jobs[1]);
