@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..directio import DirectFile, buffers
@@ -72,14 +73,22 @@ class Drain:
     journal: of the part that the blocks belong to.
     remote: the file that they are of.
     hasher: takes the bytes, too; whoever made it closes it, after this.
+    on_written: told, in the thread, how many bytes of the file are there from its first one on.
     """
 
-    def __init__(self, journal: Journal, remote: Remote, hasher: PartHasher | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        remote: Remote,
+        hasher: PartHasher | None = None,
+        on_written: Callable[[int], None] | None = None,
+    ) -> None:
         part = journal.part
         # What is read again to be verified is better kept in memory.
         is_read = remote.proof is not None and hasher is None
         direct = -1 if is_read else part.open_direct(remote.size)
         self._hasher = hasher
+        self._on_written = on_written
         self._file = DirectFile(part.fd, direct)
         self._journal = journal
         self._syncer = Syncer(journal)
@@ -171,3 +180,5 @@ class Drain:
                 self._syncer.add(block.offset, block.offset + first - start, seen=slow)
                 if slow:
                     self._journal.note(block.offset, block.buffer[start:first])
+                if self._on_written is not None:
+                    self._on_written(self.written.prefix)

@@ -104,10 +104,11 @@ class RangedFetch:
         self._not_before = 0.0
         self._handed_at = time.monotonic()
         self._hasher = _hasher_of(task)
-        self._drain = Drain(task.journal, remote, self._hasher)
+        self._follower = _follower_of(task)
+        advance = self._follower.advance if self._follower is not None else None
+        self._drain = Drain(task.journal, remote, self._hasher, advance)
         self._full_at = 0.0
         self._task = task
-        self._follower = _follower_of(task)
 
     def run(self) -> None:
         """Fetch.
@@ -124,8 +125,6 @@ class RangedFetch:
                 for exchange in self._transport.run(0.1):
                     self._finish(self._segment_of(exchange))
                 self._tally.tell()
-                if self._follower is not None:
-                    self._follower.advance(self._drain.written.prefix)
                 if time.monotonic() - self._handed_at > HAND_OVER_AFTER:
                     self._hand_over()
         finally:

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from jupyter_transfer.engine import verify
+from jupyter_transfer.engine import verify, writer
 from jupyter_transfer.engine.control import Stopped
 from jupyter_transfer.engine.follower import CHUNK, Follower
 
@@ -111,3 +111,15 @@ def test_a_wrong_digest_is_found_by_it_too(harness, chaos):
     bad = harness.run(chaos.add("/bad", Resource(bytes(damaged))), id="bad", sha256=SHA)
     assert bad.error is not None
     assert bad.error.code == "digest_mismatch"
+
+
+def test_it_is_told_of_every_block(harness, chaos, monkeypatch):
+    """Not only when the network has a pause: else much is left to read in the end."""
+    told = []
+    advance = Follower.advance
+    monkeypatch.setattr(Follower, "advance", lambda one, end: told.append(end) or advance(one, end))
+    outcome = harness.run(chaos.add("/f", Resource(DATA)), sha256=SHA)
+    assert (outcome.state, outcome.verified) == ("done", True)
+    assert told == sorted(told)
+    assert told[-1] == len(DATA)
+    assert len(set(told)) > len(DATA) // writer.BLOCK // 2  # blocks may come out of order

@@ -9,6 +9,7 @@ import os
 import pytest
 
 from ..conftest import error_of, until
+from ..servers.s3 import KEY, SECRET, running_rclone
 from ..servers.webdav import running_webdav
 
 
@@ -142,3 +143,27 @@ async def test_a_plan_of_a_send_moves_nothing(ask, send, reaches, dav, jp_root_d
     assert not (dav.files / "plan" / "c.bin").exists()
     listed = json.loads((await ask("jobs")).body)
     assert len([job for job in listed["jobs"] if job["source"] == "plan"]) == 1
+
+
+async def test_what_is_stated_by_now_is_remembered(ask, send, reaches, tmp_path, jp_root_dir):
+    """`rclone serve s3` states one ETag when an upload in parts ends, and another from then on: the
+    file is hashed to compare it with that, once."""
+    data = os.urandom(9 << 20)
+    old(jp_root_dir / "big.bin", data)
+    with running_rclone(tmp_path) as server:
+        server.client().create_bucket(Bucket="bucket")
+        options = {
+            "endpoint": server.url,
+            "access_key_id": KEY,
+            "secret_access_key": SECRET,
+        }
+        rows = []
+        for _ in range(3):
+            job = await send("big.bin", "s3://bucket/big.bin", **options)
+            job = await reaches(job, "done", "failed")
+            assert job["state"] == "done", job
+            rows += json.loads((await ask("jobs", job["id"], "files")).body)["files"]
+    assert [row["state"] for row in rows] == ["done", "present", "present"]
+    assert [row["verified"] for row in rows] == [True, True, None]
+    assert rows[0]["digest"].startswith("s3-etag-8388608:")
+    assert rows[1]["digest"] == f"md5:{hashlib.md5(data).hexdigest()}"
