@@ -142,7 +142,7 @@ def test_into_the_cache_of_the_real_client(hub, harness, only_xet, tmp_path):
 @pytest.mark.parametrize("kills", [1, pytest.param(20, marks=pytest.mark.soak)])
 @pytest.mark.timeout(300)
 def test_a_worker_that_is_killed_goes_on(hub, tmp_path, kills):
-    data = noise(33_000_011 if kills == 1 else 500_000_003)
+    data = noise(33_000_011 if kills == 1 else 250_000_003)
     repo = hub.repo(**PRIVATE)
     repo.commit({"f.bin": data}, cas=hub.cas, plain=False)
     folder, held = tmp_path / "work", b""
