@@ -95,6 +95,9 @@ def learn(handle: Any, exchange: Exchange) -> None:
 
 # ---- errors -----------------------------------------------------------------------------------
 
+_NO_METHOD = "ssh session: -5,"
+"""LIBSSH2_ERROR_KEX_FAILURE; a line that is cut off during the key exchange is -8 or -1."""
+
 _WEIRD_REPLY = 8
 _COULDNT_USE_REST = 31
 _BAD_RESUME = (33, 36)  # a range error, or an offset behind the end of the file
@@ -118,7 +121,7 @@ _MEANINGS = {
 
 def error_of_file(exchange: Exchange, code: int, text: str) -> TransferError | None:
     """libcurl's error `code` where FTP and SFTP mean something of their own by it."""
-    if code == pycurl.E_FAILED_INIT and "exchange encryption keys" in text:
+    if code == pycurl.E_FAILED_INIT and _NO_METHOD in text:
         return nothing_in_common(exchange)
     if code == pycurl.E_SSH and "Operation failed" not in text:
         return None  # else it is the server's own word, SSH_FX_FAILURE

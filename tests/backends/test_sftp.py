@@ -12,6 +12,7 @@ import pytest
 from jupyter_transfer.engine import hostkeys
 
 from ..servers.sshd import PASSPHRASE, Sshd, running_sshd
+from ..servers.toxics import Toxics, running_toxics
 from .contract import DATA, BackendContract
 from .contract_send import SinkContract
 from .filesite import FileSite
@@ -68,6 +69,26 @@ class TestSftp(BackendContract, SinkContract):
 
 def run(harness, access, **options):
     return harness.run(access.address, ".", **{**access.options, **options})
+
+
+@pytest.mark.parametrize("position", [100, 1200])
+def test_a_line_that_is_cut_during_the_key_exchange_is_no_other_key(
+    harness, site, home, server, position
+):
+    site.put("f", DATA)
+    access = site.access("f")
+
+    def first_is_cut(number):
+        return Toxics(reset_at=position if number == 0 else None)
+
+    with running_toxics(server.port, first_is_cut) as proxy:
+        line = server.known_host().replace(str(server.port), str(proxy.port), 1)
+        (home / ".ssh" / "known_hosts").write_text(line)
+        address = access.address.replace(str(server.port), str(proxy.port), 1)
+        outcome = harness.run(address, ".", **access.options)
+        assert proxy.counts.resets == 1
+        assert (outcome.error.code, outcome.error.retryable) == ("connection_lost", True)
+        assert harness.run(address, ".", **access.options).state == "done"
 
 
 def test_an_unknown_host_key_waits_for_the_person(harness, site, home):
