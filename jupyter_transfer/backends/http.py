@@ -1,5 +1,5 @@
-"""HTTP and HTTPS: an address is one file, the folder that a web server lists there, or the files
-that a Metalink describes."""
+"""HTTP and HTTPS: an address is one file, the folder that a web server lists there, by a page or by
+WebDAV, or the files that a Metalink describes."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ..timetable import parse_rate
 from .base import Ability, Answer, Backend, Caller, Digest, Entry, Locator, Option
 from .http_access import Access, SignedCaller, parse_headers
 from .http_checksums import Checksums, Wish, read_wish
+from .http_dav import DavFolders
 from .http_metalink import File, described_in, mirrors_in
 from .http_pages import SCHEMES, Pages
 from .http_robots import Robots
@@ -92,10 +93,9 @@ class HttpBackend(Backend):
         ),
         Option(
             "webdav",
-            help="Whether the server that files are sent to speaks WebDAV; auto asks it",
+            help="Whether the server speaks WebDAV; auto asks it",
             choices=("auto", "yes", "no"),
             default="auto",
-            side="destination",
         ),
     )
 
@@ -208,6 +208,7 @@ class HttpBackend(Backend):
             self._headers_for(url),
             digest=entry.digest,
             unverified=off,
+            digest_of=entry.validators.etag if entry.digest else None,
         )
 
     def prove(self, entry: Entry, answer: Answer) -> Locator | None:
@@ -333,7 +334,9 @@ class HttpBackend(Backend):
     @property
     def _pages(self) -> Pages:
         if self._asked is None:
-            self._asked = Pages(self.caller, self._headers_for)
+            stated = self._wish.mode in ("stated", "auto")
+            webdav = DavFolders(self._web_server, digests=stated)
+            self._asked = Pages(self.caller, self._headers_for, webdav)
         return self._asked
 
     def _checksums(self) -> Checksums:

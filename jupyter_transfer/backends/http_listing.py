@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes, urljoin, urlsplit
 
 from ..errors import TransferError
 from ..net import Url, parse_url
-from .base import Answer
+from .base import Answer, Digest, Validators
 
 ACCEPT = "application/json, text/html;q=0.9, */*;q=0.1"
 """What to ask for: Caddy answers JSON to it, others what they always do."""
@@ -37,17 +37,21 @@ _SAFE = "%/:?#[]@!$&'()*+,;=-._~|"
 _PLAIN = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._~-]*/?")
 """A relative address that is one step down to every parser."""
 
+_UNKNOWN = Validators()
+
 
 @dataclass(frozen=True)
 class Item:
     """What lies directly in a folder: its `name` is the other side's word, without slash; `url`
-    is absolute, that of a folder ends in ``/``."""
+    is absolute, that of a folder ends in ``/``. Only WebDAV tells `validators` and `digest`."""
 
     name: str
     url: str
     folder: bool
     size: int | None = None
     mtime_ns: int | None = None
+    validators: Validators = _UNKNOWN
+    digest: Digest | None = None
 
 
 def media_type(headers: Any) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from ..errors import TransferError, from_http_status
 from ..net import Url, parse_url
 from .base import Answer, Caller, pause
+from .http_dav import DavFolders
 from .http_listing import ACCEPT, TYPES, media_type, read_listing
 from .http_metalink import TYPE as METALINK
 from .http_metalink import File, read_metalink
@@ -34,24 +35,34 @@ class Pages:
     Parameters
     ----------
     headers_for: what may be sent to an address.
+    webdav: lists folders of which a page says nothing.
     """
 
-    def __init__(self, caller: Caller, headers_for: Callable[[Url], dict[str, str]]) -> None:
+    def __init__(
+        self, caller: Caller, headers_for: Callable[[Url], dict[str, str]], webdav: DavFolders
+    ) -> None:
         self._caller = caller
         self._headers_for = headers_for
+        self._webdav = webdav
         self._metalink: tuple[str, list[File]] | None = None
 
     def folder(self, address: str, *, strict: bool = False) -> Folder | None:
         """The folder at `address`: its `items` are None where the answer is no listing; None
         where there is none, or with `strict` an error that says why."""
+        url = parse_url(address, SCHEMES)
+        if (items := self._webdav.first(url)) is not None:
+            return Folder(url, items)
         answer = self._get(address, {"Accept": ACCEPT}, limit=_PAGE, wants=_is_page)
         url = parse_url(answer.url, SCHEMES)
-        if answer.status != 200:
+        if answer.status == 200 and media_type(answer.headers) in TYPES and url.path.endswith("/"):
+            items = read_listing(answer, url)
+        if items is None:
+            items = self._webdav.instead(url, answer.status)
+        if items is None and answer.status != 200:
             if strict:
                 raise from_http_status(answer.status, url.host, answer.retry_after)
             return None
-        listed = media_type(answer.headers) in TYPES and url.path.endswith("/")
-        return Folder(url, read_listing(answer, url) if listed else None)
+        return Folder(url, items)
 
     def text(self, address: str) -> str | None:
         """A text file; None for a page, for what is not there or may not be seen."""

@@ -30,6 +30,9 @@ _BUSY = (423, 429, 503)
 _NAME_ROOM = 200
 _DEEPEST = 128
 
+_LISTING = 64 << 20
+"""Bytes of one answer to PROPFIND: some hundred thousand names."""
+
 
 class WebServer:
     """What one job knows of the servers that it sends to; asks them what it does not.
@@ -76,7 +79,9 @@ class WebServer:
             method=method,
             headers={**self._headers(address), **media, **(headers or {})},
             body=body,
+            limit=_LISTING,
             follow=False,
+            wants=_is_short if method == "OPTIONS" else None,
         )
 
     def headers(self, address: str) -> Mapping[str, str]:
@@ -367,6 +372,12 @@ def refusal(answer: Answer) -> TransferError:
         message = f"“{host}” cannot do that now (status {status})."
         return TransferError("remote_busy", message, retry_after=answer.retry_after)
     return TransferError("remote_refused", f"“{host}” answered with status {status}.")
+
+
+def _is_short(headers: Mapping[str, str]) -> bool:
+    """Whether a body that nobody reads is shorter than a new connection."""
+    length = headers.get("content-length", "0")
+    return length.isdigit() and len(length) < 6
 
 
 def _size(headers: Mapping[str, str]) -> int | None:

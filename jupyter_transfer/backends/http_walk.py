@@ -13,7 +13,7 @@ from itertools import count
 
 from ..errors import TransferError
 from ..net import Url
-from .base import Entry
+from .base import Entry, Validators
 from .http_checksums import Checksums
 from .http_listing import Item
 
@@ -132,8 +132,12 @@ class Walk:
         if self._limits.bytes is not None:
             size = self._measure(item.url) if size is None else size
             self._weigh(size, path)
-        digest = self._checksums.of_member(path)
-        return Entry(path, item.url, size, digest=digest, mtime_ns=item.mtime_ns, member=True)
+        validators, digest = item.validators, self._checksums.of_member(path)
+        if digest is None:
+            digest = item.digest
+        else:
+            validators = Validators()  # a neighbour's digest is not bound to what was listed
+        return Entry(path, item.url, size, validators, digest, mtime_ns=item.mtime_ns, member=True)
 
     # -- limits --
 

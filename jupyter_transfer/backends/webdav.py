@@ -1,4 +1,4 @@
-"""WebDAV (RFC 4918), as far as sending needs it: what a server states about a file, and folders.
+"""WebDAV (RFC 4918), as far as transfers need it: what a server states about a file, and folders.
 
 Owncloud's property ``checksums`` (Nextcloud, ownCloud, ``rclone serve webdav``) holds digests.
 """
@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
+from io import BytesIO
 from urllib.parse import quote, unquote, urlsplit
 from xml.etree.ElementTree import Element, ParseError
 
@@ -40,18 +41,28 @@ def entries_in(answer: Answer) -> list[Entry]:
 
 def _described(answer: Answer) -> Iterator[tuple[str, Entry]]:
     from defusedxml import DefusedXmlException  # noqa: PLC0415 - in a worker only
-    from defusedxml.ElementTree import fromstring  # noqa: PLC0415
+    from defusedxml.ElementTree import iterparse  # noqa: PLC0415
 
+    date = answer.headers.get("date")
     try:
-        root = fromstring(answer.body, forbid_dtd=True)
+        for _, item in iterparse(BytesIO(answer.body), ("end",), forbid_dtd=True):
+            if item.tag == f"{_DAV}response":
+                href = (item.findtext(f"{_DAV}href") or "").strip()
+                if href:
+                    yield _path(href, answer.url), _entry(item, href, answer.url, date)
+                item.clear()  # or the tree of a large folder takes ten times its bytes
     except (ParseError, DefusedXmlException, ValueError):
         host = urlsplit(answer.url).hostname
         raise TransferError("remote_lied", f"“{host}” sent an answer that is no XML.") from None
-    date = answer.headers.get("date")
-    for item in root.iter(f"{_DAV}response"):
-        href = (item.findtext(f"{_DAV}href") or "").strip()
-        if href:
-            yield href, _entry(item, href, answer.url, date)
+
+
+def _path(href: str, base: str) -> str:
+    """The decoded path of an address in an answer."""
+    try:
+        return unquote(urlsplit(href).path)
+    except ValueError:
+        host = urlsplit(base).hostname
+        raise TransferError("remote_lied", f"“{host}” lists what is no address.") from None
 
 
 def members_in(answer: Answer) -> list[Entry]:
@@ -61,11 +72,11 @@ def members_in(answer: Answer) -> list[Entry]:
     folder = answer.url.rstrip("/") + "/"
     here = unquote(urlsplit(folder).path)
     members = []
-    for href, entry in _described(answer):
+    for path, entry in _described(answer):
         name = entry.path.removesuffix("/")
         if name in ("", ".", "..") or "/" in name:
             continue  # it is no member: what is asked for by it lies elsewhere
-        if unquote(urlsplit(href).path).rstrip("/") == here + name:
+        if path.rstrip("/") == here + name:
             tail = "/" if entry.path.endswith("/") else ""
             members.append(replace(entry, address=folder + quote(name) + tail))
     return members
@@ -75,8 +86,16 @@ def holds_nothing(answer: Answer) -> bool:
     """Whether a multi-status answer to `PROPFIND` with ``Depth: 1`` describes the folder that was
     asked about and nothing else at all. Raises ``remote_lied``."""
     here = unquote(urlsplit(answer.url).path).rstrip("/")
-    found = [unquote(urlsplit(href).path).rstrip("/") for href, _ in _described(answer)]
-    return found == [here]
+    return [path.rstrip("/") for path, _ in _described(answer)] == [here]
+
+
+def describes_folder(answer: Answer) -> bool:
+    """Whether a multi-status answer to `PROPFIND` describes what was asked about, and that as a
+    folder. Raises ``remote_lied``."""
+    here = unquote(urlsplit(answer.url).path).rstrip("/")
+    return any(
+        path.rstrip("/") == here and entry.path.endswith("/") for path, entry in _described(answer)
+    )
 
 
 def _entry(item: Element, href: str, base: str, date: str | None) -> Entry:
@@ -87,11 +106,11 @@ def _entry(item: Element, href: str, base: str, date: str | None) -> Entry:
     kind = found.get(f"{_DAV}resourcetype")
     folder = kind is not None and kind.find(f"{_DAV}collection") is not None
     name = unquote(urlsplit(href).path.rstrip("/").rpartition("/")[2])
-    length = _text(found.get(f"{_DAV}getcontentlength"))
+    length = _text(found.get(f"{_DAV}getcontentlength")) or ""
     return Entry(
         path=f"{name}/" if folder else name,
         address=base,
-        size=int(length) if length and length.isdigit() and not folder else None,
+        size=int(length) if re.fullmatch(r"[0-9]{1,18}", length) and not folder else None,
         validators=validators(
             _text(found.get(f"{_DAV}getetag")), _text(found.get(f"{_DAV}getlastmodified")), date
         ),
@@ -130,6 +149,12 @@ def validators(etag: str | None, modified: str | None, date: str | None) -> Vali
 def validators_of(headers: Mapping[str, str]) -> Validators:
     """`validators` in the headers of an answer."""
     return validators(headers.get("etag"), headers.get("last-modified"), headers.get("date"))
+
+
+def modified_ns(known: Validators) -> int | None:
+    """``Last-Modified`` in nanoseconds since 1970; None where there is none that can be read."""
+    moment = _seconds(known.last_modified)
+    return None if moment is None else int(moment) * 10**9
 
 
 def _seconds(value: str | None) -> float | None:
