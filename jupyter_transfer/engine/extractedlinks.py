@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 
 from ..archives.packed import PIECE, Packed
 from ..errors import TransferError, from_os_error
@@ -40,7 +41,7 @@ class ExtractedLinks:
         self._path_of(packed)
         if len(self._links) >= MAX_LINKS:
             raise TransferError("limit_reached", f"The archive has more than {MAX_LINKS} links.")
-        self._links[path] = packed
+        self._links[path] = replace(packed, place=None)  # headers of up to a megabyte
 
     def found(self, path: str) -> None:
         """The file at `path` is one of the archive."""

@@ -257,6 +257,23 @@ def test_headers_are_bounded(harness):
     assert peak < 20 << 20
 
 
+def test_the_headers_of_links_are_not_kept(harness):
+    """Links wait for the end of the archive, and each may have a megabyte of headers."""
+    large = {"comment": "x" * 500_000}
+    links = [
+        info(f"l{number}", type=tarfile.SYMTYPE, linkname="a", pax_headers=large)
+        for number in range(60)
+    ]
+    data = COMPRESS["tar.gz"](tar([info("a", b"1"), *links]))
+    tracemalloc.start()
+    outcome = extract(harness, data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert outcome.state == "done"
+    assert len(contents(harness.folder / "out")) == 61
+    assert peak < 15 << 20
+
+
 def test_global_headers_are_bounded_over_all_entries(harness, monkeypatch):
     def made(*headers):
         entry, make = tar([info("a")])[:512], tarfile.TarInfo.create_pax_global_header
