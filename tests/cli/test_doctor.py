@@ -111,6 +111,24 @@ def test_an_extra_that_is_missing(monkeypatch):
     assert 'pip install "jupyter_transfer[huggingface]"' in found.remedy
 
 
+def test_a_program_that_says_nothing(tmp_path):
+    silent = tmp_path / "silent"
+    silent.write_text("#!/bin/sh\n")
+    silent.chmod(0o755)
+    found = parts._program("git", lambda: str(silent), "repositories")
+    assert (found.state, found.text) == ("ok", "of an unknown version: repositories")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://[::1", "s3://[x", "https:///x?token=canary-77", "https://u:canary-77@/x"],
+)
+def test_an_address_that_is_none(no_proxies, address):
+    found = list(network.network([address], None))
+    assert any(one.state == "failed" for one in found)
+    assert "canary-77" not in repr(found)
+
+
 def test_a_program_that_is_missing(monkeypatch, tmp_path):
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -47,11 +47,11 @@ def network(addresses: list[str], ca_file: str | None) -> Iterator[Finding]:
         return
     clock: Finding | None = None
     for address in addresses or [hugging_face_endpoint() or HUB]:
-        if urlsplit(address).scheme in ("http", "https"):
+        if address.lower().startswith(("http:", "https:")):
             finding, ahead = _called(address, ca_file, asked=bool(addresses))
             yield finding
             if ahead is not None and clock is None:
-                clock = _clock(ahead, urlsplit(address).hostname or "")
+                clock = _clock(ahead, finding.name)
         if addresses:
             yield _looked_at(address, ca_file)
     yield clock or Finding("network", "clock", "note", "not compared: no server told its own")
@@ -84,9 +84,10 @@ _CA_REMEDY = "Install ca-certificates, or name a PEM file: --ca-file, SSL_CERT_F
 
 
 def _called(address: str, ca_file: str | None, *, asked: bool) -> tuple[Finding, float | None]:
-    host = urlsplit(address).hostname or address
+    host = redact(address)
     try:
         url = parse_url(address, SCHEMES)
+        host = url.host
         proxy = proxy_for(url)
         way = f"by the proxy {_without_login(proxy)}" if proxy else "directly"
         if not proxy:

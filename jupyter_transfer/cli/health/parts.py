@@ -152,7 +152,8 @@ def _program(name: str, find: Callable[[], str], purpose: str) -> Finding:
 
 
 def _first_line(program: str) -> str:
-    return run([program, "version"], bare_environment()).decode("utf-8", "replace").splitlines()[0]
+    told = run([program, "version"], bare_environment()).decode("utf-8", "replace")
+    return next(iter(told.splitlines()), "of an unknown version")
 
 
 def _git_lfs() -> str:
