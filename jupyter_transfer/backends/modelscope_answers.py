@@ -15,6 +15,8 @@ from .hub_listing import File, Folder
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _START = re.compile(r"[0-9a-f]{7,40}")
+_LATEST = 253_402_300_800
+"""Seconds from 1970 to the year 10000."""
 
 Rows = list[dict[str, Any]]
 
@@ -61,6 +63,8 @@ def commit_in(listing: dict[str, Any], place: Place) -> str | None:
     if COMMIT.fullmatch(place.revision or ""):
         return place.revision
     told = listing.get("LatestCommitter") or {}
+    if not isinstance(told, dict):
+        raise TransferError("remote_lied", "The answer is none of a hub.")
     if COMMIT.fullmatch(str(told.get("Id"))):
         return str(told["Id"])
     start = str(told.get("ShortId"))
@@ -99,6 +103,6 @@ def item_of(row: dict[str, Any]) -> File | Folder:
 
 def moment_of(told: Any) -> str | None:
     """A time as ISO 8601; the hub tells seconds since 1970, or a text."""
-    if isinstance(told, int) and 0 < told < 1 << 40:
+    if isinstance(told, int) and 0 < told < _LATEST:
         told = datetime.fromtimestamp(told, timezone.utc).isoformat()
     return told.replace("+00:00", "Z") if isinstance(told, str) else None

@@ -15,6 +15,7 @@ from jupyter_transfer import secrets
 from jupyter_transfer.backends import modelscope_client
 from jupyter_transfer.backends.base import Context
 from jupyter_transfer.backends.modelscope import ModelScopeBackend
+from jupyter_transfer.backends.modelscope_answers import moment_of
 from jupyter_transfer.engine.browse import browse
 from jupyter_transfer.engine.preview import preview
 from jupyter_transfer.errors import TransferError
@@ -367,12 +368,21 @@ def test_what_is_refused_before_anything_is_asked(hub, address, options, code):
         b'{"Data": 7}',
         b'{"Data": {"Files": [1]}}',
         b'{"Data": {"Files": [{}], "LatestCommitter": null}}',
+        b'{"Data": {"Files": [], "LatestCommitter": [7]}}',
     ],
 )
 def test_a_hub_that_talks_nonsense(hub, harness, chaos, body):
     chaos.add("/api/v1/models/o/n/repo/files", Resource(body))
     outcome = harness.run("modelscope://o/n", endpoint=chaos.url)
     assert failed(outcome)[:2] == ("failed", "remote_lied")
+
+
+@pytest.mark.parametrize(
+    ("told", "moment"),
+    [(86_400, "1970-01-02T00:00:00Z"), (1 << 39, None), (-1, None), ([], None), ("x", "x")],
+)
+def test_when_a_repository_changed(told, moment):
+    assert moment_of(told) == moment
 
 
 # -- looking --
