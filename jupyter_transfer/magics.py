@@ -61,18 +61,23 @@ class TransferMagics(Magics):
         ``%%transfer [OPTIONS]``: below it ``SOURCE [DESTINATION]`` a line, or a YAML file of
         transfers.
         """
-        words = _words(line)
+        found = None
+        try:
+            with _told():
+                found = self._transfer(_words(line), cell)
+        finally:
+            sys.stderr.write(note_of(self.shell))
+        return found
+
+    def _transfer(self, words: list[str], cell: str | None) -> Transfer | Transfers | None:
         options = [word for word in words if word != BACKGROUND]
         cell_ = Cell(
             background=BACKGROUND in words,
             gathers=cell is not None and not is_yaml(cell),
             knows=any(word.partition("=")[0] in _WHERE for word in words),
         )
-        try:
-            with _told(cell_):
-                self._begin(options, cell, cell_)
-        finally:
-            sys.stderr.write(note_of(self.shell))
+        with _told(cell_):
+            self._begin(options, cell, cell_)
         if cell is None or len(cell_.transfers) == 1:
             return cell_.transfers[-1] if cell_.transfers else None
         return Transfers(cell_.transfers) if cell_.transfers else None
@@ -98,17 +103,17 @@ class TransferMagics(Magics):
     @line_magic
     def upload(self, line: str) -> None:
         """``%upload [FOLDER]``: a place to drop files, which go to FOLDER, or here."""
-        words = _words(line)
         with _told():
+            words = _words(line)
             folder = _served_folder(words[0] if words else "")
             display(upload_bundle(folder), raw=True)  # type: ignore[no-untyped-call]
 
     @line_magic
     def download(self, line: str) -> HTML | None:
         """``%download PATH…``: a link that downloads a file, or several and folders as a zip."""
-        paths, link = _words(line), ""
+        link = ""
         with _told():
-            client = _client()
+            paths, client = _words(line), _client()
             if not paths:
                 raise click.UsageError("Name a file or folder: %download PATH…")
             below = [client.server.path_of(path) for path in paths]
@@ -146,8 +151,7 @@ def _words(line: str) -> list[str]:
     try:
         return shlex.split(line)
     except ValueError:
-        sys.stderr.write("A quotation mark is missing.\n")
-        return []
+        raise click.UsageError("A quotation mark is missing.") from None
 
 
 def _get_all(lines: Sequence[tuple[int, list[str]]], options: list[str], cell: Cell) -> None:

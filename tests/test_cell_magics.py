@@ -194,6 +194,22 @@ def test_a_line_that_only_tells(kernel, line, told):
     assert "Traceback" not in cell.text
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "%transfer get 'x",
+        "%upload 'sub",
+        "%download 'sub",
+        "%%transfer --to 'x\nhttp://127.0.0.1:1/x",
+    ],
+)
+def test_nothing_begins_while_a_quotation_mark_is_missing(kernel, line):
+    cell = kernel.run(line)
+    assert cell.text.strip() == "Error: A quotation mark is missing."
+    assert not cell.data(JOB)
+    assert not cell.data(UPLOAD)
+
+
 def test_a_kernel_elsewhere_says_so_and_does_it_itself(elsewhere, source):
     kernel, folder = elsewhere
     address = source("else.bin", b"content")
