@@ -61,7 +61,7 @@ def _print_schema(context: click.Context, _: click.Parameter, wanted: bool) -> N
 @click.option("--secrets", metavar="DIR", help="Folder of secrets: DIR/NAME/KEY.")
 @click.option("--status", type=click.File("w", lazy=True), help="Write the DataCubes with status.")
 @click.option("--dry-run", is_flag=True, help="Show what would be done.")
-@click.option("-y", "--yes", is_flag=True, help="Approve whatever the plans delete.")
+@click.option("-y", "--yes", is_flag=True, help="Approve what the plans delete.")
 @click.option(
     "--schema",
     is_flag=True,

@@ -88,7 +88,7 @@ def _general() -> Iterator[Command]:
     )
     yield click.option("--max-duration", type=int, metavar="SECONDS", help="Of one attempt.")
     yield _dry_run()
-    yield click.option("-y", "--yes", is_flag=True, help="Approve whatever the plan deletes.")
+    yield click.option("-y", "--yes", is_flag=True, help="Approve what the plan deletes.")
     yield from _login()
 
 
@@ -127,7 +127,11 @@ def of_syncs(command: Command) -> Command:
     for option in reversed(
         [
             click.option("--compare", type=click.Choice(COMPARISONS), help="How files differ."),
-            click.option("--max-delete", type=int, help="Files that may be deleted at most."),
+            click.option(
+                "--max-delete",
+                type=int,
+                help="Files that may be deleted at most; --yes alone is good for half of them.",
+            ),
             click.option("--trash", metavar="FOLDER", help="Move there what would be deleted."),
         ]
     ):

@@ -288,6 +288,8 @@ export interface IJobPlan {
   readonly bytes: number | null;
   /** Files that the source has at all. */
   readonly source_files?: number | null;
+  /** Files at the destination that it is about. */
+  readonly target_files?: number | null;
   /** The folder that keeps what is deleted or replaced. */
   readonly trash?: string | null;
   /** What an approval of it names. */

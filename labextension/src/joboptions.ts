@@ -71,7 +71,7 @@ export function syncOptions(
     option('max_delete', trans.__('Files to delete at most'), {
       type: 'integer',
       help: trans.__(
-        'If more would have to be deleted, nothing is done at all; no limit if empty'
+        'If more would have to be deleted, nothing is done at all; if empty, the plan that you approve is the limit'
       )
     })
   ];

@@ -6,6 +6,9 @@ import type { Format } from './format';
 import type { IJobPlan, IPush } from './job';
 import type { ITransferErrorData } from './uploads/tokens';
 
+/** Files whose deletion is no reason to wonder, even if they are most. */
+const FEW = 10;
+
 /** The plan that a job waits with; null if it waits for something else. */
 export function planOf(error: ITransferErrorData | null): IJobPlan | null {
   const { detail } = error ?? {};
@@ -13,6 +16,8 @@ export function planOf(error: ITransferErrorData | null): IJobPlan | null {
     return null;
   }
   const count = (name: string) => Number(detail[name] ?? 0);
+  const known = (name: string) =>
+    typeof detail[name] === 'number' ? (detail[name] as number) : null;
   return {
     copy: count('copy'),
     replace: count('replace'),
@@ -20,11 +25,9 @@ export function planOf(error: ITransferErrorData | null): IJobPlan | null {
     skip: count('skip'),
     fail: count('fail'),
     folders: count('folders'),
-    bytes: typeof detail['bytes'] === 'number' ? detail['bytes'] : null,
-    source_files:
-      typeof detail['source_files'] === 'number'
-        ? detail['source_files']
-        : null,
+    bytes: known('bytes'),
+    source_files: known('source_files'),
+    target_files: known('target_files'),
     trash: typeof detail['trash'] === 'string' ? detail['trash'] : null
   };
 }
@@ -122,7 +125,16 @@ export function planWarnings(
       )
     );
   }
-  const { folders = 0, fail = 0 } = plan;
+  const { folders = 0, fail = 0, target_files } = plan;
+  if (target_files && plan.delete > FEW && 2 * plan.delete > target_files) {
+    warnings.push(
+      trans.__(
+        '%1 of the %2 files at the destination would be deleted. Is the source the right one, and complete?',
+        format.count(plan.delete),
+        format.count(target_files)
+      )
+    );
+  }
   if (folders > 0) {
     warnings.push(
       trans._n(

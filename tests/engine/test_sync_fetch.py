@@ -209,6 +209,61 @@ def test_more_than_may_be_deleted(side: Side):
     assert read(side.target) == {"a": b"1"}
 
 
+def mirror(side: Side, stays: int, goes: int) -> None:
+    """A destination that has `stays` files of the source, and `goes` that it lacks."""
+    write(side.source, {f"a{n:02}": "1" for n in range(stays)})
+    write(side.target, {f"x{n:02}": "1" for n in range(goes)})
+    write(side.target, {f"a{n:02}": "1" for n in range(stays)})
+
+
+@pytest.mark.parametrize(("stays", "goes"), [(12, 12), (0, 10), (1, 10)])
+def test_a_yes_in_advance_is_good_for_half_of_the_files(side: Side, stays: int, goes: int):
+    """And for ten, however many there are."""
+    mirror(side, stays, goes)
+    write(side.source, {"new": "2"})
+    assert side.sync(approve=True).state == "done"
+    assert read(side.target) == read(side.source)
+
+
+def test_a_yes_in_advance_is_not_good_for_most_of_the_files(side: Side):
+    mirror(side, 12, 13)
+    write(side.target, {"left.tmp": "1"})
+    outcome = side.sync(approve=True, exclude=["*.tmp"])
+    assert outcome.state == "waiting"
+    assert outcome.error is not None
+    error = outcome.error
+    assert error.code == "needs_decision"
+    assert error.message == (
+        "13 of the 25 files at the destination would be deleted, and a yes in advance is good for "
+        "12 of them."
+    )
+    assert error.remedy == "Look at the plan and approve it, or set “max_delete” to 13 or more."
+    assert (error.detail["delete"], error.detail["target_files"]) == (13, 25)
+    assert len(read(side.target)) == 26
+    hash = error.detail["hash"]
+    assert side.sync(approve=hash, exclude=["*.tmp"]).state == "done"
+    assert set(read(side.target)) == {*read(side.source), "left.tmp"}
+
+
+def test_a_limit_takes_the_place_of_half_of_the_files(side: Side):
+    mirror(side, 1, 20)
+    assert side.sync(approve=True, max_delete=20).state == "done"
+    assert read(side.target) == read(side.source)
+
+
+@pytest.mark.parametrize("stays", [0, 1])
+def test_what_was_asked_is_asked_again_until_it_is_answered(side: Side, stays: int):
+    """The plan that was shown is kept: it must not pass for one that was agreed to."""
+    mirror(side, stays, 20)
+    for _ in range(2):
+        outcome = side.sync(approve=True)
+        assert outcome.state == "waiting", outcome.error
+        assert len(read(side.target)) == stays + 20
+    assert outcome.error is not None
+    assert side.sync(approve=outcome.error.detail["hash"]).state == "done"
+    assert read(side.target) == read(side.source)
+
+
 def test_an_empty_source_is_always_asked_about(side: Side):
     write(side.target, {"x": "1"})
     outcome = side.sync(approve=True)

@@ -265,8 +265,11 @@ def test_what_no_disk_can_hold_is_left_alone(on_s3: Goal):
 
 def test_many_deletions(on_s3: Goal):
     write(on_s3.source, {"a": "1"})
-    on_s3.write({f"x{n:03}": "1" for n in range(2 * sending.DELETED_AT_ONCE + 5)})
-    assert on_s3.sync(approve=True).state == "done"
+    doomed = {f"x{n:03}": "1" for n in range(2 * sending.DELETED_AT_ONCE + 5)}
+    on_s3.write(doomed)
+    assert on_s3.sync(approve=True).state == "waiting"
+    assert set(on_s3.read()) == set(doomed)
+    assert on_s3.sync(approve=True, max_delete=len(doomed)).state == "done"
     assert set(on_s3.read()) == {"a"}
     assert len(on_s3.harness.report.files) == 2 * sending.DELETED_AT_ONCE + 6
 

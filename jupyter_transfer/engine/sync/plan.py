@@ -69,6 +69,8 @@ class SyncPlan:
         """What is lost by it: [action, path, size, mtime_ns] of what is replaced or deleted."""
         self.source_files = 0
         """Files of the source that the job is about."""
+        self.target_files = 0
+        """Files of the destination that the job is about."""
         self.source_bytes: int | None = 0
         """Their bytes; None if that is not known of every file."""
 
@@ -155,6 +157,8 @@ def make_plan(
                 check()
                 if verdict is None:
                     verdict = rules.after_a_look(pair, found)  # noqa: PLW2901
+                if pair.target is not None and pair.target.meant:
+                    plan.target_files += 1
                 layout.add(pair, equal=verdict)
             layout.finish()
         finally:

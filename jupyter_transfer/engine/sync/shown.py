@@ -4,7 +4,7 @@ After a crash some of it is done, and the plan that is left is another one; it n
 question as long as nothing is lost by it but what was shown. Records of the file ``<job>.plan`` in
 the state folder::
 
-    {"kind": "sync-plan", "version": 1, "hash": "…", "moment": "20261127T103000Z"}
+    {"kind": "sync-plan", "version": 1, "hash": "…", "moment": "20261127T103000Z", "agreed": true}
     {"lost": ["delete", "a/b", 512, 1767225600000000000]}     one for each file, by path
     {"folder": "a"}                                     one for each that is empty then
     {"whole": true}
@@ -37,21 +37,24 @@ class ShownPlan:
         self._folder = None if state_dir is None else os.path.join(state_dir, "jobs")
         self._name = f"{job}.plan"
         self.hash: str | None = None
+        self.agreed = False
+        """Whether nobody need be asked about it."""
         self.moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         """When it was made, as the name of a folder of the trash."""
         self._read()
 
-    def keep(self, hash: str, lost: Iterable[Lost], folders: Iterable[str]) -> None:
+    def keep(
+        self, hash: str, lost: Iterable[Lost], folders: Iterable[str], *, agreed: bool
+    ) -> None:
         """Keep a plan in place of the one before. Raises ``disk_full`` …"""
-        self.hash = hash
+        self.remove()
+        self.hash, self.agreed = hash, agreed
         if self._folder is None:
             return
-        self.remove()
-        self.hash = hash
         file = RecordFile(self._folder, self._name)
         try:
-            header = {"kind": "sync-plan", "version": VERSION, "hash": hash, "moment": self.moment}
-            file.append(header, sync=False)
+            header = {"kind": "sync-plan", "version": VERSION, "hash": hash}
+            file.append({**header, "moment": self.moment, "agreed": agreed}, sync=False)
             for step in lost:
                 file.append({"lost": step}, sync=False)
             for folder in folders:
@@ -86,7 +89,7 @@ class ShownPlan:
 
     def remove(self) -> None:
         """Forget it."""
-        self.hash = None
+        self.hash, self.agreed = None, False
         file = None if self._folder is None else RecordFile.find(self._folder, self._name)
         if file is not None:
             file.remove()
@@ -99,6 +102,7 @@ class ShownPlan:
             whole = bool(record.get("whole"))
         if whole and header.get("version") == VERSION:
             self.hash, self.moment = header["hash"], header["moment"]
+            self.agreed = bool(header.get("agreed"))
 
     def _shown(self) -> Iterator[Lost]:
         return (record["lost"] for record in self._records() if "lost" in record)

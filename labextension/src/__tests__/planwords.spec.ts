@@ -43,6 +43,16 @@ describe('planOf', () => {
       'What is deleted or replaced is kept in transfer-trash.'
     ]);
     expect(warnings({ delete: 0 })).toEqual([]);
+    expect(warnings({ delete: 1100, target_files: 2000 })[0]).toBe(
+      '1,100 of the 2,000 files at the destination would be deleted. ' +
+        'Is the source the right one, and complete?'
+    );
+    for (const usual of [
+      { delete: 1000, target_files: 2000 },
+      { delete: 10, target_files: 10 }
+    ]) {
+      expect(warnings(usual)).toHaveLength(1);
+    }
     expect(warnings({ folders: 1, fail: 1200 }).slice(0, 2)).toEqual([
       'One folder is empty then, and is removed.',
       '1,200 files cannot be copied: a file and a folder have the same name.'
