@@ -290,9 +290,10 @@ class Extraction:
     # -- room --
 
     def _require_room(self) -> None:
-        """Look whether all of it fits, before the first file is written. What is there already
-        from an earlier time is not known yet: then each large file is looked at."""
-        if not len(self._site.targets.delivered):
+        """Look whether all of it fits, before the first file is written. What the filters leave,
+        and what is there already from an earlier time, is not known yet: then each large file is
+        looked at."""
+        if not self._site.filters.active and not len(self._site.targets.delivered):
             self._require_room_for(self._archive.size or 0)
 
     def _require_room_for(self, size: int) -> None:

@@ -434,6 +434,16 @@ def test_room_is_looked_at_first(harness, monkeypatch):
     assert contents(harness.folder / "out") == {"a": b"1"}
 
 
+def test_room_is_looked_at_for_what_is_meant_only(harness, monkeypatch):
+    monkeypatch.setattr(Root, "free_bytes", lambda self, path: 100)
+    data = archive("zip", {"a.csv": b"1", "b.bin": bytes(9 << 20)})
+    assert extract(harness, data, include=["*.csv"]).state == "done"
+    assert contents(harness.folder / "out") == {"a.csv": b"1"}
+    outcome = extract(harness, data, to="all", include=["*"])
+    assert outcome.error.code == "disk_full"
+    assert contents(harness.folder / "all") == {"a.csv": b"1"}
+
+
 def test_an_archive_that_changes_meanwhile(harness, monkeypatch):
     path = put(harness, "x.archive", archive("tar", {"a": b"1", "b": noise(3_000_000)}))
 
