@@ -200,7 +200,8 @@ class Publisher:
                     self._commit(task)
                 else:
                     self._stage(task)
-                    self._backlog -= len(task.data)
+                    with self._change:
+                        self._backlog -= len(task.data)
         except Exception as error:
             self._error = self._error or as_transfer_error(error)
 
