@@ -63,7 +63,9 @@ def still_there(branch: Branch, doomed: Sequence[tuple[str, Entry]]) -> list[str
         if found is None:
             continue
         version = entry.validators.version
-        if isinstance(found, Folder) or (version and not version.endswith(_digest_of(found))):
+        if isinstance(found, Folder) or (
+            version and version.rpartition(":")[2] != _digest_of(found)
+        ):
             raise TransferError(
                 "remote_changed",
                 f"“{path}” is another file by now; nothing was deleted.",
