@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ..errors import TransferError
+from ..secrets import redact
 from .base import Digest, Entry, Validators
 from .committing import StagingSink
 from .git_lfs import TYPE
@@ -108,7 +109,7 @@ class LfsSink(HubSink):
 
     def _take(self, error: Any, upload: Any, verify: Any) -> None:
         if error:
-            said = str(error.get("message", ""))[:200]
+            said = redact(str(error.get("message", "")))[:200]
             raise TransferError("remote_refused", f"The hub does not take the file: {said}")
         self._done = upload is None
         self._upload, self._verify = upload or {}, verify or {}
