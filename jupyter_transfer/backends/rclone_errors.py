@@ -32,7 +32,10 @@ _TEXTS: tuple[tuple[str, str], ...] = (
         ),
         "needs_credentials",
     ),
-    (r"\b403\b|forbidden|access ?denied|permission denied|\b550 permission", "remote_forbidden"),
+    (
+        r"\b403\b|forbidden|access ?denied|permission denied|\b550 permission|enough privilege",
+        "remote_forbidden",
+    ),
     (
         (
             r"directory not found|object not found|file not found|\b404\b|no such file|nosuchbucket"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 
 import pytest
 
@@ -96,6 +97,28 @@ async def test_pause_and_resume(ask, send, reaches, job_now, dav, jp_root_dir):
     assert (await reaches(job, "done", "failed"))["state"] == "done"
     assert (dav.files / "paused" / "big.bin").read_bytes() == data
     assert [name for name in dav.names() if name.startswith("paused/")] == ["paused/big.bin"]
+
+
+async def test_the_limit_of_what_rclone_sends_is_changed(
+    ask, send, reaches, job_now, dav, jp_root_dir
+):
+    """20 seconds, were it not."""
+    old(jp_root_dir / "tree" / "big.bin", os.urandom(10_000_000))
+    old(jp_root_dir / "tree" / "small.bin", b"1")
+    remote = {"remote_type": "webdav", "remote_options": json.dumps({"url": dav.url})}
+    job = await send("tree", "rclone://mine/limited", **remote, bandwidth=500_000)
+
+    async def moving():
+        return (await job_now(job))["progress"]["bytes_done"]
+
+    await until(moving)
+    begun = time.monotonic()
+    response = await ask("jobs", job["id"], method="PATCH", json={"bandwidth": None})
+    assert response.code == 200, response.body
+    assert (await reaches(job, "done", "failed"))["state"] == "done"
+    assert time.monotonic() - begun < 5
+    sent = [name for name in dav.names() if name.startswith("limited/")]
+    assert sent == ["limited/big.bin", "limited/small.bin"]
 
 
 @pytest.mark.parametrize(

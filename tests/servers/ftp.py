@@ -21,9 +21,11 @@ from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import FTPHandler, TLS_FTPHandler
 from pyftpdlib.servers import ThreadedFTPServer
 
-port, files, certificate, key, without, masquerade = sys.argv[1:]
+port, files, certificate, key, without, masquerade, closed = sys.argv[1:]
 people = DummyAuthorizer()
 people.add_user({user!r}, {password!r}, files, perm="elradfmwMT")
+if closed:
+    people.override_perm({user!r}, closed, perm="elr", recursive=True)
 class Handler(TLS_FTPHandler if certificate else FTPHandler):
     authorizer = people
     auth_failed_timeout = 0
@@ -68,6 +70,7 @@ def running_ftp(
     certificate: tuple[Path, Path] | None = None,
     without: Sequence[str] = (),
     masquerade: str = "",
+    closed: str = "",
 ) -> Iterator[FtpServer]:
     """Start one.
 
@@ -76,9 +79,12 @@ def running_ftp(
     certificate: and its key: TLS for who asks.
     without: commands that it does not know.
     masquerade: the address that it names in its answers to PASV.
+    closed: a folder, which it makes, that nobody may write to.
     """
     files = work / "files"
     files.mkdir()
+    if closed:
+        (files / closed).mkdir()
     script = work / "server.py"
     script.write_text(_SERVER.format(user=USER, password=PASSWORD))
     port = free_port()
@@ -87,7 +93,7 @@ def running_ftp(
         process = subprocess.Popen(
             [
                 *(sys.executable, str(script), str(port), str(files)),
-                *(*names, ",".join(without), masquerade),
+                *(*names, ",".join(without), masquerade, str(files / closed) if closed else ""),
             ],
             stdout=log,
             stderr=log,

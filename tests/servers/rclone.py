@@ -25,11 +25,13 @@ def rclone() -> str:
         pytest.skip(error.message)
 
 
-def run_rclone(*arguments: str, config: Path | str = "", input: bytes | None = None) -> bytes:
-    """What rclone prints, called past everything that is tested."""
+def run_rclone(
+    *arguments: str, config: Path | str = "", input: bytes | None = None, check: bool = True
+) -> bytes:
+    """What rclone prints, called past everything that is tested; it may fail unless `check`."""
     return subprocess.run(
         [rclone(), "--config", str(config), *arguments],
-        check=True,
+        check=check,
         capture_output=True,
         input=input,
     ).stdout
