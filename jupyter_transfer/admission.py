@@ -265,7 +265,8 @@ def _only_from_here(end: Address, ends: list[Address]) -> bool:
     assert end.backend is not None
     if issubclass(end.backend, CommittingBackend):
         return len(ends) > 1
-    return end.backend.tool and ends[0].backend is not end.backend
+    elsewhere = ends[0].backend is not end.backend
+    return elsewhere and end.backend.tool and not end.backend.streams
 
 
 def _require_files(kind: str, ends: list[Address]) -> None:

@@ -267,11 +267,17 @@ def test_user_names_and_passwords_of_both_ends(admission):
         ("s3://aaa/x", "s3://bbb/y", {"dest_acl": "private"}),  # only destinations have it
         ("s3://aaa/x", "s3://bbb/y", {"dest_endpoint": "no address"}),
         ("s3://aaa/x", A, {"dest_endpoint": "https://there"}),
-        (A, "rclone://remote:/x", {}),
+        (A, "hf://owner/name", {}),  # it is committed from files of this disk
     ],
 )
 def test_options_that_no_copy_has(admission, source, destination, options):
     assert code_of(admission.job, JobSpec("copy", source, destination, options)) == "bad_request"
+
+
+def test_a_remote_of_rclone_takes_files_of_other_services(admission):
+    for kind in ("copy", "sync"):
+        spec, _ = admission.job(JobSpec(kind, A, "rclone://mine/x", {"remote_type": "memory"}))
+        assert spec.options == {"remote_type": "memory"}
 
 
 def test_the_endpoint_of_the_destination_is_judged(admission):

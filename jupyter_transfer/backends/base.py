@@ -458,6 +458,10 @@ class Backend(ABC):
     """Whether a program of its own moves the bytes of files that are sent: then `send` also needs
     `find_many`, `start` and `finish`, and its sinks have no outlets."""
 
+    streams: ClassVar[bool] = False
+    """Of one with a `tool`: whether its sinks have outlets all the same for a file that is not at
+    hand (`SourceFile.prefix` is None), so that files of other services can be copied there."""
+
     sends_at_once: ClassVar[bool] = False
     """Whether a small file is there, under its name, after one request (`Sink.publishes`)."""
 

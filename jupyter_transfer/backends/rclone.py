@@ -56,6 +56,7 @@ class RcloneBackend(Backend):
     options: ClassVar[tuple[Option, ...]] = rclone_remotes.OPTIONS
     can: ClassVar[frozenset[Ability]] = frozenset({"fetch", "browse", "send", "delete"})
     tool = True
+    streams = True
     folders = True
 
     def __init__(self, context: Context) -> None:
@@ -129,17 +130,24 @@ class RcloneBackend(Backend):
         return entries
 
     def sink(self, address: str, source: SourceFile) -> RcloneSink:
-        """Where a file goes; `start` moves its bytes."""
+        """Where a file goes; `start` moves the bytes of one that is at hand here, rclone itself
+        those of one that it can read at its source."""
         place = self._parsed(address)
         if not place.path:
             raise TransferError("invalid_address", "The address does not name a file.")
         features = self._ability(place)["Features"]
         moves = bool(features.get("Move")) and not features.get("BucketBased")
-        remote = Remote(self._server, self._hash_of(place), moves, self._found)
+        streams = bool(features.get("PutStream") and (features.get("Move") or features.get("Copy")))
+        by_time = self._ability(place)["Precision"] < NO_TIMES and not self._cheap_hash(place)
+        remote = Remote(self._server, self._hash_of(place), moves, self._found, streams, by_time)
         if source.entry is not None:
             from .rclone_copy import RcloneCopySink  # noqa: PLC0415 - for copies only
 
             return RcloneCopySink(remote, place, source)
+        if source.prefix is None:
+            from .rclone_stream import RcloneStreamSink  # noqa: PLC0415 - for copies only
+
+            return RcloneStreamSink(remote, place, source)
         return RcloneSink(remote, place, source)
 
     def copies(self, entry: Entry, address: str, other: Backend) -> bool:

@@ -112,6 +112,11 @@ class RcloneServer:
             self._served[folder] = path
         return self._served[folder]
 
+    @property
+    def control(self) -> str:
+        """The socket of its remote control."""
+        return self._started()
+
     def limit(self, rate: int | None) -> None:
         """Move at most `rate` bytes a second from now on, in all that it does; None is no limit."""
         self._started()

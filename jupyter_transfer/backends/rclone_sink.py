@@ -31,12 +31,16 @@ class Remote:
     hash: the digest that it states or computes; None for none.
     moves: whether files can be moved within it, and show before they are whole.
     entry: the entry of what stands at a place.
+    streams: whether it takes a file while that is still coming, and can move or copy it then.
+    told_by_time: whether its files are told by their time, which may be set, and by no digest.
     """
 
     server: RcloneServer
     hash: str | None
     moves: bool
     entry: Callable[[Place, Item], Entry]
+    streams: bool
+    told_by_time: bool
 
 
 class RcloneSink(Sink):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from ..errors import TransferError
 from ..secrets import Login
 from .base import Digest, Entry, Validators
 
@@ -62,6 +63,7 @@ class Outlet:
     headers: private to the origin of `url`.
     append_at: FTP and SFTP: the offset at which the span goes into what is there; None elsewhere.
     commands: FTP and SFTP: sent when the span is written (rename), in libcurl's POSTQUOTE form.
+    frame: HTTP: what the body of the request has in front of the span and behind it.
     """
 
     url: str
@@ -71,6 +73,7 @@ class Outlet:
     login: Login | None = None
     append_at: int | None = None
     commands: tuple[str, ...] = ()
+    frame: tuple[bytes, bytes] | None = None
 
 
 class Gone(Exception):  # noqa: N818 - a turn, not an error
@@ -128,6 +131,11 @@ class Sink(ABC):
         piece if `piece_digest` asks for one. Raises ``digest_mismatch`` where they show that other
         bytes arrived: the piece is sent again."""
         return
+
+    def refused(self, status: int, body: bytes) -> TransferError | None:
+        """What it means that an outlet answered with `status`; `body` is the first of its answer.
+        None where the status says it all."""
+        return None
 
     @abstractmethod
     def finish(self, digests: Sequence[Digest]) -> Entry:

@@ -105,6 +105,35 @@ class HeldBody:
         self.position = position
 
 
+class Framed:
+    """`body` between other bytes, as the field of a form is."""
+
+    def __init__(self, body: Body, before: bytes, after: bytes) -> None:
+        self._body = body
+        self._before, self._after = memoryview(before), memoryview(after)
+        self.size = len(before) + body.size + len(after)
+        self.position = 0
+
+    def read(self, count: int) -> memoryview | None:
+        """See `Body`."""
+        start = self.position - len(self._before)
+        data: memoryview | None
+        if start < 0:
+            data = self._before[self.position :][:count]
+        elif start < self._body.size:
+            data = self._body.read(count)
+        else:
+            data = self._after[start - self._body.size :][:count]
+        if data is not None:
+            self.position += len(data)
+        return data
+
+    def seek(self, position: int) -> None:
+        """See `Body`."""
+        self.position = position
+        self._body.seek(min(max(0, position - len(self._before)), self._body.size))
+
+
 def set_up_upload(
     handle: Any, exchange: Exchange, bandwidth: Bandwidth, wait: Callable[[], float]
 ) -> None:

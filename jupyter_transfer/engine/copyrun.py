@@ -197,9 +197,11 @@ class CopyRun(SendRun):
         self._files_total = len(self._verdicts) + self._files_failed
 
     def _lanes_for(self, lane: Lane) -> int:
-        """See `SendRun`. A source that is a program would be one for each lane."""
+        """See `SendRun`. An end that is a program would be one for each lane."""
         assert lane.source is not None
-        return 0 if lane.source.tool else min(super()._lanes_for(lane), lane.source.parallel)
+        if lane.source.tool or lane.backend.tool:
+            return 0
+        return min(super()._lanes_for(lane), lane.source.parallel)
 
     def _new_pool(self, lane: Lane, outgoing: Outgoing) -> None:
         """See `SendRun`."""
@@ -255,12 +257,6 @@ class CopyRun(SendRun):
                 if error.code not in _CANNOT or lane.backend.tool:
                     raise
                 self._by_service = False
-        if lane.backend.tool:
-            raise TransferError(
-                "bad_request",
-                f"{lane.backend.title}: nothing can be sent there from this service.",
-                "Fetch it to this server, and send it from there.",
-            )
         opener = self._opener(lane, way, found)
         return self._sender(lane, way, found, target, opener.opened).run()
 
@@ -290,7 +286,8 @@ class CopyRun(SendRun):
 def require_copy(backend: Backend) -> None:
     """Raise ``bad_request`` unless files of other services can be brought to `backend`."""
     require_send(backend)
-    if isinstance(backend, CommittingBackend):  # it wants to know digests before the first byte
+    # It wants to know digests before the first byte, or reads files of this disk only.
+    if isinstance(backend, CommittingBackend) or (backend.tool and not backend.streams):
         raise TransferError(
             "bad_request",
             f"{backend.title}: files of other services cannot be copied there.",

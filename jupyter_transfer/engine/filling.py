@@ -13,12 +13,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from ..backends.base import Digest
 from ..backends.sink import Sink, Span
 from ..errors import TransferError
-from .body import Body
+from .body import Body, Framed
 from .control import Control, Tally
 from .original import Original, Sums
 from .retry import Retries
@@ -33,6 +34,9 @@ AT_RISK = 16 << 20
 
 RENEWALS = 3
 """Times in a row, without a piece between them, that an outlet is asked for anew."""
+
+_SAID = 16 << 10
+"""Bytes of an answer that are kept to say why a piece was refused."""
 
 _Answer = TypeVar("_Answer")
 
@@ -78,6 +82,7 @@ class Filling:
         self._begin = begin
         self._pending: deque[Span] = deque()
         self._live: dict[Exchange, Span] = {}
+        self._said: dict[Exchange, bytearray] = {}
         self._pieces: dict[Span, Sums] = {}
         self._sent = 0
         self._renewals = 0
@@ -102,6 +107,7 @@ class Filling:
             for exchange in self._live:
                 self._way.transport.stop(exchange)
             self._live.clear()
+            self._said.clear()
 
     def _plan(self, held: Iterable[Span]) -> None:
         size, held = self._file.size, list(held)
@@ -130,17 +136,21 @@ class Filling:
             self._file.check()
             span = self._pending.popleft()
             outlet = self._sink.outlet(span)
+            body = self._body(span)
+            said = bytearray()
             exchange = Exchange(
                 parse(outlet.url),
                 outlet.headers,
                 method=outlet.method,
-                upload=self._body(span),
+                upload=body if outlet.frame is None else Framed(body, *outlet.frame),
+                on_data=partial(_keep, said),
                 append_at=outlet.append_at,
                 commands=outlet.commands,
                 unix_socket=outlet.unix_socket,
                 login=outlet.login,
             )
             self._live[exchange] = span
+            self._said[exchange] = said
             self._way.transport.start(exchange)
 
     def _body(self, span: Span) -> Body:
@@ -162,7 +172,9 @@ class Filling:
 
     def _ended(self, exchange: Exchange, span: Span) -> None:
         assert exchange.upload is not None
-        error = exchange.error or refusal(exchange)
+        error, said = exchange.error or refusal(exchange), self._said.pop(exchange)
+        if error is not None and exchange.error is None:
+            error = self._sink.refused(exchange.status, bytes(said)) or error
         if error is None:
             try:
                 digest = self._digest_of(span)
@@ -179,7 +191,9 @@ class Filling:
             self._pending.appendleft(span)
             self._failed(exchange, error)
         self._way.tally.bytes = self._sent + sum(
-            other.upload.position for other in self._live if other.upload is not None
+            min(other.upload.position, span[1] - span[0])
+            for other, span in self._live.items()
+            if other.upload is not None
         )
 
     def _failed(self, exchange: Exchange, error: TransferError) -> None:
@@ -206,6 +220,10 @@ class Filling:
         self._asked_again = True
         self._plan(self._begin())
         return not self._pending
+
+
+def _keep(said: bytearray, data: memoryview) -> None:
+    said += data[: max(0, _SAID - len(said))]
 
 
 def cut(span: Span, size: int) -> Iterable[Span]:
