@@ -192,6 +192,6 @@ def test_the_limit_of_a_tree_changes_while_it_runs(tree: Tree):
     tree.harness.report.on_progress = raise_it
     assert tree.run() == "done"
     assert raised[0] - begun > 0.5
-    assert time.monotonic() - raised[0] < 3
+    assert time.monotonic() - raised[0] < 10
     assert len(tree.rows()) == 21
     assert set(tree.account().values()) == {"="}

@@ -284,6 +284,24 @@ def test_a_sync_asks_before_it_deletes(shell, ftp):
     assert shell.names() == ["five/a"]
 
 
+def test_a_yes_is_not_good_for_most_of_the_files(shell, ftp):
+    """And typed again it is no answer to what was shown."""
+    put(ftp.files / "six" / "a", b"1")
+    for number in range(11):
+        put(shell.folder / "six" / f"x{number:02}", b"x")
+    shell.variables["FTP_PASSWORD"] = PASSWORD
+    arguments = ["sync", ftp.address("six"), "six", "--username", USER]
+    arguments += ["--password", "env:FTP_PASSWORD", "--yes"]
+    for _ in range(2):
+        ended = shell.run(*arguments)
+        assert ended.returncode == 4, ended.stderr
+        assert "11 of the 11 files at the destination would be deleted" in ended.stderr
+        assert "set “max_delete” to 11 or more" in ended.stderr
+        assert len(shell.names()) == 11
+    assert shell.run(*arguments, "--max-delete", "11").returncode == 0
+    assert shell.names() == ["six/a"]
+
+
 def test_ls(shell, ftp):
     put(ftp.files / "listed" / "a.txt", b"12345")
     (ftp.files / "listed" / "sub").mkdir()
