@@ -4,7 +4,7 @@ branch, a tag or a commit."""
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, Protocol, cast
@@ -18,6 +18,8 @@ from .hub_address import Kind, Place, check_revision
 from .hub_errors import no_entry
 from .hub_listing import File, Folder
 
+REVISION = Option("revision", help="Branch, tag or commit, where the address names none")
+
 TARGET = Option(
     "target",
     help="“cache”: the files go into the cache that the official client and libraries look"
@@ -26,6 +28,41 @@ TARGET = Option(
     default="folder",
     side="source",
 )
+
+
+COMMIT_MESSAGE = Option(
+    "commit_message",
+    help="What the commit is called in the history",
+    side="destination",
+)
+
+CREATED = (
+    Option(
+        "create_repo",
+        "flag",
+        help="Make the repository if it is not there",
+        default=False,
+        side="destination",
+    ),
+    Option(
+        "private",
+        "flag",
+        help="A repository that is made can be seen by its members only",
+        default=False,
+        side="destination",
+    ),
+)
+"""About a repository that is made."""
+
+
+class Addresses(Protocol):
+    """The module that knows how a hub writes its addresses."""
+
+    def parse(self, address: str, hubs: Collection[str]) -> Place:
+        """The place at `address`. Raises ``invalid_address``."""
+
+    def is_page(self, address: str, hubs: Collection[str]) -> bool:
+        """Whether `address` is the page of a repository at one of `hubs`."""
 
 
 class Client(Protocol):
@@ -48,13 +85,31 @@ class HubBackend(Backend):
     public: ClassVar[str]
     """The address of the hub that is meant where none is named."""
 
+    pages: ClassVar[tuple[str, ...]]
+    """Addresses of the hub at which pages of its repositories are known."""
+
+    addresses: ClassVar[Addresses]
+
     branch: ClassVar[str]
     """What a repository shows first."""
 
     @classmethod
-    @abstractmethod
+    def claims(cls, address: str) -> int:
+        """As `Backend.claims`; pages of repositories before any other backend."""
+        if cls.addresses.is_page(address, cls._hubs()):
+            return 2
+        return super().claims(address)
+
+    @classmethod
     def parse(cls, address: str) -> Place:
         """The place at `address`. Raises ``invalid_address``."""
+        return cls.addresses.parse(address, cls._hubs())
+
+    @classmethod
+    def _hubs(cls) -> tuple[str, ...]:
+        """The hubs whose pages are known."""
+        own = cls.named()
+        return (*cls.pages, own) if own else cls.pages
 
     @staticmethod
     @abstractmethod

@@ -19,7 +19,7 @@ from ..net import parse_url
 from ..sizes import parse_size
 from . import hub_address, hub_notes, hub_whoami, xet
 from .base import Entry, Locator, Option, Validators, Whoami
-from .hub import TARGET
+from .hub import COMMIT_MESSAGE, CREATED, REVISION, TARGET, Addresses
 from .hub_address import COMMIT, HUB, HUBS, Place
 from .hub_cache import HubCache, repo_folder
 from .hub_client import HubClient
@@ -35,12 +35,11 @@ class HuggingFaceBackend(HuggingFaceSending):
     title = "Hugging Face"
     schemes = ("hf",)
     public = HUB
+    pages = HUBS
+    addresses: ClassVar[Addresses] = hub_address
     branch = "main"
     options: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "revision",
-            help="Branch, tag or commit, where the address names none",
-        ),
+        REVISION,
         Option(
             "repo_type",
             help="Kind of the repository, where the address does not say it",
@@ -70,11 +69,7 @@ class HuggingFaceBackend(HuggingFaceSending):
             "endpoint",
             help="Address of a mirror or a hub of your own, instead of https://huggingface.co",
         ),
-        Option(
-            "commit_message",
-            help="What the commit is called in the history",
-            side="destination",
-        ),
+        COMMIT_MESSAGE,
         Option(
             "create_pr",
             "flag",
@@ -82,33 +77,8 @@ class HuggingFaceBackend(HuggingFaceSending):
             default=False,
             side="destination",
         ),
-        Option(
-            "create_repo",
-            "flag",
-            help="Make the repository if it is not there",
-            default=False,
-            side="destination",
-        ),
-        Option(
-            "private",
-            "flag",
-            help="A repository that is made can be seen by its members only",
-            default=False,
-            side="destination",
-        ),
+        *CREATED,
     )
-
-    @classmethod
-    def claims(cls, address: str) -> int:
-        """``hf:`` addresses; pages of repositories before any other backend."""
-        if hub_address.is_page(address, _hubs()):
-            return 2
-        return super().claims(address)
-
-    @classmethod
-    def parse(cls, address: str) -> Place:
-        """See `HubBackend`."""
-        return hub_address.parse(address, _hubs())
 
     @staticmethod
     def named() -> str | None:
@@ -269,9 +239,3 @@ class HuggingFaceBackend(HuggingFaceSending):
     @cached_property
     def _known(self) -> dict[Place, Facts]:
         return {}
-
-
-def _hubs() -> tuple[str, ...]:
-    """The hubs whose pages are known."""
-    own = secrets.hugging_face_endpoint()
-    return (*HUBS, own) if own else HUBS

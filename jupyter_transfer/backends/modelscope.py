@@ -17,7 +17,7 @@ from ..errors import TransferError
 from ..net import parse_url
 from . import hub_whoami, modelscope_address
 from .base import Entry, Locator, Option, Whoami
-from .hub import TARGET
+from .hub import COMMIT_MESSAGE, CREATED, REVISION, TARGET, Addresses
 from .hub_address import COMMIT, Place
 from .hub_listing import File
 from .modelscope_address import HUB, HUBS
@@ -34,12 +34,11 @@ class ModelScopeBackend(ModelScopeSending):
     title = "ModelScope"
     schemes = ("modelscope",)
     public = HUB
+    pages = HUBS
+    addresses: ClassVar[Addresses] = modelscope_address
     branch = BRANCH
     options: ClassVar[tuple[Option, ...]] = (
-        Option(
-            "revision",
-            help="Branch, tag or commit, where the address names none",
-        ),
+        REVISION,
         Option(
             "repo_type",
             help="Kind of the repository, where the address does not say it",
@@ -56,38 +55,9 @@ class ModelScopeBackend(ModelScopeSending):
             help="Address of a hub of your own or the international one, instead of"
             " https://modelscope.cn",
         ),
-        Option(
-            "commit_message",
-            help="What the commit is called in the history",
-            side="destination",
-        ),
-        Option(
-            "create_repo",
-            "flag",
-            help="Make the repository if it is not there",
-            default=False,
-            side="destination",
-        ),
-        Option(
-            "private",
-            "flag",
-            help="A repository that is made can be seen by its members only",
-            default=False,
-            side="destination",
-        ),
+        COMMIT_MESSAGE,
+        *CREATED,
     )
-
-    @classmethod
-    def claims(cls, address: str) -> int:
-        """``modelscope:`` addresses; pages of repositories before any other backend."""
-        if modelscope_address.is_page(address, _hubs()):
-            return 2
-        return super().claims(address)
-
-    @classmethod
-    def parse(cls, address: str) -> Place:
-        """See `HubBackend`."""
-        return modelscope_address.parse(address, _hubs())
 
     @staticmethod
     def named() -> str | None:
@@ -174,9 +144,3 @@ class ModelScopeBackend(ModelScopeSending):
             return place
         pins.keep(address, {"commit": commit})
         return replace(place, revision=commit)
-
-
-def _hubs() -> tuple[str, ...]:
-    """The hubs whose pages are known."""
-    own = secrets.modelscope_endpoint()
-    return (*HUBS, own) if own else HUBS
