@@ -140,3 +140,29 @@ def test_the_progress_of_several():
 )
 def test_what_is_offered(before, word, offered):
     assert [one.value for one in offers(before, word)] == offered
+
+
+def test_one_that_cannot_be_followed_leaves_the_others(capsys):
+    """Whatever is wrong with it, who waits for it is told, and who waits for others does not wait
+    for ever."""
+
+    class Lost(Driven):
+        def refresh(self):
+            pass
+
+        def updates(self):
+            raise OSError("the output is gone")
+
+    class Well(Driven):
+        def refresh(self):
+            pass
+
+        def updates(self):
+            self.data["state"] = "done"
+            yield self.data
+
+    lost, well = Transfer(Lost("running")), Transfer(Well("running"))
+    lost.go_on(well)
+    with pytest.raises(OSError, match="the output is gone"):
+        lost.wait(5)
+    assert well.wait(5).state == "done"

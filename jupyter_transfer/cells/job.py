@@ -34,7 +34,7 @@ class Transfer:
         self._live = _display(job.where)
         self._cell = _cell()
         self._rests: threading.Event | None = None
-        self._error: TransferError | None = None
+        self._error: Exception | None = None
 
     # -- how it looks --
 
@@ -181,7 +181,7 @@ def _follow_all(transfers: tuple[Transfer, ...]) -> None:
     for one in transfers:
         try:
             one.follow()
-        except TransferError as error:  # such as a server that does not come back
+        except Exception as error:  # such as a server that does not come back
             one._error = error
         finally:
             if one._rests is not None:
