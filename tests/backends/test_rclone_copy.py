@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from ..engine.conftest import Harness
-from ..servers.chaos import noise
+from ..servers.chaos import ChaosServer, Connection, Resource, noise
 from ..servers.nginx import Nginx
 from ..servers.rclone import rclone, served, write_config
 
@@ -142,6 +143,22 @@ def test_a_stream_that_is_stopped_shows_nothing(
     harness.fresh_control()
     assert harness.run(source, "rclone://there/f", kind="copy").state == "done"
     assert contents(there) == {"f": DATA["a b.bin"]}
+
+
+def test_a_source_that_changes_meanwhile_is_never_mixed(
+    harness: Harness, remotes: tuple[Path, Path], chaos: ChaosServer
+):
+    old, new = Resource(noise(18 * MIB), etag='"old"'), Resource(noise(17 * MIB), etag='"new"')
+    answers = count()
+
+    def answer(connection: Connection) -> None:
+        """Another file from the third answer on: of the look and one range."""
+        (old if next(answers) < 2 else new)(connection)
+
+    outcome = harness.run(chaos.add("/f", answer), "rclone://there/f", kind="copy")
+    assert outcome.state == "done", outcome.error
+    assert contents(remotes[1]) == {"f": new.data}
+    assert [code for code, _ in harness.report.notes] == ["remote_changed"]
 
 
 def test_what_rclone_says_of_a_stream_that_it_refuses(
