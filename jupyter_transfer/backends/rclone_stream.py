@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -16,7 +17,7 @@ from secrets import token_hex
 from urllib.parse import urlencode
 
 from ..errors import TransferError
-from .base import Digest, Entry
+from .base import Digest, Entry, pause
 from .rclone_errors import error_of_text
 from .rclone_place import Place
 from .rclone_sink import RcloneSink, Remote
@@ -24,6 +25,9 @@ from .sink import Gone, Outlet, SourceFile, Span, State
 
 _OTHER = re.compile(r"[^A-Za-z0-9._-]")
 """What would have to be quoted in a form."""
+
+_NOTICING = 2.0
+"""Seconds that rclone may take to end what was cut short."""
 
 
 class RcloneStreamSink(RcloneSink):
@@ -43,6 +47,8 @@ class RcloneStreamSink(RcloneSink):
         disk, or cannot get its final name within the service."""
         if state is None:
             self._require_streams()
+        else:
+            self._wait()
         try:
             return super().begin(state)
         except Gone:
@@ -74,6 +80,12 @@ class RcloneStreamSink(RcloneSink):
         if self.remote.told_by_time and self.source.mtime_ns is not None:
             self._keep_time(self.source.mtime_ns)
         return super().finish(digests)
+
+    def _wait(self) -> None:
+        """Until rclone has noticed that a stream was cut short: before, it may still write."""
+        server, end = self.remote.server, time.monotonic() + _NOTICING
+        while len(server.ask("job/list")["runningIds"]) > 1 and time.monotonic() < end:
+            pause(server.caller, 0.02)  # the one is the question itself
 
     def _keep_time(self, mtime_ns: int) -> None:
         assert self.part is not None

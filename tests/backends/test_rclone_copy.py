@@ -148,7 +148,8 @@ def test_a_stream_that_is_stopped_shows_nothing(
 def test_a_source_that_changes_meanwhile_is_never_mixed(
     harness: Harness, remotes: tuple[Path, Path], chaos: ChaosServer
 ):
-    old, new = Resource(noise(18 * MIB), etag='"old"'), Resource(noise(17 * MIB), etag='"new"')
+    old = Resource(noise(18 * MIB), etag='"old"')
+    new = Resource(noise(17 * MIB)[::-1], etag='"new"')
     answers = count()
 
     def answer(connection: Connection) -> None:
