@@ -51,6 +51,10 @@ def test_yaml_is_told_from_addresses(text, yes):
     assert is_yaml(text) is yes
 
 
+def test_none_of_several_are_done():
+    assert group("failed")[1:].state == "done"
+
+
 def test_words_of_lines():
     text = "# none\n{url}/{name}.csv  'a b'/  # that\n\nhttp://h/x#y --include {files[1]}\n"
     assert list(commands(text, NAMES)) == [

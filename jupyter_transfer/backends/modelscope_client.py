@@ -151,8 +151,10 @@ class ModelScopeClient:
             rows = rows_of(self._listing(folder, recursive=True))
             if len(rows) >= CAP:
                 rows = self._one_level(folder)
-                below = [folder.below(str(row["Path"])) for row in rows if is_folder(row)]
-                folders += [one.below(one.path, is_folder=True) for one in reversed(below)]
+                below = [row["Path"] for row in rows if is_folder(row)]
+                if not all(_is_below(path, folder.path) for path in below):
+                    raise TransferError("remote_lied", "The hub lists a folder in itself.")
+                folders += [folder.below(path, is_folder=True) for path in reversed(below)]
             yield from rows
 
     def _one_level(self, folder: Place) -> Rows:
@@ -315,3 +317,8 @@ def page_of(hub: str, place: Place) -> str:
 
 def _revision(place: Place) -> str:
     return place.revision or BRANCH
+
+
+def _is_below(path: str, folder: str) -> bool:
+    start = f"{folder}/" if folder else ""
+    return path.startswith(start) and path != start

@@ -54,7 +54,7 @@ class Transfers(Sequence[Transfer]):
     def state(self) -> str:
         """``done`` when all are; else that of the one which is worst off."""
         states = {one.state for one in self._all}
-        return next(state for state in _ORDER if state in states)
+        return next((state for state in _ORDER if state in states), "done")
 
     @property
     def progress(self) -> Json:

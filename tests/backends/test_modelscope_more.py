@@ -377,6 +377,14 @@ def test_a_hub_that_talks_nonsense(hub, harness, chaos, body):
     assert failed(outcome)[:2] == ("failed", "remote_lied")
 
 
+def test_a_folder_that_is_said_to_lie_in_itself(hub, harness, chaos, monkeypatch):
+    monkeypatch.setattr(modelscope_client, "CAP", 1)
+    body = b'{"Data": {"Files": [{"Path": "d", "Type": "tree"}], "LatestCommitter": {"Id": "%s"}}}'
+    chaos.add("/api/v1/models/o/n/repo/files", Resource(body % (b"a" * 40)))
+    outcome = harness.run("modelscope://o/n", endpoint=chaos.url)
+    assert failed(outcome)[:2] == ("failed", "remote_lied")
+
+
 @pytest.mark.parametrize(
     ("told", "moment"),
     [(86_400, "1970-01-02T00:00:00Z"), (1 << 39, None), (-1, None), ([], None), ("x", "x")],
