@@ -123,9 +123,7 @@ class RcloneBackend(Backend):
         answers = self._server.ask_many([self._stat_call(p, hashes=True) for p in places])
         entries: list[Entry | None] = []
         for place, answer in zip(places, answers, strict=True):
-            if isinstance(answer, TransferError):
-                raise answer
-            item = answer["item"]
+            item = _item(answer)
             entries.append(None if item is None else self._found(place, item))
         return entries
 
@@ -273,9 +271,8 @@ class RcloneBackend(Backend):
         return place.parent, place.name
 
     def _stat(self, place: Place, *, hashes: bool = False) -> dict[str, Any] | None:
-        call = self._stat_call(place, hashes=hashes)
-        item = self._server.ask(call.pop("_path"), **call)["item"]
-        return dict(item) if item is not None else None
+        (answer,) = self._server.ask_many([self._stat_call(place, hashes=hashes)])
+        return _item(answer)
 
     def _stat_call(self, place: Place, *, hashes: bool = False) -> dict[str, Any]:
         base, path = place, ""
@@ -370,3 +367,14 @@ class RcloneBackend(Backend):
         if item["IsDir"]:
             return Entry(f"{item['Path']}/", f"{place.address}/")
         return Entry(item["Path"], place.address, size=size_of(item), mtime_ns=time_of(item))
+
+
+def _item(answer: Mapping[str, Any] | TransferError) -> dict[str, Any] | None:
+    """What ``operations/stat`` found. Raises what it failed of; that a folder is missing rclone
+    itself understands only where a server says so in the usual way."""
+    if isinstance(answer, TransferError):
+        if answer.code == "remote_not_found":
+            return None
+        raise answer
+    item = answer["item"]
+    return None if item is None else dict(item)

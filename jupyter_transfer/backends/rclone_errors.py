@@ -38,8 +38,8 @@ _TEXTS: tuple[tuple[str, str], ...] = (
     ),
     (
         (
-            r"directory not found|object not found|file not found|\b404\b|no such file|nosuchbucket"
-            r"|nosuchkey|not found|doesn't exist"
+            r"directory not found|object not found|file not found|\b404\b|no such (file|directory)"
+            r"|nosuchbucket|nosuchkey|not found|doesn't exist"
         ),
         "remote_not_found",
     ),
