@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -212,14 +213,30 @@ def address(venv, lab, tmp_path):
         )
     try:
         end = time.monotonic() + 60
-        while not (files := list(runtime.glob("jpserver-*.json"))):
+        while (url := address_in(runtime)) is None:
             assert server.poll() is None, (tmp_path / "log").read_text()
             assert time.monotonic() < end, (tmp_path / "log").read_text()
             time.sleep(0.1)
-        yield json.loads(files[0].read_text())["url"]
+        yield url
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(30)
+
+
+def address_in(runtime: Path) -> str | None:
+    """The address of the server that has written its file there, once it lets somebody connect."""
+    files = list(runtime.glob("jpserver-*.json"))
+    try:
+        told = json.loads(files[0].read_text()) if files else None
+    except ValueError:  # it is being written
+        return None
+    if told is None:
+        return None
+    try:
+        socket.create_connection((told["hostname"], told["port"]), timeout=5).close()
+    except OSError:
+        return None
+    return str(told["url"])
 
 
 def get(url: str) -> bytes:

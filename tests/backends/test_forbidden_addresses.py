@@ -305,8 +305,9 @@ def resolve(monkeypatch):
     asked = [0]
     set_up = transport.Transport._set_up
 
-    def patched(self, handle, exchange, proxy):
-        set_up(self, handle, exchange, proxy)
+    def patched(self, line, proxy):
+        set_up(self, line, proxy)
+        handle, exchange = line.handle, line.current
         if exchange.url.host == "rebind.example":
             answer = answers[min(asked[0], len(answers) - 1)]
             asked[0] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -22,6 +23,13 @@ JOB = {"id", "kind", "source", "destination", "state", "priority", "reason", "pr
 JOB |= {"verified", "owner", "created", "started", "finished", "revision"}
 PROGRESS = {"bytes_done", "bytes_total", "files_done", "files_total", "files_failed", "rate", "eta"}
 REASON = {"code", "message", "remedy", "retryable"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _interruptible() -> None:
+    """What a shell runs in the background ignores Ctrl-C, and commands would inherit that."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass

@@ -82,9 +82,9 @@ def resolver(monkeypatch):
     def answer(*lines: str) -> None:
         set_up = transport.Transport._set_up
 
-        def patched(self, handle, exchange, proxy):
-            set_up(self, handle, exchange, proxy)
-            handle.setopt(pycurl.RESOLVE, list(lines))
+        def patched(self, line, proxy):
+            set_up(self, line, proxy)
+            line.handle.setopt(pycurl.RESOLVE, list(lines))
 
         monkeypatch.setattr(transport.Transport, "_set_up", patched)
 
@@ -110,12 +110,12 @@ def test_a_name_that_answers_differently_the_second_time(harness, chaos, monkeyp
     set_up = transport.Transport._set_up
     asked = [0]
 
-    def patched(self, handle, exchange, proxy):
-        set_up(self, handle, exchange, proxy)
+    def patched(self, line, proxy):
+        set_up(self, line, proxy)
         asked[0] += 1
         address = "127.0.0.1" if asked[0] == 1 else "127.0.0.9"
-        handle.setopt(pycurl.RESOLVE, [f"rebind.example:{chaos.port}:{address}"])
-        handle.setopt(pycurl.FRESH_CONNECT, 1)
+        line.handle.setopt(pycurl.RESOLVE, [f"rebind.example:{chaos.port}:{address}"])
+        line.handle.setopt(pycurl.FRESH_CONNECT, 1)
 
     monkeypatch.setattr(transport.Transport, "_set_up", patched)
     harness.policy = Policy.of(allow=["127.0.0.1/32"])

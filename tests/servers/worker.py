@@ -32,7 +32,8 @@ class WorkerProcess:
     def _read(self) -> None:
         assert self.process.stdout is not None
         for line in self.process.stdout:
-            self.events.put(json.loads(line))
+            if line.endswith(b"\n"):  # else it was killed while it wrote
+                self.events.put(json.loads(line))
         self.events.put(None)
 
     def send(self, **message: Any) -> None:
