@@ -23,7 +23,7 @@ describe('a folder that an earlier page left', () => {
     const batch = bed.uploader.upload(many(), options) as UploadBatch;
     await until(() => batch.filesDone > 3);
     bed.uploader.dispose();
-    await until(() => batch.connections === 0);
+    await until(() => batch.connections === 0 && bed.server.open === 0);
     // What is noted is written one after the other.
     await until(() =>
       [...bed.traces.traces.values()].some(t => t.urls.length > 0)

@@ -63,6 +63,11 @@ export class TusServer {
     return `http://127.0.0.1:${this._port}/base/`;
   }
 
+  /** The requests that are open: what they have brought may yet be published. */
+  get open(): number {
+    return this._open;
+  }
+
   async start(): Promise<void> {
     const server = http.createServer((request, response) =>
       this._serve(request, response)
